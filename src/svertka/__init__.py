@@ -1,0 +1,42 @@
+"""svertka: one tool for convolutional networks.
+
+    import svertka as sv
+    run = sv.train("digits")
+    sv.predict(run.path, ["seven.png"])
+
+Importing svertka imports nothing heavy: every public name is fetched from its home when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it (None: the name is that module itself)
+_HOMES: dict[str, str] = {
+    # verbs
+    "train": "svertka.verbs.train",
+    "predict": "svertka.verbs.predict",
+    "evaluate": "svertka.verbs.evaluate",
+    "report": "svertka.verbs.report",
+    # nouns
+    "Model": "svertka.bundle",
+    "Recipe": "svertka.training.recipe",
+    "net": "svertka.zoo",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the table above is the list
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in {"blocks", "data", "errors", "notation", "ops", "records", "shapes", "signals", "zoo"}:
+        return importlib.import_module(f"svertka.{name}")
+    raise AttributeError(f"module 'svertka' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,46 @@
+"""The silhouette that every network here has: stem, stages, pool, head.
+
+Transfer replaces the head, explanation watches the last stage, the lab lists the stages; no tool needs a case for any
+network. A family may override `features` or `forward` as long as the four parts are what their names say.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Net(nn.Module):
+    """A classifier in four parts.
+
+    stem    the first layers, from input channels to the width of the first stage
+    stages  an `nn.Sequential`; each stage works at one resolution (or one width)
+    pool    from the last feature maps to one vector (global pooling, or flatten)
+    head    from that vector to the logits; its last `nn.Linear` (or 1x1 convolution) has one output per class
+    """
+
+    stem: nn.Module
+    stages: nn.Sequential
+    pool: nn.Module
+    head: nn.Module
+
+    def __init__(self, stem: nn.Module, stages: nn.Sequential, pool: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.stages, self.pool, self.head = stem, stages, pool, head
+
+    def features(self, x: Tensor) -> Tensor:
+        """The last feature maps: (n, channels, *size) -> (n, c, *size')."""
+        y: Tensor = self.stages(self.stem(x))
+        return y
+
+    def embed(self, x: Tensor) -> Tensor:
+        """What the head sees: (n, channels, *size) -> (n, d)."""
+        return self.pool(self.features(x)).flatten(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits: (n, channels, *size) -> (n, classes)."""
+        y: Tensor = self.head(self.embed(x))
+        return y
+
+    def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The logits, and behind them those of auxiliary heads where a network has any (used in training only)."""
+        return (self(x),)

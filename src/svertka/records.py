@@ -1,0 +1,75 @@
+"""Plain data that crosses layers: no torch, no behaviour beyond turning into JSON.
+
+Everything here is frozen. What is written into a run folder or printed by `--json` is one of these, or made of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A share with its confidence interval: `value` of `n` cases, between `low` and `high` (all in 0..1)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that could not be read, and why; it stays where it is."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about one file: the best label, its probability, and all labels from likely to unlikely."""
+
+    path: str
+    label: str
+    probability: float
+    ranking: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Training went forward: after `step` of `steps` in all, mean `loss` since the last record, at learning `rate`."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    rate: float
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass is over. Accuracies are shares of 1; `seconds` counts from the first step; `best` marks the best so far.
+
+    Validation is None where it was not measured after this pass.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    rate: float
+    images: int
+    seconds: float
+    best: bool
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """A record as a dictionary for JSON, with its kind: Step(...) -> {"kind": "step", ...}."""
+    return {"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}

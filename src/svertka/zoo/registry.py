@@ -1,0 +1,34 @@
+"""What a family of networks tells the rest of the program: its variants, one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from svertka.blocks import Net
+
+# Rules that turn one source's tensor names into ours, applied in order: (regular expression, replacement).
+Renames = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One network by name.
+
+    build     called as build(classes=..., channels=..., **options); returns a fresh network on the default device
+    size      the side of the input that the network was published with (pixels, or samples in 1-D)
+    least     the least side that works
+    dims      2 for pictures and spectrograms, 1 for sound, series and text
+    source    the paper
+    renames   per source of weights ("torchvision", "keras", "timm", ...): the rules from their names to ours
+    """
+
+    name: str
+    build: Callable[..., Net]
+    size: int
+    least: int
+    channels: int = 3
+    classes: int = 1000
+    dims: int = 2
+    source: str = ""
+    renames: Mapping[str, Renames] = field(default_factory=dict)

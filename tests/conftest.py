@@ -1,0 +1,22 @@
+"""What all tests share: a private cache, the real data where it is, and no surprise from threads."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("SVERTKA_DATA", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(tmp_path_factory, monkeypatch):
+    """No test reads or fills the cache of the person who runs it."""
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real data and weights; a test that asks for it is skipped, with the reason, where it is not."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip(f"real data are not at {SHARED} (set SVERTKA_DATA)")
+    return SHARED

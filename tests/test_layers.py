@@ -1,0 +1,63 @@
+"""The house plan is a test: imports point downward only, and siblings do not import each other."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import svertka
+
+ROOT = Path(svertka.__file__).parent
+LAYERS = [
+    "errors",
+    "shapes records cache",
+    "ops",
+    "notation blocks signals",
+    "zoo data",
+    "bundle tabulate",
+    "training evaluation",
+    "reporting",
+    "verbs keras",
+    "cli",
+    "__main__",
+]
+RANK = {part: rank for rank, row in enumerate(LAYERS) for part in row.split()}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported_parts(path: Path) -> set[str]:
+    parts: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module] if node.module != "svertka" else [f"svertka.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        else:
+            continue
+        parts |= {name.split(".")[1] for name in names if name.startswith("svertka.")}
+    return parts - {"__version__"}
+
+
+def test_every_part_has_its_place():
+    found = {part_of(p) for p in ROOT.rglob("*.py")} - {"__init__"}
+    assert found <= set(RANK), f"not in the house plan: {sorted(found - set(RANK))}"
+
+
+def test_imports_only_point_down():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {there}"
+        for path in ROOT.rglob("*.py")
+        if path != ROOT / "__init__.py"
+        for there in imported_parts(path)
+        if there != part_of(path) and not RANK[there] < RANK[part_of(path)]
+    ]
+    assert not wrong, wrong
+
+
+def test_importing_svertka_imports_nothing_heavy():
+    code = "import sys, svertka; print([m for m in ('torch', 'numpy', 'PIL', 'sklearn', 'rich') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
