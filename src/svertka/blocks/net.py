@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from svertka.errors import ShapeError
+
 
 class Net(nn.Module):
     """A classifier in four parts.
@@ -16,8 +18,14 @@ class Net(nn.Module):
     stages  an `nn.Sequential`; each stage works at one resolution (or one width)
     pool    from the last feature maps to one vector (global pooling, or flatten)
     head    from that vector to the logits; its last `nn.Linear` (or 1x1 convolution) has one output per class
+
+    Attributes:
+        name: what errors call it.
+        least: the least side of the input that works.
     """
 
+    name: str = "this network"
+    least: int = 1
     stem: nn.Module
     stages: nn.Sequential
     pool: nn.Module
@@ -27,14 +35,27 @@ class Net(nn.Module):
         super().__init__()
         self.stem, self.stages, self.pool, self.head = stem, stages, pool, head
 
+    def check(self, x: Tensor) -> None:
+        """Refuse an input that would shrink to nothing on its way.
+
+        Raises:
+            ShapeError: a side of it is below `least`; the message says both.
+        """
+        size = x.shape[2:]
+        if any(side < self.least for side in size):
+            met = "x".join(map(str, size))
+            raise ShapeError(f"{self.name} needs {self.least} or more along each side of its input, which is {met}.")
+
     def features(self, x: Tensor) -> Tensor:
-        """The last feature maps: (n, channels, *size) -> (n, c, *size')."""
+        """The last feature maps: (n, channels, *size) -> (n, c, *size'). Who overrides it begins with `check`."""
+        self.check(x)
         y: Tensor = self.stages(self.stem(x))
         return y
 
     def embed(self, x: Tensor) -> Tensor:
         """What the head sees: (n, channels, *size) -> (n, d)."""
-        return self.pool(self.features(x)).flatten(1)
+        y: Tensor = self.pool(self.features(x))
+        return y.flatten(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits: (n, channels, *size) -> (n, classes)."""

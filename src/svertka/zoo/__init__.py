@@ -12,14 +12,21 @@ from functools import cache
 import torch
 
 from svertka.blocks import Net
-from svertka.errors import UnknownName
+from svertka.errors import UnknownName, UsageError
 from svertka.zoo.registry import Variant
 
 FAMILIES: tuple[str, ...] = (
     "lenet",
+    "alexnet",
+    "zfnet",
+    "vgg",
+    "googlenet",
+    "inception_v3",
+    "squeezenet",
+    "densenet",
 )
 
-__all__ = ["FAMILIES", "Variant", "net", "variant", "variants"]
+__all__ = ["FAMILIES", "Variant", "empty_net", "net", "variant", "variants"]
 
 
 @cache
@@ -42,7 +49,7 @@ def variant(name: str) -> Variant:
 
 
 def net(name: str, *, classes: int | None = None, channels: int | None = None, **options: object) -> Net:
-    """A fresh network by name, with random weights drawn from torch's current generator.
+    """A fresh network by name, with random weights drawn from torch's current generator, on its default device.
 
     Args:
         name: one of `variants()`.
@@ -51,8 +58,27 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
         options: what the family takes beyond that (its file says so).
 
     Raises:
-        UnknownName: there is no network of that name.
+        UnknownName: there is no network of that name, or the family has no such option.
+        UsageError: fewer than one class or channel.
     """
     row = variant(name)
-    with torch.device("cpu") if torch.get_default_device().type == "cpu" else torch.get_default_device():
-        return row.build(classes=classes or row.classes, channels=channels or row.channels, **options)
+    for option in options:
+        if option not in (known := row.options()):
+            raise UnknownName(f"option of {name}", option, known)
+    classes = row.classes if classes is None else classes
+    channels = row.channels if channels is None else channels
+    if classes < 1 or channels < 1:
+        raise UsageError(f"{name} needs 1 class and 1 channel at least, not {classes} and {channels}.")
+    made = row.build(classes=classes, channels=channels, **options)
+    made.name, made.least = row.name, row.least
+    return made
+
+
+def empty_net(name: str, *, classes: int | None = None, channels: int | None = None, **options: object) -> Net:
+    """The same network without storage for its weights: made at once, and filled by `convert.load_state`.
+
+    Raises:
+        UnknownName, UsageError: as `net` does.
+    """
+    with torch.device("meta"):
+        return net(name, classes=classes, channels=channels, **options)

@@ -1,9 +1,9 @@
 """Weights of another library, or of our own file, into one of our networks.
 
-A source of weights is a mapping from names to tensors. Rename rules turn its names into ours; then every tensor
-must find its place and every place its tensor, in the right shape. Two things may be absent without a word:
-`num_batches_tracked`, a counter that old files lack and no result depends on, and auxiliary heads that this
-network was built without.
+A source of weights is a mapping from names to tensors. Rename rules turn its names into ours; then every
+tensor must find its place and every place its tensor, in the right shape. Two things may be absent without a
+word: `num_batches_tracked`, a counter that old files lack and no result depends on, and auxiliary heads that
+this network was built without.
 """
 
 from __future__ import annotations
@@ -48,6 +48,16 @@ def rename_all(tensors: Mapping[str, Tensor], rules: Renames) -> dict[str, Tenso
     return ours
 
 
+def unroll(prefix: str, *parts: tuple[str, int]) -> Renames:
+    """Rules for layers that the source numbers in one row and that we keep in parts of so many layers each.
+
+    >>> rename("features.4.bias", unroll("features", ("stem", 3), ("stages.0", 2)))
+    'stages.0.1.bias'
+    """
+    places = [f"{part}.{n}." for part, length in parts for n in range(length)]
+    return tuple((rf"^{prefix}\.{n}\.", place) for n, place in enumerate(places))
+
+
 def load_state(
     net: nn.Module, tensors: Mapping[str, Tensor], renames: Renames = (), *, drop_head: bool = False
 ) -> tuple[str, ...]:
@@ -60,8 +70,8 @@ def load_state(
         net: the network; untouched when an error is raised.
         tensors: the weights under their own names.
         renames: the rules from their names to ours.
-        drop_head: keep the network's own values for those tensors of its heads that differ, as they do when
-            the number of classes does.
+        drop_head: keep the network's own values for those layers of its heads that differ, as the last one
+            does when the number of classes does.
 
     Raises:
         WeightsError: a tensor is missing, extra, or of another shape; names the first such with both shapes.
@@ -69,17 +79,26 @@ def load_state(
     given = rename_all(tensors, renames)
     wanted = net.state_dict()
     differs = differences(wanted, given)
-    in_head = {name for name in differs if name.startswith(HEADS)}
-    if differs.keys() - (in_head if drop_head else set()):
+    in_head = [name for name in differs if name.startswith(HEADS)]
+    if len(differs) > (len(in_head) if drop_head else 0):
         raise WeightsError(sentence(differs, only_head=len(in_head) == len(differs)))
 
-    fits = wanted.keys() & given.keys() - differs.keys()
-    tensors = {name: given[name].to(own.dtype) for name, own in wanted.items() if name in fits}
+    dropped = {layer_of(name) for name in in_head}
+    filling = {
+        name: given[name].to(own.dtype)
+        for name, own in wanted.items()
+        if name in given and layer_of(name) not in dropped
+    }
     empty = any(own.is_meta for own in wanted.values())
-    net.load_state_dict(tensors, strict=False, assign=empty)
+    net.load_state_dict(filling, strict=False, assign=empty)
     if empty:
-        initialise_rest(net, next((t.device for t in tensors.values()), torch.device("cpu")))
-    return tuple(name for name in wanted if name not in fits)
+        initialise_rest(net, next((t.device for t in filling.values()), torch.device("cpu")))
+    return tuple(name for name in wanted if name not in filling)
+
+
+def layer_of(name: str) -> str:
+    """The layer that a tensor belongs to: head.6.weight -> head.6."""
+    return name.rpartition(".")[0]
 
 
 def differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -32,3 +33,7 @@ class Variant:
     dims: int = 2
     source: str = ""
     renames: Mapping[str, Renames] = field(default_factory=dict)
+
+    def options(self) -> tuple[str, ...]:
+        """What `build` can be told beyond classes and channels."""
+        return tuple(key for key in inspect.signature(self.build).parameters if key not in ("classes", "channels"))
