@@ -26,7 +26,7 @@ def small(width: int, pool: int) -> Branches:
     return Branches(
         one=unit(width, 64, 1),
         five=nn.Sequential(unit(width, 48, 1), unit(48, 64, 5)),
-        double=nn.Sequential(unit(width, 64, 1), unit(64, 96, 3), unit(96, 96, 3)),
+        deep=nn.Sequential(unit(width, 64, 1), unit(64, 96, 3), unit(96, 96, 3)),
         pool=nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1), unit(width, pool, 1)),
     )
 
@@ -37,7 +37,7 @@ def crossed(width: int, inner: int) -> Branches:
     return Branches(
         one=unit(width, 192, 1),
         seven=nn.Sequential(unit(width, inner, 1), unit(inner, inner, row), unit(inner, 192, column)),
-        double=nn.Sequential(
+        deep=nn.Sequential(
             unit(width, inner, 1),
             unit(inner, inner, column),
             unit(inner, inner, row),
@@ -53,7 +53,7 @@ def spread(width: int) -> Branches:
     return Branches(
         one=unit(width, 320, 1),
         three=nn.Sequential(unit(width, 384, 1), row_and_column()),
-        double=nn.Sequential(unit(width, 448, 1), unit(448, 384, 3), row_and_column()),
+        deep=nn.Sequential(unit(width, 448, 1), unit(448, 384, 3), row_and_column()),
         pool=nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1), unit(width, 192, 1)),
     )
 
@@ -67,7 +67,7 @@ def shrink_5(width: int) -> Branches:
     """Figure 10: half the size, by stride and by pooling side by side."""
     return Branches(
         three=halving(width, 384),
-        double=nn.Sequential(unit(width, 64, 1), unit(64, 96, 3), halving(96, 96)),
+        deep=nn.Sequential(unit(width, 64, 1), unit(64, 96, 3), halving(96, 96)),
         pool=nn.MaxPool2d(3, stride=2),
     )
 
@@ -149,7 +149,7 @@ TORCHVISION: Renames = (
     (r"^Mixed_7", "stages.2."),
     (r"\.branch1x1\.", ".one."),
     (r"\.branch_pool\.", ".pool.1."),
-    (r"\.branch(3x3|7x7)dbl_", ".double_"),
+    (r"\.branch(3x3|7x7)dbl_", ".deep_"),
     (r"\.branch7x7(x3)?_", ".seven_"),
     (r"\.branch5x5_", ".five_"),
     (r"\.branch3x3(_|\.)", r".three\1"),
