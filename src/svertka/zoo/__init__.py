@@ -17,6 +17,7 @@ from svertka.zoo.registry import Variant
 
 FAMILIES: tuple[str, ...] = (
     "lenet",
+    "small",
     "alexnet",
     "zfnet",
     "vgg",
@@ -82,3 +83,25 @@ def empty_net(name: str, *, classes: int | None = None, channels: int | None = N
     """
     with torch.device("meta"):
         return net(name, classes=classes, channels=channels, **options)
+
+
+def make(what: str, shape: tuple[int, ...], classes: int) -> Net:
+    """A network by name or by notation, for inputs of one shape: what `--net` and a saved model go through.
+
+    Args:
+        what: a name of `variants()`, or a line of `svertka.notation`.
+        shape: of one input, (channels, *size).
+        classes: outputs.
+
+    Raises:
+        UnknownName: neither a name nor notation.
+        NotationError: a line of notation that does not parse or does not fit the shape.
+        ShapeError: the input is smaller than the network can take.
+    """
+    if " " in what.strip() or "(" in what:  # no name has either; a typing error in a name is told by `variant`
+        from svertka.notation import build
+
+        return build(what, shape, classes)
+    row = variant(what)
+    options: dict[str, object] = {"size": shape[-1]} if "size" in row.options() else {}
+    return net(what, classes=classes, channels=shape[0], **options)

@@ -1,0 +1,185 @@
+"""A model on disk and in memory: network, weights, class names and preprocessing, together or not at all.
+
+On disk: `model.json`, which a person can read, and `weights.safetensors`. Nothing in them executes. `Model.load` takes a
+run folder or its `model/`; what predicts is the same code that trained: `signals` makes the pixels, `Preprocess` the input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+import svertka
+from svertka import signals, zoo
+from svertka.blocks import Net
+from svertka.errors import ReadError, RunError, SvertkaError
+from svertka.records import Prediction, Unreadable
+from svertka.signals import Preprocess
+from svertka.zoo.convert import load_state
+
+FORMAT = 1
+FACTS, WEIGHTS = "model.json", "weights.safetensors"
+
+
+@dataclass
+class Model:
+    """A classifier ready for use.
+
+    net          in evaluation mode
+    classes      names, in the order of the outputs
+    preprocess   how bytes become input
+    spec         how to build the empty network again: {"name": of the zoo, or notation; "shape": (c, h, w) of its input}
+    temperature  the logits are divided by it before softmax
+    """
+
+    net: Net
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    spec: dict[str, Any]
+    temperature: float = 1.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.net.eval()
+
+    # ---- on disk
+
+    def save(self, folder: Path) -> Path:
+        """Write model.json and weights.safetensors into `folder`, each whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        data = save({k: v.detach().cpu().contiguous() for k, v in self.net.state_dict().items()})
+        facts = {
+            "format": FORMAT,
+            "svertka": svertka.__version__,
+            "network": self.spec,
+            "classes": list(self.classes),
+            "preprocess": self.preprocess.to_dict(),
+            "temperature": self.temperature,
+            "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(data).hexdigest()},
+        }
+        _write(folder / WEIGHTS, data)
+        _write(folder / FACTS, json.dumps(facts, ensure_ascii=False, indent=1).encode())
+        self.facts = facts
+        return folder
+
+    @classmethod
+    def load(cls, where: str | Path, *, device: str = "cpu") -> Model:
+        """The model of a run folder, or of a folder that holds model.json.
+
+        Raises:
+            RunError: no model there, damaged, or written by a newer version.
+            WeightsError: the weights are not those of the network that model.json names.
+        """
+        folder = Path(where)
+        folder = folder / "model" if (folder / "model" / FACTS).is_file() else folder
+        facts = _facts(folder)
+        data = _bytes(folder / WEIGHTS)
+        if hashlib.sha256(data).hexdigest() != facts["weights"]["sha256"]:
+            raise RunError(f"{folder / WEIGHTS} is damaged: its sha256 is not the one in {FACTS}.")
+        try:
+            tensors = load(data)
+            classes = tuple(map(str, facts["classes"]))
+            network = facts["network"]
+            with torch.device("meta"):
+                net = zoo.make(network["name"], tuple(network["shape"]), len(classes))
+            load_state(net, tensors)
+            preprocess = Preprocess.from_dict(facts["preprocess"])
+            temperature = float(facts["temperature"])
+        except (SafetensorError, KeyError, TypeError, ValueError) as why:
+            raise RunError(f"{folder / FACTS} does not describe a model: {why!r}.") from why
+        net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(net, classes, preprocess, facts["network"], temperature, facts)
+
+    # ---- in use
+
+    @torch.inference_mode()
+    def probabilities(self, pixels: np.ndarray | Tensor) -> Tensor:
+        """uint8 (n, h, w, c) as `preprocess` shapes them -> probabilities (n, classes) float32."""
+        device = next(self.net.parameters()).device
+        x = self.preprocess.normalise(torch.as_tensor(pixels).to(device))
+        return torch.softmax(self.net(x).float() / self.temperature, dim=1).cpu()
+
+    def predict(self, pictures: Iterable[Any], *, batch: int = 64) -> list[Prediction | Unreadable]:
+        """What the model says of each picture, in order; a picture that cannot be read is told apart by its type.
+
+        Args:
+            pictures: paths, bytes of files, or uint8 arrays (h, w), (h, w, 3).
+        """
+        rows: list[tuple[str, np.ndarray | Unreadable]] = []
+        answers: list[Prediction | Unreadable] = []
+        for number, picture in enumerate(pictures):
+            rows.append(self._row(picture, number))
+            if len(rows) == batch:
+                answers += self._answers(rows)
+                rows = []
+        return answers + self._answers(rows)
+
+    def _row(self, picture: Any, number: int) -> tuple[str, np.ndarray | Unreadable]:
+        path = str(picture) if isinstance(picture, str | Path) else f"picture {number + 1}"
+        try:
+            if isinstance(picture, np.ndarray):
+                return path, signals.fit(picture, self.preprocess)
+            return path, signals.read(_picture_bytes(picture), self.preprocess, path)
+        except ReadError as why:
+            return path, Unreadable(path, why.reason)
+
+    def _answers(self, rows: Sequence[tuple[str, np.ndarray | Unreadable]]) -> list[Prediction | Unreadable]:
+        good = [pixels for _, pixels in rows if not isinstance(pixels, Unreadable)]
+        shares = iter(self.probabilities(np.stack(good)).tolist() if good else [])
+        return [r if isinstance(r, Unreadable) else self._prediction(path, next(shares)) for path, r in rows]
+
+    def _prediction(self, path: str, shares: list[float]) -> Prediction:
+        ranking = tuple(sorted(zip(self.classes, shares, strict=True), key=lambda pair: -pair[1]))
+        return Prediction(path, ranking[0][0], ranking[0][1], ranking)
+
+
+def _picture_bytes(picture: Any) -> bytes:
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return bytes(picture)
+    try:
+        return Path(picture).read_bytes()
+    except IsADirectoryError as why:
+        raise ReadError(str(picture), "is a folder, not a picture") from why
+    except OSError as why:
+        raise ReadError(str(picture), (why.strerror or str(why)).lower()) from why
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    if not (folder / FACTS).is_file():
+        what = "holds no model.json" if folder.is_dir() else "does not exist"
+        raise RunError(f"{folder} {what}; a model is a run folder of `svertka train`, or its model/.")
+    try:
+        facts = json.loads(_bytes(folder / FACTS))
+        version = int(facts["format"])
+    except (ValueError, KeyError, TypeError) as why:
+        raise RunError(f"{folder / FACTS} is damaged: {why!r}.") from why
+    if version > FORMAT:
+        raise RunError(f"{folder} was written by a newer svertka ({facts.get('svertka')}); this is {svertka.__version__}.")
+    return facts
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as why:
+        raise RunError(f"{path} cannot be read: {(why.strerror or str(why)).lower()}.") from why
+
+
+def _write(path: Path, data: bytes) -> None:
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        aside.write_bytes(data)
+        aside.replace(path)
+    except OSError as why:
+        aside.unlink(missing_ok=True)
+        raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why

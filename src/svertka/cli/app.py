@@ -1,0 +1,213 @@
+"""The verbs on the command line, and the one place where errors become sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from svertka.errors import NotationError, SvertkaError, UsageError
+
+STARTED = time.perf_counter()
+
+app = typer.Typer(
+    name="svertka",
+    help="A folder of pictures becomes a classifier that you can trust, understand and ship.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
+Data = Annotated[str, typer.Argument(help="Folder or archive with one folder of pictures per class, or `digits`.")]
+ModelArg = Annotated[str, typer.Argument(metavar="MODEL", help="Run folder of `svertka train`, or its model/.")]
+
+
+def main() -> None:
+    """What the `svertka` command runs."""
+    try:
+        app(standalone_mode=False)
+    except SvertkaError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `svertka ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not one of the parser's own
+            raise
+        _say(f"svertka: {error.format_message()}")
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from svertka import __version__
+
+        print(f"svertka {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    data: Annotated[str | None, typer.Argument(help="Folder, archive (.zip, .tar, .tar.gz) or `digits`.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME-N if not given.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run where it stopped.")] = None,
+    net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
+    weights: Annotated[str, typer.Option(help="Start from weights: none, or a file.")] = "auto",
+    freeze: Annotated[str, typer.Option(help="Parts that do not learn: auto, none, backbone, or the first N stages.")] = "auto",
+    size: Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time that the whole run may take.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn labelled pictures into a classifier, with a report."""
+    from svertka.cli.progress import watching
+    from svertka.training.recipe import parse_setting
+
+    if (data is None) == (resume is None):
+        raise UsageError("`svertka train` takes either DATA or --resume RUN.")
+    asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
+    asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
+    if resume is not None and asked:
+        raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
+    with watching(quiet=quiet) as watch:
+        if resume is not None:
+            from svertka.verbs.train import resume as go_on
+
+            done = go_on(resume, watch=watch, started=STARTED)
+        else:
+            from svertka.verbs.train import train as begin
+
+            done = begin(
+                str(data), out=out, weights=weights, freeze=freeze, watch=watch, started=STARTED, command=_command(), **asked
+            )
+    if as_json:
+        _print_json(done.summary)
+    else:
+        from svertka.cli.results import print_trained
+
+        print_trained(done)
+    if done.stopped:
+        _say(f"Stopped as asked. The model is usable as it is; `svertka train --resume {done.path}` goes on.")
+        sys.exit(130)
+
+
+@app.command()
+def evaluate(
+    model: ModelArg,
+    data: Data,
+    part: Annotated[str | None, typer.Option(help="train, validation, test or all.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a model on labelled pictures."""
+    from svertka.cli.progress import watching
+
+    with watching(quiet=quiet) as watch:
+        from svertka.verbs.evaluate import evaluate as run
+
+        found = run(model, data, part=part, watch=watch)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        from svertka.cli.results import print_evaluated
+
+        print_evaluated(found)
+
+
+@app.command()
+def predict(
+    model: ModelArg,
+    files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    csv: Annotated[Path | None, typer.Option(help="Write the predictions to this file as CSV.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is in pictures."""
+    from svertka.cli.results import prediction_json, print_predictions, write_csv
+    from svertka.records import Unreadable
+    from svertka.verbs.predict import predict as run
+
+    if csv is not None and csv.exists():
+        raise UsageError(f"{csv} exists already and is never overwritten; name another file with --csv.")
+    answers = run(model, files)
+    if csv is not None:
+        write_csv(answers, csv)
+    if as_json:
+        _print_json(prediction_json(answers))
+    elif csv is None:
+        print_predictions(answers)
+    else:
+        _say(f"{len(answers):,} predictions are in {csv}.")
+    if answers and all(isinstance(a, Unreadable) for a in answers):
+        sys.exit(1)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `svertka train`.")],
+    out: Annotated[Path | None, typer.Option(help="Write the page here instead of into the run folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the report of a run again, from its folder."""
+    from svertka.verbs.report import report as write
+
+    page = write(run, out=out)
+    if as_json:
+        _print_json({"report": str(page)})
+    else:
+        print(page)
+
+
+@app.command()
+def nets(as_json: Json = False) -> None:
+    """List the networks that can be had by name."""
+    from svertka.cli.results import print_nets
+    from svertka.zoo import variants
+
+    rows = variants().values()
+    if as_json:
+        keys = ("name", "size", "least", "channels", "classes", "dims", "source")
+        _print_json({"nets": [{k: getattr(row, k) for k in keys} for row in rows]})
+    else:
+        print_nets(rows)
+
+
+def _command() -> str:
+    import shlex
+
+    return shlex.join(["svertka", *sys.argv[1:]])
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, ensure_ascii=False, allow_nan=False))
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def _fail(error: SvertkaError) -> None:
+    _say(f"svertka: {error}")
+    if isinstance(error, NotationError):
+        _say(error.pointer())
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    sys.exit(error.exit_status)

@@ -1,0 +1,117 @@
+"""Progress on stderr: a live bar on a terminal, plain lines elsewhere, nothing when quiet. Never on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from svertka.records import Epoch, Step
+
+LINES = 5.0  # seconds between two plain lines of one activity
+
+
+class _Reader(Protocol):
+    def __call__(self, what: str, value: Any) -> None: ...
+
+
+@contextlib.contextmanager
+def watching(*, quiet: bool = False) -> Iterator[_Reader]:
+    """A watch for the verbs, fitted to where stderr goes."""
+    if quiet:
+        yield lambda what, value: None
+    elif sys.stderr.isatty():
+        with _Live() as live:
+            yield live
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """One line for each thing worth a line: what a log file should hold."""
+
+    def __init__(self) -> None:
+        self.said = time.monotonic()
+
+    def __call__(self, what: str, value: Any) -> None:
+        if what == "note":
+            self._say(value)
+        elif what == "read" and (value[0] == value[1] or self._due()):
+            self._say(f"read {value[0]:,} of {value[1]:,} files")
+        elif what == "plan":
+            self._say(plan_line(value))
+        elif what == "step" and self._due():
+            self._say(f"step {value.step:,} of {value.steps:,}  loss {value.loss:.3f}")
+        elif what == "epoch":
+            self._say(epoch_line(value))
+
+    def _due(self) -> bool:
+        return time.monotonic() - self.said > LINES
+
+    def _say(self, line: str) -> None:
+        self.said = time.monotonic()
+        print(line, file=sys.stderr, flush=True)
+
+
+class _Live:
+    """A bar that moves, with the epochs as lines above it."""
+
+    def __enter__(self) -> _Live:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[tail]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.bar.start()
+        self.reading = self.learning = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, what: str, value: Any) -> None:
+        if what == "note":
+            self.bar.console.print(value, markup=False, highlight=False, style="yellow")
+        elif what == "read":
+            self._read(*value)
+        elif what == "plan":
+            self.bar.console.print(plan_line(value), markup=False, highlight=False, style="dim")
+        elif what == "step":
+            self._step(value)
+        elif what == "epoch":
+            self.bar.console.print(epoch_line(value), markup=False, highlight=False)
+
+    def _read(self, done: int, total: int) -> None:
+        if self.reading is None:
+            self.reading = self.bar.add_task("reading", total=total, tail="")
+        self.bar.update(self.reading, completed=done, tail=f"{done:,} of {total:,} files")
+        if done == total:
+            self.bar.update(self.reading, visible=False)
+
+    def _step(self, step: Step) -> None:
+        if self.learning is None:
+            self.learning = self.bar.add_task("learning", total=step.steps, tail="")
+        self.bar.update(self.learning, completed=step.step, tail=f"loss {step.loss:.3f}")
+
+
+def epoch_line(record: Epoch) -> str:
+    """One pass in one line."""
+    line = f"epoch {record.epoch:>{len(str(record.epochs))}} of {record.epochs}   loss {record.loss:.3f}   "
+    line += f"training {record.accuracy:7.2%}"
+    if record.validation_accuracy is not None:
+        line += f"   validation {record.validation_accuracy:7.2%}{' *' if record.best else '  '}"
+    return f"{line}   {record.seconds:6.1f} s"
+
+
+def plan_line(plan: Any) -> str:
+    """What was chosen for this machine, in one line."""
+    return f"plan: {plan.device}, {plan.layout.replace('_', '-')}, {plan.precision}, {plan.threads} threads ({plan.reason})"

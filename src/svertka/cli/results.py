@@ -1,0 +1,147 @@
+"""Results on stdout: tables for people, through rich; plain when stdout is a file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svertka.errors import SvertkaError
+from svertka.records import Prediction, Unreadable
+
+if TYPE_CHECKING:
+    from svertka.verbs.evaluate import Evaluated
+    from svertka.verbs.job import Trained
+    from svertka.zoo import Variant
+
+
+def print_trained(done: Trained) -> None:
+    """The outcome of a training in a few lines."""
+    s = done.summary
+    console = _console()
+    for part in ("validation", "test"):
+        if s[part] is not None:
+            console.print(f"[bold]{_share(s[part]['accuracy'], s[part]['n'])}[/] right on {_interval(s[part])}  [dim]{part}[/]")
+    times = s["seconds"]
+    console.print(
+        f"{s['net']}, {s['parameters']:,} parameters, {len(s['classes'])} classes; {times['total']:.1f} s in all, "
+        f"{times['read']:.1f} of them reading, {times['train']:.1f} learning at {s['images_per_second']:,.0f} pictures a second",
+        highlight=False,
+    )
+    console.print(f"run     {done.path}\nreport  {done.path / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_evaluated(found: Evaluated) -> None:
+    """Accuracy with its interval, then class by class."""
+    from rich.table import Table
+
+    result = found.to_dict()
+    console = _console()
+    which = "all pictures" if found.part == "all" else f"the {found.part} part"
+    console.print(f"[bold]{_share(result['accuracy'], result['n'])}[/] right on {_interval(result)}  [dim]{which}[/]")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("class", overflow="fold")
+    for title in ("pictures", "recall", "95 % interval", "precision"):
+        table.add_column(title, justify="right")
+    for name, row in result["per_class"].items():
+        if row["support"]:
+            interval = f"{row['low']:.1%} to {row['high']:.1%}"
+            table.add_row(_plain(name), f"{row['support']:,}", _percent(row["recall"]), interval, _percent(row["precision"]))
+    console.print(table)
+    console.print(f"expected calibration error {result['ece']:.3f}", highlight=False)
+    _print_unreadable(found.unreadable)
+
+
+def print_predictions(answers: Sequence[Prediction | Unreadable]) -> None:
+    """One line a file: the label, its probability, and what came next."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(overflow="fold")
+    table.add_column(justify="right")
+    table.add_column(style="bold", overflow="fold")
+    table.add_column(style="dim", overflow="fold")
+    for answer in answers:
+        if isinstance(answer, Unreadable):
+            table.add_row(_plain(answer.path), "", _plain(f"cannot be read: {answer.reason}"), "")
+        else:
+            rest = ", ".join(f"{name} {p:.1%}" for name, p in answer.ranking[1:4] if p >= 0.0005)
+            table.add_row(_plain(answer.path), f"{answer.probability:.1%}", _plain(answer.label), _plain(rest))
+    _console().print(table)
+
+
+def print_nets(rows: Iterable[Variant]) -> None:
+    """The networks, a line each."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("network", "input", "least", "paper"):
+        table.add_column(title, justify="right" if title in ("input", "least") else "left", overflow="fold")
+    for row in rows:
+        size = f"{row.channels}x" + "x".join([str(row.size)] * row.dims)
+        table.add_row(row.name, size, str(row.least), _plain(row.source))
+    _console().print(table)
+
+
+def prediction_json(answers: Iterable[Prediction | Unreadable]) -> dict[str, Any]:
+    """The surface of `predict --json`."""
+    return {"predictions": [_answer(a) for a in answers]}
+
+
+def write_csv(answers: Iterable[Prediction | Unreadable], path: Path) -> None:
+    """path, label, probability, error: a line a file, in UTF-8."""
+    try:
+        with path.open("x", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label", "probability", "error"])
+            for a in answers:
+                unreadable = isinstance(a, Unreadable)
+                writer.writerow([a.path, "", "", a.reason] if unreadable else [a.path, a.label, f"{a.probability:.6f}", ""])
+    except OSError as why:
+        raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def _answer(answer: Prediction | Unreadable) -> dict[str, Any]:
+    if isinstance(answer, Unreadable):
+        return {"path": answer.path, "error": answer.reason}
+    return {
+        "path": answer.path,
+        "label": answer.label,
+        "probability": answer.probability,
+        "ranking": [list(pair) for pair in answer.ranking],
+    }
+
+
+def _print_unreadable(bad: Sequence[Unreadable], most: int = 5) -> None:
+    console = _console(stderr=True)
+    for u in bad[:most]:
+        console.print(f"not read: {u.path}: {u.reason}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if len(bad) > most:
+        console.print(f"... and {len(bad) - most:,} more files that cannot be read", style="yellow")
+
+
+def _console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _interval(found: dict[str, Any]) -> str:
+    return f"{found['n']:,} pictures (95 % interval {_share(found['low'], found['n'])} to {_share(found['high'], found['n'])})"
+
+
+def _share(share: float, n: int) -> str:
+    decimals = 0 if n < 50 else 1 if n < 2000 else 2  # as many as n pictures can tell apart
+    return f"{math.floor(share * 100 * 10**decimals + 0.5) / 10**decimals:.{decimals}f} %"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

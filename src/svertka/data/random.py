@@ -1,0 +1,47 @@
+"""Random numbers that depend on nothing but (seed, epoch, sample, stream).
+
+A counter-based generator: each number is a hash of its coordinates (the finaliser of SplitMix64: Steele, Lea and Flood
+2014, doi:10.1145/2660193.2660195). Batch size, order, worker count and resuming cannot change what a sample gets.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def mix(*coordinates: int) -> int:
+    """One 63-bit number from any whole numbers; the seed of everything that is drawn once an epoch."""
+    h = 0
+    for c in coordinates:
+        h = _finalise((h ^ (c & _MASK)) + _GOLDEN & _MASK)
+    return h >> 1
+
+
+def uniform(seed: int, epoch: int, samples: Tensor, stream: int) -> Tensor:
+    """One number in [0, 1) for each sample: (n,) int64 indices -> (n,) float32, on the samples' device."""
+    base = _signed(mix(seed, epoch, stream) << 1)
+    h = (samples ^ base) + _signed(_GOLDEN)  # int64 wraps around as the hash wants
+    h = (h ^ _shift(h, 30)) * _signed(_M1)
+    h = (h ^ _shift(h, 27)) * _signed(_M2)
+    h = h ^ _shift(h, 31)
+    return _shift(h, 40).to(torch.float32) * (1.0 / (1 << 24))
+
+
+def _finalise(h: int) -> int:
+    h = ((h ^ (h >> 30)) * _M1) & _MASK
+    h = ((h ^ (h >> 27)) * _M2) & _MASK
+    return h ^ (h >> 31)
+
+
+def _shift(h: Tensor, by: int) -> Tensor:
+    return (h >> by) & ((1 << (64 - by)) - 1)  # torch shifts arithmetically: the copies of the sign are cut off
+
+
+def _signed(h: int) -> int:
+    h &= _MASK
+    return h - (1 << 64) if h >> 63 else h

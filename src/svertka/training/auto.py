@@ -1,0 +1,106 @@
+"""What the recipe leaves open is chosen from the data, and every choice is written down with its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from svertka.training.recipe import Recipe
+
+GLYPH = 40  # up to this side, pictures keep their size
+SIDES = (64, 96, 128, 160)  # sizes that larger pictures are brought to when training from scratch
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the data before the first step.
+
+    side is the median of the pictures' shorter sides, aspect the median of longer by shorter.
+    """
+
+    training: int
+    classes: int
+    side: int
+    aspect: float
+    colour: bool
+
+
+def choose_size(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
+    """Fill in what must be known before pictures are decoded: size and fit."""
+    choices: dict[str, tuple[Any, str]] = {}
+    if facts.side <= GLYPH:
+        choices["size"] = facts.side, f"the pictures are small: their own {facts.side} pixels are kept"
+    else:
+        side = max([s for s in SIDES if s <= facts.side], default=SIDES[0])
+        side = min(side, 96 if facts.training < 2000 else 128)
+        choices["size"] = side, f"from scratch on {facts.training:,} pictures, detail beyond {side} pixels costs more than it gives"
+    if facts.aspect > 2:
+        choices["fit"] = "pad", f"the pictures are long ({facts.aspect:.1f} to 1): borders keep the whole of them"
+    elif facts.aspect > 1.02:
+        choices["fit"] = "crop", "the shorter side is fitted and the middle kept, so that shapes are not distorted"
+    else:
+        choices["fit"] = "stretch", "the pictures are square"
+    return _fill(recipe, choices)
+
+
+def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
+    """Fill in everything else: network, length, optimiser, regularisation, augmentation."""
+    n, size = facts.training, recipe.size or facts.side
+    choices: dict[str, tuple[Any, str]] = {}
+    choices["net"] = _net(size, n)
+    choices["batch"] = _batch(n)
+    choices["epochs"] = _epochs(facts)
+    choices["optimiser"] = "nesterov", "the quickest to a good result on convolutional networks of this size"
+    optimiser = recipe.optimiser or "nesterov"
+    choices["rate"] = _rate(optimiser, recipe.batch or choices["batch"][0])
+    choices["weight_decay"] = (
+        (0.02, "the usual decoupled decay") if optimiser == "adamw" else (5e-4, "the usual decay of SGD on small pictures")
+    )
+    choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
+    choices["average"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"
+    if facts.colour:
+        choices["flip"] = True, "colour photographs keep their meaning when mirrored"
+        choices["shift"] = 0.1, "objects of photographs are not all centred"
+        choices["scale"] = (0.2, "objects come near and far") if size > GLYPH else (0.0, "the pictures are small")
+    else:
+        choices["flip"] = False, "grey pictures may be signs, which mirroring turns into others"
+        choices["shift"] = 2.01 / 28, "signs are not all centred to the pixel"
+        choices["scale"] = 0.0, "whole-pixel shifts need no resampling"
+    choices["rotate"] = 0.0, "not every class keeps its meaning when turned"
+    choices["erase"] = 0.0, "not needed at this length"
+    return _fill(recipe, choices)
+
+
+def _net(size: int, n: int) -> tuple[str, str]:
+    if size <= GLYPH:
+        return "small", f"made for pictures of {size} pixels"
+    return "small", f"{n:,} pictures are too few to teach a larger network from scratch"
+
+
+def _batch(n: int) -> tuple[int, str]:
+    batch = 256 if n >= 20_000 else 128 if n >= 5_000 else 64 if n >= 1_000 else 32
+    return batch, f"{max(1, n // batch):,} steps a pass over {n:,} pictures"
+
+
+def _epochs(facts: Facts) -> tuple[int, str]:
+    if facts.colour:
+        epochs = round(60 * (1_000 / max(facts.training, 250)) ** 0.45)
+    else:
+        epochs = round(24 * (2_000 / max(facts.training, 250)) ** 0.62)
+    epochs = max(3, min(60, epochs))
+    seen = epochs * facts.training
+    kind = "colour" if facts.colour else "grey"
+    return epochs, f"{seen:,} {kind} pictures seen in all: accuracy grows little beyond"
+
+
+def _rate(optimiser: str, batch: int) -> tuple[float, str]:
+    peaks = {"sgd": 0.2, "nesterov": 0.2, "rmsprop": 0.001, "adam": 0.004, "adamw": 0.004, "adadelta": 1.0}
+    share = math.sqrt(batch / 256)
+    return round(peaks[optimiser] * share, 6), f"the peak that one-cycle {optimiser} bears at batch {batch}"
+
+
+def _fill(recipe: Recipe, choices: dict[str, tuple[Any, str]]) -> tuple[Recipe, dict[str, str]]:
+    open_ones = {k: v for k, v in choices.items() if getattr(recipe, k) is None}
+    filled = recipe.replace(**{k: v for k, (v, _) in open_ones.items()})
+    return filled, {k: reason for k, (_, reason) in open_ones.items()}

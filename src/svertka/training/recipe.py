@@ -1,0 +1,119 @@
+"""The recipe: everything that decides what is learned, frozen, checked at birth, saved with the run.
+
+A field that is None is chosen from the data by `svertka.training.auto`, which writes down why. What was measured on the
+machine (layout, precision, threads) is not here but in the plan.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from svertka.errors import RecipeError, UnknownName
+from svertka.training.schedule import SCHEDULES
+
+OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta")
+FITS = ("stretch", "crop", "pad")
+
+
+def _field(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What to learn and how; None means: chosen from the data, with the reason written down."""
+
+    net: str | None = _field(None, "network: a name of the zoo, or a line of notation")
+    size: int | None = _field(None, "side of the square input in pixels")
+    fit: str | None = _field(None, "what happens to other aspect ratios: stretch, crop or pad")
+    epochs: int | None = _field(None, "passes over the training pictures")
+    batch: int | None = _field(None, "pictures per step")
+    optimiser: str | None = _field(None, f"one of {', '.join(OPTIMISERS)}")
+    rate: float | None = _field(None, "peak learning rate")
+    momentum: float = _field(0.9, "momentum of sgd, nesterov and rmsprop; the first beta of adam and adamw")
+    weight_decay: float | None = _field(None, "L2 penalty (decoupled in adamw) on weights, not on biases and norms")
+    schedule: str = _field("onecycle", f"one of {', '.join(SCHEDULES)}")
+    label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes")
+    average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none")
+    flip: bool | None = _field(None, "mirror half of the training pictures left to right")
+    shift: float | None = _field(None, "move training pictures by up to this share of the side")
+    rotate: float | None = _field(None, "turn training pictures by up to this many degrees")
+    scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share")
+    erase: float | None = _field(None, "blank a random square of up to this share of the side")
+    untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are")
+    validation: float | None = _field(None, "share of the training pictures that validates, where no folder does")
+    minutes: float | None = _field(None, "time that the whole run may take")
+    seed: int = _field(0, "seed of split, weights, order and augmentation")
+
+    def __post_init__(self) -> None:
+        _choice("optimiser", self.optimiser, OPTIMISERS)
+        _choice("schedule", self.schedule, SCHEDULES)
+        _choice("fit", self.fit, FITS)
+        for name, low, high in (
+            ("size", 1, 4096), ("epochs", 1, 100_000), ("batch", 1, 1 << 20), ("rate", 1e-12, 1e3),
+            ("momentum", 0, 0.9999), ("weight_decay", 0, 10), ("label_smoothing", 0, 0.99), ("average", 0, 0.99999),
+            ("shift", 0, 1), ("rotate", 0, 180), ("scale", 0, 0.95), ("erase", 0, 1), ("untouched", 0, 1),
+            ("validation", 0.001, 0.9), ("minutes", 0.01, 1e6), ("seed", 0, 2**31 - 1),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise RecipeError(f"{name} must lie between {low:g} and {high:g}; received {value:g}.")
+
+    def replace(self, **changes: Any) -> Recipe:
+        """The same recipe with other values."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON writes them."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """A recipe from what `to_dict` gave.
+
+        Raises:
+            UnknownName: a field that recipes do not have.
+        """
+        known = {f.name for f in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise UnknownName("field of the recipe", name, sorted(known))
+        return cls(**values)
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`key=value` of the command line's --set, with the value in the type of the recipe's field.
+
+    >>> parse_setting("rate=0.05")
+    ('rate', 0.05)
+
+    Raises:
+        RecipeError: no `=`, or a value of another type.
+        UnknownName: no such field.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise RecipeError(f"--set takes key=value; received {text!r}.")
+    kinds = typing.get_type_hints(Recipe)
+    if name not in kinds:
+        raise UnknownName("field of the recipe", name, sorted(kinds))
+    kind = next(k for k in (typing.get_args(kinds[name]) or (kinds[name],)) if k is not type(None))
+    if value.lower() in {"none", "auto"}:
+        return name, None
+    if kind is bool:
+        words = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+        if value.lower() not in words:
+            raise RecipeError(f"{name} is yes or no; received {value!r}.")
+        return name, words[value.lower()]
+    try:
+        return name, kind(value)
+    except ValueError:
+        raise RecipeError(f"{name} takes {'a whole number' if kind is int else 'a number'}; received {value!r}.") from None
+
+
+def _choice(name: str, value: str | None, choices: typing.Iterable[str]) -> None:
+    if value is not None and value not in choices:
+        raise UnknownName(name, value, sorted(choices))

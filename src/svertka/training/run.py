@@ -1,0 +1,106 @@
+"""A run is a folder: what was asked, what happened, what came out. It is made once and never overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from svertka.errors import RunError, TrainingError, UsageError
+
+CHECKPOINT = "checkpoint"
+
+
+class Run:
+    """A run folder; the layout is in docs/architecture.md."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, out: str | Path | None, name: str) -> Run:
+        """A new, empty run folder: `out`, or runs/NAME-1, -2, ... in the current folder.
+
+        Raises:
+            UsageError: `out` is there already and is not an empty folder.
+            TrainingError: the folder cannot be made.
+        """
+        try:
+            if out is None:
+                return cls(_numbered(Path("runs"), name))
+            path = Path(out)
+            if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+                raise UsageError(f"{path} exists already and is never overwritten; name another folder with --out.")
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as why:
+            raise TrainingError(f"The run folder cannot be made: {_reason(why)}; name another with --out.") from why
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """An existing run folder.
+
+        Raises:
+            RunError: there is none at `path`.
+        """
+        if not (Path(path) / "recipe.json").is_file():
+            raise RunError(f"{path} is not a run folder: it holds no recipe.json.")
+        return cls(Path(path))
+
+    def discard(self) -> None:
+        """Take an empty run folder away again; one that holds anything stays."""
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write one JSON file of the run, whole or not at all."""
+        text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+        aside = self.path / f".{name}.part"
+        try:
+            aside.write_text(text + "\n", encoding="utf-8")
+            aside.replace(self.path / name)
+        except OSError as why:
+            aside.unlink(missing_ok=True)
+            raise TrainingError(f"{self.path / name} cannot be written: {_reason(why)}.") from why
+
+    def read(self, name: str) -> dict[str, Any]:
+        """One JSON file of the run.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        try:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except OSError as why:
+            raise RunError(f"{self.path / name} cannot be read: {_reason(why)}.") from why
+        except ValueError as why:
+            raise RunError(f"{self.path / name} is damaged: {why}.") from why
+        if not isinstance(content, dict):
+            raise RunError(f"{self.path / name} is damaged: it holds no JSON object.")
+        return content
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one record to log.jsonl."""
+        try:
+            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**record, "time": round(time.time(), 3)}, ensure_ascii=False) + "\n")
+        except OSError as why:
+            raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
+
+
+def _numbered(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1_000_000):
+        path = folder / f"{name}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue  # another run has it, perhaps one that started this moment
+        return path
+    raise TrainingError(f"{folder} holds a million runs called {name}; name a folder with --out.")
+
+
+def _reason(why: OSError) -> str:
+    return f"{(why.strerror or str(why)).lower()}" + (f" ({why.filename})" if why.filename else "")

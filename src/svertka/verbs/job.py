@@ -1,0 +1,63 @@
+"""What the steps of a training hand to each other, and what comes out. No torch: it is made while torch is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from svertka.records import Unreadable
+from svertka.signals import Preprocess
+from svertka.training.recipe import Recipe
+from svertka.training.run import Run
+
+if TYPE_CHECKING:
+    from svertka.data import Manifest, Source, Store
+
+# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "step", "epoch" a record.
+Watch = Callable[[str, Any], None]
+
+
+def silent(what: str, value: Any) -> None:
+    """A watch that looks away."""
+
+
+@dataclass
+class Job:
+    """One training, from its data on."""
+
+    run: Run
+    source: Source
+    store: Store
+    manifest: Manifest
+    preprocess: Preprocess
+    recipe: Recipe
+    reasons: dict[str, str]
+    watch: Watch
+    started: float
+    command: str
+    read_seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    def unreadable(self) -> list[Unreadable]:
+        """The listed files that could not be decoded."""
+        return [Unreadable(self.source.paths[i], reason) for i, reason in sorted(self.store.reasons.items())]
+
+    def note(self, sentence: str) -> None:
+        """Tell the person now and the report later."""
+        self.notes.append(sentence)
+        self.watch("note", sentence)
+        self.run.log({"kind": "note", "text": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What `train` returns: the run folder, and the object that `--json` prints.
+
+    stopped is true where training was interrupted; what was learned until then is in the run folder all the same.
+    """
+
+    path: Path
+    summary: dict[str, Any]
+    stopped: bool = False

@@ -1,0 +1,277 @@
+"""The part of `train` that needs torch: build, plan, fit, measure, write."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+import svertka
+from svertka import zoo
+from svertka.bundle import Model
+from svertka.data.augment import Augment
+from svertka.data.loader import Loader
+from svertka.errors import TrainingError
+from svertka.evaluation import Evaluation, evaluate, worst_mistakes
+from svertka.records import Epoch, plain
+from svertka.reporting import write_report
+from svertka.signals import Preprocess
+from svertka.training import auto, checkpoint, loop
+from svertka.training.plan import Plan, machine, make_plan
+from svertka.training.recipe import Recipe
+from svertka.training.run import CHECKPOINT
+from svertka.verbs.job import Job, Trained
+
+CHECKPOINT_SECONDS = 20.0  # at least this long between two checkpoints at ends of epochs
+FINISH_SECONDS = 3.0  # kept free for scoring and the report
+OVERHEAD = 1.15  # a real step also reads, varies and validates
+MOST = 10  # times the usual number of passes, however many minutes there are
+SHOWN = 24  # worst mistakes that the report may show
+SIDE = 160  # of pictures in the report, at most
+
+
+def check_net(recipe: Recipe, preprocess: Preprocess, classes: int) -> None:
+    """Refuse a network that does not exist or cannot take the pictures, before any time is spent on them."""
+    if recipe.net is not None:
+        with torch.device("meta"):
+            net = zoo.make(recipe.net, preprocess.shape, classes)
+            net.eval()(torch.empty(1, *preprocess.shape))
+
+
+def learn(job: Job, facts: auto.Facts) -> Trained:
+    """A new run, from the decoded pictures on."""
+    job.preprocess = _with_statistics(job)
+    job.recipe, reasons = auto.choose_rest(job.recipe, dataclasses.replace(facts, training=_count(job, "train")))
+    job.reasons = {**job.reasons, **reasons}
+    with torch.random.fork_rng():
+        torch.manual_seed(job.recipe.seed)
+        net = zoo.make(job.recipe.net, job.preprocess.shape, len(job.manifest.classes))
+        shape = (min(job.recipe.batch, _count(job, "train")), *job.preprocess.shape)
+        plan = make_plan(net, shape, len(job.manifest.classes))
+        job.watch("plan", plan)
+        if job.recipe.minutes is not None:
+            _fit_into_minutes(job, plan, told=reasons)
+        _write_recipe(job, plan)
+        for sentence in (*job.source.notes, *_sentences(job)):
+            job.note(sentence)
+        job.run.log({"kind": "plan", **plan.to_dict()})
+        state = loop.begin(net, job.recipe, plan)
+        return _carry_out(job, plan, state)
+
+
+def go_on(job: Job, told: dict[str, Any]) -> Trained:
+    """A run that was stopped, from its checkpoint on, by the plan it began with."""
+    plan = Plan(**told["plan"])
+    with torch.random.fork_rng():
+        torch.manual_seed(job.recipe.seed)
+        net = zoo.make(job.recipe.net, job.preprocess.shape, len(job.manifest.classes))
+        state = checkpoint.restore(loop.begin(net, job.recipe, plan), job.run.path / CHECKPOINT)
+        torch.set_num_threads(plan.threads)  # other threads sum in another order
+        return _carry_out(job, plan, state)
+
+
+def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
+    train = _loader(job, "train", plan, training=True)
+    validation = _loader(job, "validation", plan) if _count(job, "validation") else None
+    begun, steps = time.perf_counter(), state.step
+    stopped, saved = False, begun
+    with _asked_to_stop() as asked:
+        for record in loop.fit(state, train, validation, job.recipe, plan):
+            job.run.log(plain(record))
+            job.watch("epoch" if isinstance(record, Epoch) else "step", record)
+            due = isinstance(record, Epoch) and time.perf_counter() - saved > CHECKPOINT_SECONDS
+            if asked.is_set() or due:
+                checkpoint.save(state, job.run.path / CHECKPOINT)
+                saved = time.perf_counter()
+            if asked.is_set():
+                stopped = state.step < (job.recipe.epochs or 1) * len(train)
+                break
+    if not state.best_tensors:  # stopped within the first pass: what there is
+        state.best_tensors = loop.snapshot(state.measured_net)
+    speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
+    return _finish(job, plan, state, stopped, speed)
+
+
+def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float) -> Trained:
+    net = state.measured_net
+    net.load_state_dict(state.best_tensors)
+    classes = job.manifest.classes
+    spec = {"name": job.recipe.net, "shape": list(job.preprocess.shape)}
+    Model(net, classes, job.preprocess, spec).save(job.run.path / "model")
+    found: dict[str, Evaluation | None] = {"validation": None, "test": None}
+    arrays: dict[str, np.ndarray] = {}
+    for part in found:
+        index = job.manifest.indices(part)
+        if not len(index) or (stopped and part == "test"):  # the test part is scored once, at the end
+            continue
+        logits, labels = loop.collect(net, _loader(job, part, plan), plan)
+        shares = torch.softmax(logits, 1).cpu().numpy()
+        found[part] = evaluate(shares, labels.cpu().numpy(), classes)
+        arrays |= {f"{part}_index": index, f"{part}_probability": shares}
+    _save_arrays(job, arrays)
+    summary = _write_metrics(job, plan, state, found, stopped, speed)
+    write_report(job.run.path)
+    return Trained(job.run.path, summary, stopped)
+
+
+def _write_metrics(
+    job: Job, plan: Plan, state: loop.State, found: dict[str, Evaluation | None], stopped: bool, speed: float
+) -> dict[str, Any]:
+    metrics = {
+        **{part: e.to_dict() if e else None for part, e in found.items()},
+        "stopped": stopped,
+        "parameters": sum(p.numel() for p in state.net.parameters()),
+        "epochs": job.recipe.epochs,
+        "best_epoch": state.best_epoch,
+        "seconds": {
+            "total": round(time.perf_counter() - job.started, 3),
+            "read": round(job.read_seconds, 3),
+            "train": round(state.seconds, 3),
+        },
+        "images_per_second": round(speed, 1),
+        "plan": plan.to_dict(),
+        "machine": machine(),
+        "unreadable": [{"path": u.path, "reason": u.reason} for u in job.unreadable()],
+        "skipped": [{"path": u.path, "reason": u.reason} for u in job.source.skipped],
+        "notes": job.notes,
+    }
+    job.run.write("metrics.json", metrics)
+    brief = {part: _brief(e) for part, e in found.items()}
+    keep = ("parameters", "epochs", "seconds", "images_per_second", "plan", "stopped")
+    return {
+        "run": str(job.run.path),
+        "net": job.recipe.net,
+        "classes": list(job.manifest.classes),
+        **{k: metrics[k] for k in keep},
+        **brief,
+    }
+
+
+def _brief(found: Evaluation | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    a = found.accuracy
+    return {"accuracy": a.value, "low": a.low, "high": a.high, "n": a.n}
+
+
+def _save_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
+    shown: list[np.ndarray] = [job.manifest.indices("train")[:SHOWN]]  # how pictures look that were learned from
+    for part in ("validation", "test"):
+        if f"{part}_index" in arrays:
+            index = arrays[f"{part}_index"]
+            worst = worst_mistakes(arrays[f"{part}_probability"], job.manifest.labels[index], SHOWN)
+            shown.append(index[worst])
+    index = np.unique(np.concatenate(shown))
+    pixels = np.asarray(job.store.pixels[index])
+    thin = -(-max(pixels.shape[1:3]) // SIDE)
+    try:
+        np.savez(job.run.path / "predictions.npz", **arrays)
+        np.savez(job.run.path / "examples.npz", pixels=pixels[:, ::thin, ::thin], index=index)
+    except OSError as why:
+        raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def _loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loader:
+    recipe = job.recipe
+    varied = Augment(
+        bool(recipe.flip), recipe.shift or 0, recipe.rotate or 0, recipe.scale or 0, recipe.erase or 0, recipe.untouched
+    )
+    return Loader(
+        job.store.pixels,
+        job.manifest.labels,
+        job.manifest.indices(part),
+        job.preprocess,
+        batch=recipe.batch if training else max(recipe.batch, 256),
+        seed=recipe.seed if training else None,
+        augment=varied if training else None,
+        full=training,
+        device=plan.device,
+    )
+
+
+def _count(job: Job, part: str) -> int:
+    return len(job.manifest.indices(part))
+
+
+def _with_statistics(job: Job) -> Preprocess:
+    """Mean and deviation of each channel over (at most 2,000 of) the training pictures."""
+    index = job.manifest.indices("train")
+    some = index[:: -(-len(index) // 2000)]
+    pixels = np.asarray(job.store.pixels[some], dtype=np.float32) / 255  # (k, h, w, c)
+    mean, std = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2))
+    return dataclasses.replace(
+        job.preprocess,
+        mean=tuple(round(float(m), 4) for m in mean),
+        std=tuple(round(max(float(s), 0.01), 4) for s in std),
+    )
+
+
+def _fit_into_minutes(job: Job, plan: Plan, told: dict[str, str]) -> None:
+    """Choose the number of passes so that the whole run ends in time, where the user did not choose it."""
+    if "epochs" not in told:
+        return
+    step = plan.measured[f"{plan.layout} {plan.precision}"] * OVERHEAD
+    steps = max(1, _count(job, "train") // job.recipe.batch)
+    left = job.recipe.minutes * 60 - (time.perf_counter() - job.started) - FINISH_SECONDS
+    epochs = max(1, min(int(left / (step * steps)), MOST * job.recipe.epochs))
+    job.recipe = job.recipe.replace(epochs=epochs)
+    job.reasons["epochs"] = f"as many as {job.recipe.minutes:g} minutes allow at {step * steps:.1f} seconds a pass"
+    if left < step * steps:
+        job.note(f"One pass takes about {step * steps / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allowed.")
+
+
+def _write_recipe(job: Job, plan: Plan) -> None:
+    job.run.write(
+        "recipe.json",
+        {
+            "svertka": svertka.__version__,
+            "command": job.command,
+            "data": {"where": job.source.where, "kind": job.source.kind, "files": len(job.source)},
+            "recipe": job.recipe.to_dict(),
+            "reasons": job.reasons,
+            "preprocess": job.preprocess.to_dict(),
+            "plan": plan.to_dict(),
+        },
+    )
+    job.manifest.save(job.run.path / "manifest.json")
+
+
+def _sentences(job: Job) -> list[str]:
+    bad, skipped, notes = job.unreadable(), job.source.skipped, []
+    if bad:
+        notes.append(f"{len(bad):,} of {len(job.source):,} files cannot be read, such as {bad[0].path}: {bad[0].reason}.")
+    if skipped:
+        notes.append(f"{len(skipped):,} other files were left aside, such as {skipped[0].path}: {skipped[0].reason}.")
+    if not _count(job, "validation"):
+        notes.append("No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown.")
+    return notes
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set an event that the loop obeys at its next record; a second one stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {}
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
