@@ -1,10 +1,10 @@
 """Convolution, batch norm, activation: the brick of every network since 2015.
 
 Two notable choices:
-- Activations work in place, which saves a pass over memory; whoever keeps the output of a layer below one copies it.
-- Padding is "symmetric", k // 2 on every side, as in PyTorch's checkpoints, or "tensorflow", which for a stride above
-  one pads the right and the bottom more than the left and the top. The sizes are the same, the pixels are not: weights
-  that were trained with the one lose a few points with the other.
+- Activations work in place, which saves a pass over memory; whoever keeps what a norm puts out copies it.
+- Padding is "symmetric", k // 2 on every side, as in PyTorch's checkpoints, or "tensorflow", which for a
+  stride above one pads the right and the bottom more than the left and the top. The sizes are the same, the
+  pixels are not: weights that were trained with the one lose a point or two with the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ PADDINGS = ("symmetric", "tensorflow")
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution without bias, batch norm, activation: (n, c_in, h, w) -> (n, c_out, ceil(h/stride), ceil(w/stride)).
+    """Convolution without bias, batch norm, activation.
+
+    Shapes: (n, c_in, h, w) -> (n, c_out, ceil(h/stride), ceil(w/stride)).
 
     Args:
         c_in: channels that come in.
@@ -64,7 +66,10 @@ class ConvNorm(nn.Sequential):
 
 
 class TensorflowConv(nn.Conv2d):
-    """A strided convolution padded as TensorFlow's "SAME": as little as gives ceil(size / stride), the odd one last."""
+    """A strided convolution padded as TensorFlow's "SAME".
+
+    As little as makes the output ceil(size / stride); of an odd number the larger half comes last.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c_in, h, w) -> (n, c_out, ceil(h/stride), ceil(w/stride))."""
@@ -99,4 +104,5 @@ class SqueezeExcite(nn.Module):
         y = self.squeeze(x)  # (n, c, 1, 1)
         y = self.act(self.reduce(y))  # (n, narrow, 1, 1)
         y = self.gate(self.restore(y))  # (n, c, 1, 1)
-        return x * y
+        weighted: Tensor = x * y
+        return weighted

@@ -13,15 +13,15 @@ from svertka.blocks.conv import ConvNorm
 class InvertedResidual(nn.Module):
     """Widen, look around in each channel, narrow; around it the input: (n, c_in, h, w) -> (n, c_out, h', w').
 
-    Sandler et al. 2018, arXiv:1801.04381, figure 3b; with `excite` the block of MobileNet v3 and EfficientNet. The
-    narrow ends have no activation. There is no widening where `hidden` equals `c_in`.
+    Sandler et al. 2018, arXiv:1801.04381, figure 3b; with `excite` also the block of MobileNet v3 and of
+    EfficientNet. The narrow ends have no activation. Nothing is widened where `hidden` equals `c_in`.
 
     Args:
         c_in: channels that come in.
         hidden: channels inside.
         c_out: channels that go out.
         kernel: side of the depthwise kernel, odd.
-        stride: step of the depthwise convolution; the input goes around only where stride and widths allow a sum.
+        stride: step of the depthwise convolution; the input goes around only where the shape stays.
         act: the activation's class.
         excite: what weighs the channels between depthwise and projection.
         drop: the share of samples whose block is skipped in training.
@@ -51,16 +51,18 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """One block."""
-        y = self.expand(x)  # (n, hidden, h, w)
+        y: Tensor = self.expand(x)  # (n, hidden, h, w)
         y = self.excite(self.depthwise(y))  # (n, hidden, h', w')
         y = self.project(y)  # (n, c_out, h', w')
-        return x + self.drop(y) if self.residual else y
+        if self.residual:
+            y = x + self.drop(y)
+        return y
 
 
 class StochasticDepth(nn.Module):
-    """In training, replaces a share `rate` of the samples by zeros and scales the others up; (n, ...) -> (n, ...).
+    """In training, a share `rate` of the samples becomes 0, the others grow to match: (n, ...) -> (n, ...).
 
-    Huang et al. 2016, arXiv:1603.09382: put at the end of a residual branch it makes a network of random depth.
+    Huang et al. 2016, arXiv:1603.09382: at the end of a residual branch it makes a network of random depth.
     """
 
     def __init__(self, rate: float) -> None:
@@ -80,9 +82,10 @@ class StochasticDepth(nn.Module):
 
 
 def he_normal(net: nn.Module) -> None:
-    """Draw every convolution's weights from N(0, 2 / fan_out), so that gradients keep their size on the way back.
+    """Draw all convolutions from N(0, 2 / fan_out), so that gradients keep their size on the way back.
 
-    He et al. 2015, arXiv:1502.01852, equation 14; a group's fan counts the group's own outputs only. Biases start at 0.
+    He et al. 2015, arXiv:1502.01852, equation 14; a weight's fan is the outputs of its own group.
+    Biases start at 0.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -93,7 +96,7 @@ def he_normal(net: nn.Module) -> None:
 
 
 def round_width(channels: float, by: int = 8) -> int:
-    """The multiple of `by` nearest to a width, at least `by`, and never below nine tenths of what was asked for.
+    """The multiple of `by` nearest to a width, at least `by` and never below nine tenths of the width.
 
     As in TensorFlow's MobileNets, whose published weights have these widths.
 

@@ -1,8 +1,8 @@
-"""ConvNeXt: a ResNet rebuilt with the sizes of a transformer: patches, 7x7 depthwise kernels, layer norm, GELU.
+"""ConvNeXt: a ResNet rebuilt after the transformer: patches, 7x7 depthwise kernels, layer norm, GELU.
 
 Liu et al. 2022, arXiv:2201.03545. Notable choices:
 - channels stand last where layer norm and the two 1x1 convolutions work, which are then linear layers;
-- each block starts scaled to almost nothing (layer scale, arXiv:2103.17239), so a fresh block is nearly the identity;
+- a block starts scaled to almost nothing (layer scale, arXiv:2103.17239), so a fresh one nearly is the input;
 - stochastic depth is off unless `drop_path` says otherwise (0.1 for T and 0.4 for S in the paper).
 """
 
@@ -44,7 +44,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Block(nn.Module):
-    """Look around in each channel, then mix the channels four times as wide (figure 4): (n, c, h, w) -> (n, c, h, w)."""
+    """Look around in each channel, mix them four times as wide (figure 4): (n, c, h, w) -> (n, c, h, w)."""
 
     def __init__(self, c: int, drop: float) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def convnext(plan: Plan, *, classes: int = 1000, channels: int = 3, drop_path: f
         plan: one of PLANS.
         classes: outputs.
         channels: input channels.
-        drop_path: share of samples for which training skips the last block; earlier ones proportionally.
+        drop_path: share of samples for which training skips the last block; ever less towards the start.
     """
     first, *_, last = plan.widths
     patches = nn.Conv2d(channels, first, 4, stride=4)  # (n, 96, h/4, w/4)

@@ -1,9 +1,9 @@
 """EfficientNet: one small network found by a search, made deeper, wider and finer in fixed proportion.
 
-Tan and Le 2019, arXiv:1905.11946 (B0-B7) and 2021, arXiv:2104.00298 (v2-S, whose early blocks fuse the widening and the
-depthwise convolution into one full convolution). Notable choices:
+Tan and Le 2019, arXiv:1905.11946 (B0-B7) and 2021, arXiv:2104.00298 (v2-S, whose early blocks fuse widening
+and depthwise convolution into one full convolution). Notable choices:
 - batch norm's constants are torchvision's, which differ between the sizes;
-- stochastic depth is off unless `drop_path` says otherwise (0.2 in the papers); the share grows from block to block;
+- stochastic depth is off unless `drop_path` says otherwise (0.2 in the papers); it grows from block to block;
 - `padding="tensorflow"` pads as the authors' own weights want it (see svertka.blocks.conv).
 """
 
@@ -31,7 +31,7 @@ from svertka.zoo.registry import Renames, Variant
 
 
 class Stage(NamedTuple):
-    """One row of table 1: the first block has the stride, `expansion` times as many channels are inside each."""
+    """One row of table 1: the first block has the stride; inside are `expansion` times as many channels."""
 
     expansion: int
     kernel: int
@@ -120,7 +120,9 @@ class FusedInvertedResidual(nn.Module):
         """One block."""
         y = self.fused(x)  # (n, hidden, h', w')
         y = self.project(y)  # (n, c_out, h', w')
-        return x + self.drop(y) if self.residual else y
+        if self.residual:
+            y = x + self.drop(y)
+        return y
 
 
 def efficientnet(
@@ -140,7 +142,7 @@ def efficientnet(
         channels: input channels.
         padding: "symmetric" or "tensorflow".
         dropout: share of the embedding that training hides from the head; the plan's where None.
-        drop_path: share of samples for which training skips the last residual block; earlier ones proportionally.
+        drop_path: share of samples for which training skips the last block; ever less towards the start.
 
     Raises:
         UnknownName: there is no such padding.

@@ -15,7 +15,7 @@ from svertka.blocks import ConvNorm, Net, he_normal
 from svertka.errors import UsageError
 from svertka.zoo.registry import Renames, Variant
 
-# Table 1, one row a stage: channels, and blocks of which the first halves the resolution (but not in the first stage).
+# Table 1, a stage in a row: channels, and blocks, of which the first has stride 2 (not in stage one).
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 6), (1024, 2))
 WIDTHS = {"mobilenet_v1": 1.0, "mobilenet_v1_025": 0.25, "mobilenet_v1_050": 0.5, "mobilenet_v1_075": 0.75}
 
@@ -97,6 +97,7 @@ VARIANTS: tuple[Variant, ...] = tuple(
         least=1,
         source="Howard et al. 2017, arXiv:1704.04861",
         renames={"keras": keras_renames()},
+        settings={"keras": {"padding": "tensorflow"}},
     )
     for name, width in WIDTHS.items()
 )

@@ -1,9 +1,9 @@
-"""MobileNet v2: residual blocks turned inside out, wide in the middle and narrow, without activation, at the ends.
+"""MobileNet v2: residual blocks turned inside out, wide in the middle, narrow and linear at the ends.
 
 Sandler et al. 2018, arXiv:1801.04381. Notable choices:
-- widths are rounded to multiples of 8 and the last layer never gets narrower than 1280, as in all published weights;
-- weights come from two worlds. torchvision's want symmetric padding and a batch norm epsilon of 1e-5 (the default here),
-  those of Keras and TensorFlow `padding="tensorflow", eps=1e-3`.
+- widths are multiples of 8, and the last layer never gets narrower than 1280, as in all published weights;
+- weights come from two worlds. torchvision's want symmetric padding and a batch norm epsilon of 1e-5 (the
+  default here), those of Keras and TensorFlow `padding="tensorflow", eps=1e-3`.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def mobilenet_v2(
     return net
 
 
-# torchvision numbers blocks and layers through: features.<block>.conv.<layer>, the first block without `expand`.
+# torchvision numbers blocks and layers: features.<block>.conv.<layer>; the first block has no `expand`.
 TORCHVISION: Renames = (
     (r"^features\.0\.", "stem."),
     (r"^features\.18\.", LAST),
@@ -129,6 +129,7 @@ VARIANTS: tuple[Variant, ...] = tuple(
         least=1,
         source="Sandler et al. 2018, arXiv:1801.04381",
         renames={"torchvision": TORCHVISION, "keras": KERAS},
+        settings={"keras": {"padding": "tensorflow", "eps": 1e-3}},
     )
     for name, width in WIDTHS.items()
 )

@@ -1,9 +1,10 @@
-"""MobileNet v3: the blocks of v2, chosen by a search, with squeeze and excitation and a cheap smooth activation.
+"""MobileNet v3: the blocks of v2, sized by a search, with squeeze and excitation and a cheap smooth ramp.
 
 Howard et al. 2019, arXiv:1905.02244. Notable choices:
-- `width` leaves the layer before the classifier as it is when it shrinks the rest, as in TensorFlow's published weights;
-- batch norm's epsilon and momentum are those of torchvision's and Keras's weights; `padding="tensorflow"` pads as
-  those of Keras want it (see svertka.blocks.conv).
+- at another `width` blocks keep their expansion, and below 1 the layer before the logits stays as it is, both as
+  in TensorFlow's published weights;
+- batch norm's epsilon is that of torchvision's and of Keras's weights; `padding="tensorflow"` pads as those
+  of Keras want it (see svertka.blocks.conv).
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def mobilenet_v3(
     eps: float = 1e-3,
     dropout: float = 0.2,
 ) -> Net:
-    """A MobileNet v3: (n, channels, h, w) -> (n, classes). Its embedding is 6 times as wide as the last block.
+    """A MobileNet v3: (n, channels, h, w) -> (n, classes).
 
     Args:
         plan: LARGE or SMALL.
@@ -117,13 +118,13 @@ def mobilenet_v3(
     if not width > 0:
         raise UsageError(f"width multiplies the channels and must be positive, not {width:g}.")
     conv = partial(ConvNorm, eps=eps, momentum=0.01, padding=padding)
-    c_in = round_width(16 * width)
+    c_in, published = round_width(16 * width), 16
     stem = conv(channels, c_in, 3, 2, act=HS)  # (n, 16, h/2, w/2) at width 1
     stages = nn.Sequential()
     for row, (_, place) in zip(plan.rows, places(plan), strict=True):
         if place == 0:
             stages.append(nn.Sequential())
-        hidden, c_out = round_width(row.hidden * width), round_width(row.channels * width)
+        hidden, c_out = round_width(c_in * row.hidden / published), round_width(row.channels * width)
         excite = SqueezeExcite(hidden, round_width(hidden // 4), gate=nn.Hardsigmoid) if row.excite else None
         stages[-1].append(
             InvertedResidual(
@@ -137,7 +138,7 @@ def mobilenet_v3(
                 conv=conv,
             )
         )
-        c_in = c_out  # after the last: (n, 160 or 96, h/32, w/32)
+        c_in, published = c_out, row.channels  # after the last: (n, 160 or 96, h/32, w/32)
     stages.append(conv(c_in, 6 * c_in, 1, act=HS))  # (n, 960 or 576, h/32, w/32)
 
     last = round_width(plan.last * max(1.0, width))

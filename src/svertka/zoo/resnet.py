@@ -1,10 +1,10 @@
 """ResNet: a block adds its input to its output, so a deeper network can at least copy a shallower one.
 
-He et al. 2015, arXiv:1512.03385; ResNeXt (Xie et al. 2016, arXiv:1611.05431) splits the 3x3 convolution into groups;
-wide ResNet (Zagoruyko and Komodakis 2016, arXiv:1605.07146) gives it more channels. Notable choices:
+He et al. 2015, arXiv:1512.03385; ResNeXt (Xie et al. 2016, arXiv:1611.05431) splits the 3x3 convolution into
+groups; wide ResNet (Zagoruyko and Komodakis 2016, arXiv:1605.07146) gives it more channels. Notable choices:
 - the stride sits on the 3x3 convolution, not on the first 1x1 ("v1.5"), as in torchvision's checkpoints;
-- the last norm of a block starts at zero (Goyal et al. 2017, arXiv:1706.02677), so a fresh block is the identity;
-  `zero_last=False` starts it at one, as in 2015.
+- the last norm of a block starts at zero (Goyal et al. 2017, arXiv:1706.02677), so a fresh block is the
+  identity; `zero_last=False` starts it at one, as in 2015.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def projection(c_in: int, c_out: int, stride: int) -> nn.Module:
 
 
 class Block(nn.Module):
-    """relu(F(x) + x), the equation of the paper: (n, c_in, h, w) -> (n, c_out, h/stride, w/stride)."""
+    """relu(F(x) + x), as equation 1 of the paper: (n, c_in, h, w) -> (n, c_out, h/stride, w/stride)."""
 
     def __init__(self, body: nn.Sequential, skip: nn.Module, zero_last: bool) -> None:
         super().__init__()
@@ -45,8 +45,6 @@ class Block(nn.Module):
 class Basic(Block):
     """Two 3x3 convolutions (figure 5, left)."""
 
-    expansion = 1
-
     def __init__(
         self, c_in: int, c_out: int, stride: int, *, shortcut: Shortcut = projection, zero_last: bool = True
     ) -> None:
@@ -60,12 +58,10 @@ class Basic(Block):
 class Bottleneck(Block):
     """Narrow by 1x1, look around by 3x3, widen by 1x1 (figure 5, right)."""
 
-    expansion = 4
-
     def __init__(
         self, c_in: int, c_out: int, stride: int, *, widen: int = 1, groups: int = 1, zero_last: bool = True
     ) -> None:
-        inner = c_out // self.expansion * widen
+        inner = c_out // 4 * widen
         body = nn.Sequential(
             ConvNorm(c_in, inner, 1),  # (n, inner, h, w)
             ConvNorm(inner, inner, 3, stride, groups=groups),  # (n, inner, h/stride, w/stride)
@@ -74,15 +70,9 @@ class Bottleneck(Block):
         super().__init__(body, projection(c_in, c_out, stride), zero_last)
 
 
-def stage(block: Callable[..., Block], c_in: int, c_out: int, depth: int, stride: int) -> nn.Sequential:
-    """Blocks at one resolution; the first brings the input there."""
-    first = block(c_in, c_out, stride)
-    return nn.Sequential(first, *(block(c_out, c_out, 1) for _ in range(depth - 1)))
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One column of table 1: the block, how many times the base width leaves it, and blocks per stage."""
+    """One column of table 1: the block, its channels as multiples of 64, 128, 256, 512, and blocks per stage."""
 
     block: Callable[..., Block]
     expansion: int

@@ -1,8 +1,8 @@
-"""ResNet for CIFAR-10: 32x32 pictures, three stages, 6n + 2 layers, a tenth of the weights of ResNet-18 and fewer.
+"""ResNet for CIFAR-10: small pictures, three stages, 6n + 2 layers, very few weights.
 
 He et al. 2015, arXiv:1512.03385, section 4.2. Notable choices:
-- where a block changes the shape its input goes around by option A: every second pixel, and zeros as the new channels,
-  half of them before and half behind, so the shortcuts have no weights (and 20 layers have 0.27 M, as in table 6);
+- where a block changes the shape, its input goes around by option A: every second pixel, and zeros as the new
+  channels, half of them before and half behind; so the shortcuts have no weights;
 - the last norm of a block starts at zero, as in svertka.zoo.resnet.
 """
 
@@ -21,7 +21,7 @@ DEPTHS = (20, 32, 44, 56, 110)
 
 
 class Subsample(nn.Module):
-    """Every `stride`-th pixel, and zeros as new channels: (n, c_in, h, w) -> (n, c_out, h/stride, w/stride)."""
+    """Every `stride`-th pixel, zeros as new channels: (n, c_in, h, w) -> (n, c_out, h/stride, w/stride)."""
 
     def __init__(self, c_in: int, c_out: int, stride: int) -> None:
         super().__init__()
