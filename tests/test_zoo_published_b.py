@@ -97,7 +97,7 @@ def test_as_torchvision_documents(name, number, giga, side):
 def test_as_the_papers_state(name, million, mega):
     net = without_storage(name)
     norms = not name.startswith("mobilenet_v2")
-    assert parameters(net, norms=norms) / 1e6 == pytest.approx(million, rel=0.02, abs=0.035)
+    assert parameters(net, norms=norms) / 1e6 == pytest.approx(million, rel=0.02, abs=0.05)
     assert multiply_adds(net, zoo.variant(name).size) / 1e6 == pytest.approx(mega, rel=0.015)
 
 
