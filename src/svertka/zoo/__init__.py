@@ -25,6 +25,13 @@ FAMILIES: tuple[str, ...] = (
     "inception_v3",
     "squeezenet",
     "densenet",
+    "resnet",
+    "resnet_cifar",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "efficientnet",
+    "convnext",
 )
 
 __all__ = ["FAMILIES", "Variant", "empty_net", "net", "variant", "variants"]

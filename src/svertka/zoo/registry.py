@@ -22,6 +22,7 @@ class Variant:
     dims      2 for pictures and spectrograms, 1 for sound, series and text
     source    the paper
     renames   per source of weights ("torchvision", "keras", "timm", ...): the rules from their names to ours
+    settings  per source of weights: what `build` needs to be told for them to mean what they meant there
     """
 
     name: str
@@ -33,6 +34,7 @@ class Variant:
     dims: int = 2
     source: str = ""
     renames: Mapping[str, Renames] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def options(self) -> tuple[str, ...]:
         """What `build` can be told beyond classes and channels."""
