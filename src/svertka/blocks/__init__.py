@@ -2,6 +2,7 @@
 
 from svertka.blocks.conv import PADDINGS, ConvNorm, SqueezeExcite, TensorflowConv
 from svertka.blocks.net import Net
+<<<<<<< HEAD
 from svertka.blocks.residual import InvertedResidual, StochasticDepth, he_normal, round_width
 
 __all__ = [
@@ -15,3 +16,8 @@ __all__ = [
     "he_normal",
     "round_width",
 ]
+=======
+from svertka.blocks.netvlad import NetVLAD, with_netvlad
+
+__all__ = ["Net", "NetVLAD", "with_netvlad"]
+>>>>>>> zooc
