@@ -5,14 +5,17 @@
 - pool     the first layer that makes a vector of the maps (flatten, gap, ...)
 - head     the rest
 
-Weights start as He et al. 2015 (arXiv:1502.01852) for rectifiers, as Glorot and Bengio 2010 before tanh, sigmoid and
-softmax and in the last layer. The last norm of a residual starts at zero, so a fresh block passes its input on
-(Goyal et al. 2017, arXiv:1706.02677). Rectifiers work in place wherever nothing else reads what they overwrite.
+Weights start as He et al. 2015 (arXiv:1502.01852) for rectifiers, as Glorot and Bengio 2010 before tanh,
+sigmoid and softmax and in the last layer. The last norm of a residual starts at zero, so a fresh block passes
+its input on (Goyal et al. 2017, arXiv:1706.02677). Rectifiers work in place where nothing else reads what they
+overwrite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,6 +26,7 @@ from svertka.blocks.pooling import MinPool, SumPool
 from svertka.notation import tree
 from svertka.notation.grammar import parse
 from svertka.notation.placing import Placed, Shape, place, windows
+from svertka.shapes import Window
 
 _WEIGHTY = (tree.Conv, tree.Depthwise, tree.Linear, tree.Residual, tree.Concat)
 _FRESH = (
@@ -44,8 +48,8 @@ def build(network: str | tree.Network, input: Shape, classes: int | None = None)
         input: (channels, height, width), or (channels, length) for sound, series and text.
         classes: the outputs of bare `fc`; where given, the network must end in as many numbers.
 
-    >>> net = build("conv5-6v tanh avgpool2 conv5-16v tanh avgpool2 flatten fc120 tanh fc84 tanh fc", (1, 32, 32), 10)
-    >>> sum(p.numel() for p in net.parameters())                              # LeNet-5, LeCun et al. 1998
+    >>> lenet = "conv5-6v tanh avgpool2 conv5-16v tanh avgpool2 flatten fc120 tanh fc84 tanh fc"
+    >>> sum(p.numel() for p in build(lenet, (1, 32, 32), classes=10).parameters())       # LeCun et al. 1998
     61706
 
     Raises:
@@ -133,52 +137,64 @@ def _residual(placed: Placed) -> Residual:
 
 
 def _conv(placed: Placed, node: tree.Conv | tree.Depthwise, bias: bool) -> nn.Module:
-    channels, *sizes = placed.input
-    along = windows(node, len(sizes))
-    pads = [w.pads(size) for w, size in zip(along, sizes, strict=True)]
+    axes, along, pads = _windows(placed, node)
     even = all(before == after for before, after in pads)
-    made: nn.Module = nn.utils.skip_init(
-        nn.Conv1d if len(sizes) == 1 else nn.Conv2d,
-        channels,
+    made = _bare(
+        _torch("conv", axes),
+        placed.input[0],
         placed.output[0],
         tuple(w.kernel for w in along),
         stride=tuple(w.stride for w in along),
         padding=tuple(before for before, _ in pads) if even else 0,
         dilation=tuple(w.dilation for w in along),
-        groups=channels if isinstance(node, tree.Depthwise) else node.groups,
+        groups=placed.input[0] if isinstance(node, tree.Depthwise) else node.groups,
         bias=bias,
-        device=torch.get_default_device(),
     )
-    return made if even else nn.Sequential(_padding(pads, 0.0), made)
+    return made if even else nn.Sequential(_pad(pads, 0.0), made)
 
 
 def _linear(placed: Placed, bias: bool) -> nn.Module:
-    made: nn.Module = nn.utils.skip_init(
-        nn.Linear, placed.input[0], placed.output[0], bias=bias, device=torch.get_default_device()
-    )
-    return made
-
-
-def _padding(pads: Sequence[tuple[int, int]], value: float) -> nn.Module:
-    """Padding that differs between the two ends of an axis; torch counts from the last axis."""
-    flat = tuple(end for pair in reversed(pads) for end in pair)
-    return nn.ConstantPad1d(flat, value) if len(pads) == 1 else nn.ConstantPad2d(flat, value)
+    return _bare(nn.Linear, placed.input[0], placed.output[0], bias=bias)
 
 
 def _pool(node: tree.Pool, placed: Placed) -> nn.Module:
-    _, *sizes = placed.input
-    along = windows(node, len(sizes))
-    pads = [w.pads(size) for w, size in zip(along, sizes, strict=True)]
+    axes, along, pads = _windows(placed, node)
     even = all(before == after for before, after in pads)
-    make, outside = _POOLS[node.kind]
-    made = make(
-        len(sizes),
+    made = _torch(node.kind, axes)(
         tuple(w.kernel for w in along),
         tuple(w.stride for w in along),
-        tuple(before for before, _ in pads) if even else (0,) * len(sizes),
-        node.ceil,
+        tuple(before for before, _ in pads) if even else (0,) * axes,
+        ceil_mode=node.ceil,
     )
-    return made if even else nn.Sequential(_padding(pads, outside), made)
+    outside = {"max": -torch.inf, "min": torch.inf}.get(node.kind, 0.0)
+    return made if even else nn.Sequential(_pad(pads, outside), made)
+
+
+def _bare(make: Maker, *args: Any, **options: Any) -> nn.Module:
+    """A layer on the default device whose weights are not drawn yet: `_start` draws them, once."""
+    layer = make(*args, **options, device="meta")
+    for name, weight in list(layer.named_parameters()):
+        setattr(layer, name, nn.Parameter(torch.empty(weight.shape)))
+    return layer
+
+
+def _windows(
+    placed: Placed, node: tree.Conv | tree.Depthwise | tree.Pool
+) -> tuple[int, tuple[Window, ...], list[tuple[int, int]]]:
+    """The number of axes, the window along each, and the padding (before, after) of each."""
+    sizes = placed.input[1:]
+    along = windows(node, len(sizes))
+    return len(sizes), along, [w.pads(size) for w, size in zip(along, sizes, strict=True)]
+
+
+def _pad(pads: Sequence[tuple[int, int]], value: float) -> nn.Module:
+    """Padding that differs between the two ends of an axis; torch counts from the last axis."""
+    return _torch("pad", len(pads))(tuple(end for pair in reversed(pads) for end in pair), value)
+
+
+def _torch(name: str, axes: int) -> Maker:
+    """The torch layer for maps with one axis or two; a vector is normalised like one axis."""
+    return _BY_AXES[name][max(axes, 1) - 1]
 
 
 def _gain(following: Sequence[tree.Node], last: bool) -> tuple[str, float]:
@@ -204,49 +220,43 @@ def _start(module: nn.Module, kind: str, slope: float) -> nn.Module:
     return module
 
 
-def _global_pool(node: tree.GlobalPool, placed: Placed) -> nn.Module:
-    one = len(placed.input) == 2
-    if node.kind == "avg":
-        return nn.Sequential(nn.AdaptiveAvgPool1d(1) if one else nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return nn.Sequential(nn.AdaptiveMaxPool1d(1) if one else nn.AdaptiveMaxPool2d(1), nn.Flatten())
+Maker = Callable[..., nn.Module]
 
 
-def _batch_norm(_: tree.BatchNorm, placed: Placed) -> nn.Module:
-    return (nn.BatchNorm2d if len(placed.input) == 3 else nn.BatchNorm1d)(placed.input[0])
-
-
-Pooling = Callable[[int, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool], nn.Module]
-
-# kind -> (how it is made, what stands outside the picture where the padding is uneven)
-_POOLS: dict[str, tuple[Pooling, float]] = {
-    "max": (
-        lambda n, k, s, p, c: (nn.MaxPool1d if n == 1 else nn.MaxPool2d)(k, s, p, ceil_mode=c),
-        -torch.inf,
-    ),
-    "min": (MinPool, torch.inf),
-    "avg": (lambda n, k, s, p, c: (nn.AvgPool1d if n == 1 else nn.AvgPool2d)(k, s, p, c), 0.0),
-    "sum": (SumPool, 0.0),
+_BY_AXES: dict[str, tuple[Maker, Maker]] = {
+    "conv": (nn.Conv1d, nn.Conv2d),
+    "norm": (nn.BatchNorm1d, nn.BatchNorm2d),
+    "pad": (nn.ConstantPad1d, nn.ConstantPad2d),
+    "max": (nn.MaxPool1d, nn.MaxPool2d),
+    "avg": (nn.AvgPool1d, nn.AvgPool2d),
+    "min": (partial(MinPool, 1), partial(MinPool, 2)),
+    "sum": (partial(SumPool, 1), partial(SumPool, 2)),
+    "global avg": (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+    "global max": (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d),
 }
 
-_PLAIN: dict[type[tree.Node], Callable[..., nn.Module]] = {
+_PLAIN: dict[type[tree.Node], Callable[[Any, Placed], nn.Module]] = {
     tree.Pool: _pool,
-    tree.GlobalPool: _global_pool,
-    tree.BatchNorm: _batch_norm,
-    tree.Flatten: lambda node, placed: nn.Flatten(),
-    tree.LocalNorm: lambda node, placed: nn.LocalResponseNorm(node.size),
-    tree.Dropout: lambda node, placed: nn.Dropout(node.share),
-    tree.Identity: lambda node, placed: nn.Identity(),
+    tree.GlobalPool: lambda node, placed: nn.Sequential(
+        _torch(f"global {node.kind}", len(placed.input) - 1)(1), nn.Flatten()
+    ),
+    tree.BatchNorm: lambda _, placed: _torch("norm", len(placed.input) - 1)(placed.input[0]),
+    tree.Flatten: lambda *_: nn.Flatten(),
+    tree.LocalNorm: lambda node, _: nn.LocalResponseNorm(node.size),
+    tree.Dropout: lambda node, _: nn.Dropout(node.share),
+    tree.Identity: lambda *_: nn.Identity(),
 }
 
+# Called with the node and whether it may overwrite its input.
 _ACTIVATIONS: dict[str, Callable[[tree.Activation, bool], nn.Module]] = {
-    "relu": lambda node, inplace: nn.ReLU(inplace),
+    "relu": lambda _, inplace: nn.ReLU(inplace),
     "lrelu": lambda node, inplace: nn.LeakyReLU(node.slope or 0.0, inplace),
-    "relu6": lambda node, inplace: nn.ReLU6(inplace),
-    "sigmoid": lambda node, inplace: nn.Sigmoid(),
-    "tanh": lambda node, inplace: nn.Tanh(),
-    "softmax": lambda node, inplace: nn.Softmax(dim=1),
-    "elu": lambda node, inplace: nn.ELU(),
-    "gelu": lambda node, inplace: nn.GELU(),
-    "silu": lambda node, inplace: nn.SiLU(),
-    "hardswish": lambda node, inplace: nn.Hardswish(),
+    "relu6": lambda _, inplace: nn.ReLU6(inplace),
+    "sigmoid": lambda *_: nn.Sigmoid(),
+    "tanh": lambda *_: nn.Tanh(),
+    "softmax": lambda *_: nn.Softmax(dim=1),
+    "elu": lambda *_: nn.ELU(),
+    "gelu": lambda *_: nn.GELU(),
+    "silu": lambda *_: nn.SiLU(),
+    "hardswish": lambda *_: nn.Hardswish(),
 }

@@ -3,8 +3,8 @@
     network = layer+        layer = word | times layer | times "(" layer+ ")" | "(" layer+ ")"
                                   | "res(" layer+ ["|" layer+] ")" | "cat(" layer+ {"|" layer+} ")"
 
-Case does not matter (the lectures write CONV3-64), nor do blanks and line ends between words. What cannot be right
-whatever the input is refused here; whether the sizes fit is asked in `placing`.
+Case does not matter (the lectures write CONV3-64), nor do blanks and line ends between words. What cannot be
+right whatever the input is refused here; whether the sizes fit is asked in `placing`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Do the sizes fit? Walks a syntax tree from the input on and gives every layer the shapes that it meets.
 
-Whole numbers only; nothing is built. Repetitions are written out, and a residual whose input and result differ gets the
-1x1 convolution that He et al. 2015 (arXiv:1512.03385, option B) put on the skip, normalised where its body is.
+Whole numbers only; nothing is built. Repetitions are written out, and a residual whose input and result
+differ gets the 1x1 convolution that He et al. 2015 (arXiv:1512.03385, option B) put on the skip, normalised
+where its body is.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MOST_WEIGHTS = 10**9  # of one layer; more is a slip of the finger, and would ta
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A layer where it stands: the shape that enters, the shape that leaves, and the branches inside, if any."""
+    """A layer where it stands: the shape that enters, the shape that leaves, the branches inside."""
 
     node: Node
     input: Shape
@@ -41,7 +42,7 @@ def place(network: tree.Network, input: Shape, classes: int | None = None) -> tu
     """
     if len(input) not in (2, 3) or min(input) < 1:
         raise UsageError(
-            f"The input of a network is channels and sizes, such as 3x224x224 or 1x16000; received {by(input)}."
+            f"The input of a network is channels and sizes, as in 3x224x224 or 1x16000; received {by(input)}."
         )
     if classes is not None and classes < 1:
         raise UsageError(f"A network needs at least one class; received {classes}.")
@@ -98,9 +99,9 @@ class _Walk:
         last, result = placed[-1].node, placed[-1].output
         if isinstance(last, tree.Activation) and last.name == "softmax":
             raise self.error(
-                "softmax at the end is to be left out: a network gives logits, and loss and prediction take their softmax.",
-                last,
-            )
+                "Leave out the softmax at the end: a network gives logits, and the loss and the prediction "
+                "take their softmax.", last,
+            )  # fmt: skip
         if len(result) > 1:
             raise self.error(
                 f"The network ends in maps of {by(result)}; it needs one number per class, "
@@ -132,8 +133,8 @@ class _Walk:
     def conv(self, node: tree.Conv, shape: Shape) -> Placed:
         sizes = self.slide(node, shape)
         try:
-            weights = shapes.conv_parameters(shape[0], node.filters, [w.kernel for w in windows(node, len(sizes))],
-                                             groups=node.groups).weights  # fmt: skip
+            kernel = [window.kernel for window in windows(node, len(sizes))]
+            weights = shapes.conv_parameters(shape[0], node.filters, kernel, groups=node.groups).weights
         except ShapeError as why:
             raise self.error(str(why), node) from why
         self.affordable(weights, node)
@@ -210,22 +211,27 @@ class _Walk:
         return Placed(node, shape, output, (body, skip))
 
     def projection(self, node: tree.Residual, shape: Shape, output: Shape) -> tuple[Placed, ...]:
-        """What lets the input be added to the result: nothing where they are equal, else a 1x1 convolution."""
+        """What lets the input be added to the result: nothing where they are equal, else a 1x1 convolution.
+
+        Of a vector, a fully connected layer.
+        """
         if shape == output:
             return ()
-        at = {"start": node.start, "end": node.end}
-        norm = (tree.BatchNorm(**at),) if any(isinstance(n, tree.BatchNorm) for n in node.body) else ()
+        start, end = node.start, node.end
+        normed = any(isinstance(layer, tree.BatchNorm) for layer in node.body)
+        norm = (tree.BatchNorm(start=start, end=end),) if normed else ()
         if len(shape) == len(output) == 1:
-            return self.sequence((tree.Linear(*output, **at), *norm), shape)
+            return self.sequence((tree.Linear(*output, start=start, end=end), *norm), shape)
         stride = tuple(-(-big // small) for big, small in zip(shape[1:], output[1:], strict=False))
         reached = tuple(Window(1, step).out(size) for size, step in zip(shape[1:], stride, strict=False))
         if len(shape) != len(output) or reached != output[1:]:
             raise self.error(
-                f"res adds its input, {by(shape)}, to its result, {by(output)}, and no 1x1 convolution turns one into "
-                "the other; keep the size, divide it by a stride, or give a skip: res(body | skip).", node,
+                f"res adds its input, {by(shape)}, to its result, {by(output)}, and no 1x1 convolution turns "
+                "one into the other; keep the size, divide it by a stride, or write res(body | skip).", node,
             )  # fmt: skip
         stride = tree.ONE if set(stride) == {1} else stride
-        return self.sequence((tree.Conv(tree.ONE, output[0], stride, "valid", **at), *norm), shape)
+        conv = tree.Conv(tree.ONE, output[0], stride, "valid", start=start, end=end)
+        return self.sequence((conv, *norm), shape)
 
     def concat(self, node: tree.Concat, shape: Shape) -> Placed:
         branches = tuple(self.sequence(branch, shape) for branch in node.branches)

@@ -127,8 +127,8 @@ class _Numbers:
         if rest:
             start = self.token.start + self.at
             raise NotationError(
-                f"{self.token.text} does not read from {rest!r} on; write it like {WORDS[self.name].example}.",
-                self.line, start, self.token.end,
+                f"{self.token.text} does not read from {rest!r} on; write it like "
+                f"{WORDS[self.name].example}.", self.line, start, self.token.end,
             )  # fmt: skip
 
     def error(self, message: str) -> NotationError:

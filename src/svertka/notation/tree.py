@@ -1,7 +1,7 @@
 """The syntax tree of a network: frozen data that prints as the line it was read from.
 
-`str(node)` is the canonical spelling: aliases are resolved and defaults left out, so `parse(str(tree)) == tree`.
-Sides are (7,) for 7 along every axis and (1, 7) for 1 by 7; how many axes there are is known from the input alone.
+`str(node)` is the canonical spelling: aliases resolved, defaults left out, and `parse(str(tree)) == tree`.
+Sides are (7,) for 7 along every axis and (1, 7) for 1 by 7; how many axes there are, the input says.
 A node knows its place in the line (`start`, `end`) for messages; the place takes no part in equality.
 """
 
@@ -27,7 +27,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Conv(Node):
-    """A convolution: `conv3-64` keeps the size (padding same), `conv5-6v` does not pad, `conv7-64s2p3` says it all."""
+    """A convolution: `conv3-64` keeps the size (padding same), `conv5-6v` does not pad, `conv7-64s2p3`."""
 
     kernel: Sides
     filters: int
@@ -59,7 +59,7 @@ class Depthwise(Node):
 
 @dataclass(frozen=True, slots=True)
 class Pool(Node):
-    """Pooling (`kind` max, avg, min or sum): `pool2` steps by its own size and does not pad; `pool3s2p1` says it all."""
+    """Pooling (`kind` max, avg, min or sum): `pool2` steps by its size and does not pad; `pool3s2p1`."""
 
     kind: str
     size: Sides
@@ -69,7 +69,8 @@ class Pool(Node):
 
     def __str__(self) -> str:
         word = "pool" if self.kind == "max" else f"{self.kind}pool"
-        return f"{word}{sides(self.size)}{step(self.stride, self.size)}{pad(self.padding, 'valid')}{'c' * self.ceil}"
+        moves = step(self.stride, self.size) + pad(self.padding, "valid") + "c" * self.ceil
+        return f"{word}{sides(self.size)}{moves}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Identity(Node):
 
 @dataclass(frozen=True, slots=True)
 class Residual(Node):
-    """`res(body)` adds its input to the result; `res(body | skip)` says what happens to the input on the way."""
+    """`res(body)` adds its input to the result; `res(body | skip)` sends the input through layers first."""
 
     body: tuple[Node, ...]
     skip: tuple[Node, ...] = ()

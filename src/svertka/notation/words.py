@@ -1,4 +1,4 @@
-"""The vocabulary: every word of the notation, one row each; the parser, the hints and the documentation read it here."""
+"""The vocabulary: every word of the notation, one row each; parser, hints and documentation read it here."""
 
 from __future__ import annotations
 
