@@ -1,4 +1,4 @@
-"""How good a classifier is, and where it errs: numbers with their uncertainty, from probabilities and labels alone."""
+"""How good a classifier is, and where it errs: from probabilities and labels alone."""
 
 from svertka.evaluation.metrics import (
     ClassScore,

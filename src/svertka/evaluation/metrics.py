@@ -1,11 +1,11 @@
 """Accuracy and its relatives, each computed from the definition with numpy alone.
 
-- A share comes with Wilson's interval (E. B. Wilson 1927, JASA 22:209): it stays honest near 0 and 1 and for few
-  cases, where "value plus or minus 1.96 standard errors" would promise 100 % plus or minus nothing.
-- The calibration error uses 15 bins of equal width, as Guo et al. 2017 (arXiv:1706.04599) do. It is biased upwards:
-  even a perfectly calibrated model scores above 0 on few pictures.
-- What is not defined (the recall of a class that does not occur, the precision of one never predicted) is None, never
-  a silent 0.
+- A share comes with Wilson's interval (E. B. Wilson 1927, JASA 22:209): it stays honest near 0 and 1 and for
+  few cases, where "value plus or minus 1.96 standard errors" would promise 100 % plus or minus nothing.
+- The calibration error uses 15 bins of equal width, as Guo et al. 2017 (arXiv:1706.04599) do. It is biased
+  upwards: even a perfectly calibrated model scores above 0 on few pictures.
+- What is not defined (the recall of a class that does not occur, the precision of one never predicted) is None,
+  never a silent 0.
 
 Axes: n pictures, c classes. Of equally likely classes the first wins, as in `argmax`.
 """
@@ -58,7 +58,7 @@ class Evaluation:
     accuracy            with its 95 % interval
     balanced_accuracy   mean recall of the classes that occur: every class counts the same
     top5                the truth is among the five likeliest; None up to five classes
-    majority            accuracy of always answering `majority_class`, the most frequent one here: the bar to clear
+    majority            accuracy of always answering `majority_class`, the most frequent one here
     loss                mean negative log likelihood of the truth, in nats
     ece                 expected calibration error: mean gap between confidence and accuracy
     confusion           counts; rows are the truth, columns the prediction
@@ -75,7 +75,7 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The form for `--json` and metrics.json: accuracy as a plain number with low, high and n beside it."""
+        """The form for `--json` and metrics.json: accuracy is a plain number, with low, high and n."""
         return {
             **_flat(self.accuracy, "accuracy"),
             "balanced_accuracy": self.balanced_accuracy,
@@ -129,7 +129,7 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Evaluation:
-    """Every number about `probabilities` (n, c), rows summing to 1, against true `labels` (n,), indices into `classes`.
+    """Every number about `probabilities` (n, c), rows summing to 1, against `labels` (n,), indices into `classes`.
 
     >>> e = evaluate(np.array([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), np.array([0, 1, 1]), ["ant", "bee"])
     >>> e.accuracy.value, e.confusion
@@ -168,8 +168,8 @@ def _checked(probabilities: np.ndarray, labels: np.ndarray, classes: int) -> tup
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or probabilities.shape != (len(labels), classes):
         raise ShapeError(
-            f"Probabilities for {len(labels)} labels and {classes} classes must be ({len(labels)}, {classes}); "
-            f"received {probabilities.shape}."
+            f"Probabilities for {len(labels)} labels and {classes} classes must be ({len(labels)}, {classes}); received "
+            f"{probabilities.shape}."
         )
     if not len(labels):
         raise DataError("There is no labelled picture to evaluate.")
@@ -189,7 +189,8 @@ def _ranks(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How many classes stand before the truth in each row: 0 where it is first. (n, c), (n,) -> (n,)."""
     truth = probabilities[np.arange(len(labels)), labels][:, None]  # (n, 1)
     before = np.arange(probabilities.shape[1]) < labels[:, None]  # (n, c)
-    return ((probabilities > truth) | ((probabilities == truth) & before)).sum(1)
+    ahead: np.ndarray = ((probabilities > truth) | ((probabilities == truth) & before)).sum(1)
+    return ahead
 
 
 def _class_score(hits: int, support: int, named: int) -> ClassScore:
@@ -207,7 +208,7 @@ def _class_score(hits: int, support: int, named: int) -> ClassScore:
 def calibration(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per bin of confidence, ((b - 1) / bins, b / bins]: pictures, mean confidence, accuracy; nan where it is empty."""
+    """Pictures, mean confidence and accuracy of each bin of confidence, ((b - 1) / bins, b / bins]; nan if empty."""
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # (n,)
@@ -225,7 +226,7 @@ def _ece(count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> flo
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Rows of at most `k` wrong predictions, the most confident first; equal ones in their order. -> int64 (<= k,)."""
+    """Rows of at most `k` wrong predictions, the most confident first: (n, c), (n,) -> int64 (at most k,)."""
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     wrong = np.flatnonzero(probabilities.argmax(1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:k]
