@@ -4,8 +4,8 @@
   few cases, where "value plus or minus 1.96 standard errors" would promise 100 % plus or minus nothing.
 - The calibration error uses 15 bins of equal width, as Guo et al. 2017 (arXiv:1706.04599) do. It is biased
   upwards: even a perfectly calibrated model scores above 0 on few pictures.
-- What is not defined (the recall of a class that does not occur, the precision of one never predicted) is None,
-  never a silent 0.
+- What is not defined (the recall of a class that does not occur, the precision of one never predicted) is
+  None, never a silent 0.
 
 Axes: n pictures, c classes. Of equally likely classes the first wins, as in `argmax`.
 """
@@ -129,7 +129,7 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Evaluation:
-    """Every number about `probabilities` (n, c), rows summing to 1, against `labels` (n,), indices into `classes`.
+    """Every number about `probabilities` (n, c), rows summing to 1; `labels` (n,) are indices into `classes`.
 
     >>> e = evaluate(np.array([[0.8, 0.2], [0.6, 0.4], [0.1, 0.9]]), np.array([0, 1, 1]), ["ant", "bee"])
     >>> e.accuracy.value, e.confusion
@@ -168,8 +168,8 @@ def _checked(probabilities: np.ndarray, labels: np.ndarray, classes: int) -> tup
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or probabilities.shape != (len(labels), classes):
         raise ShapeError(
-            f"Probabilities for {len(labels)} labels and {classes} classes must be ({len(labels)}, {classes}); received "
-            f"{probabilities.shape}."
+            f"Probabilities of {len(labels)} pictures and {classes} classes are ({len(labels)}, {classes}); "
+            f"received {probabilities.shape}."
         )
     if not len(labels):
         raise DataError("There is no labelled picture to evaluate.")
@@ -208,7 +208,7 @@ def _class_score(hits: int, support: int, named: int) -> ClassScore:
 def calibration(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures, mean confidence and accuracy of each bin of confidence, ((b - 1) / bins, b / bins]; nan if empty."""
+    """Per bin of confidence, ((b - 1) / bins, b / bins]: pictures, mean confidence, accuracy (else nan)."""
     confidence = probabilities.max(1).astype(np.float64)
     right = probabilities.argmax(1) == labels
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # (n,)
