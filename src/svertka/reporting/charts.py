@@ -99,7 +99,9 @@ def curves(
         drawn.append(_best_epoch(best, frame))
     for line in lines:
         drawn.append(_path(line.known(), frame, line.role))
-        drawn += [_dot(x, y, frame, line.role, x == best) for x, y in line.known() if x == best or len(epochs) <= 80]
+        drawn += [
+            _dot(x, y, frame, line.role, x == best) for x, y in line.known() if x == best or len(epochs) <= 80
+        ]
     drawn.append(_end_labels(lines, frame))
     return Markup('<svg class="curves" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, HEIGHT, title, Markup("").join(drawn)
@@ -134,7 +136,9 @@ def _epoch_axis(frame: Frame) -> Markup:
 def _best_epoch(best: float, frame: Frame) -> Markup:
     x = frame.x(best)
     left = x > (LEFT + WIDTH - RIGHT) / 2
-    line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(0, HEIGHT - BOTTOM, x=x)
+    line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(
+        0, HEIGHT - BOTTOM, x=x
+    )
     return line + Markup('<text class="quiet{}" x="{:.1f}" y="10">best: epoch {:g}</text>').format(
         " end" if left else "", x - 6 if left else x + 6, best
     )
@@ -174,7 +178,9 @@ def _end_labels(lines: Sequence[Line], frame: Frame) -> Markup:
     )
 
 
-def whisker(value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit") -> Markup:
+def whisker(
+    value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit"
+) -> Markup:
     """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no dot without a value."""
 
     def place(share: float) -> float:
@@ -235,27 +241,32 @@ def heat_level(count: int, of: int) -> int:
     return min(LEVELS, 1 + int(LEVELS * math.sqrt(count / of))) if count else 0
 
 
-def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Markup:
-    """The confusion matrix as a table: rows the truth, columns the prediction, colour by share of the row."""
+def confusion(
+    counts: Sequence[Sequence[int]], classes: Sequence[str], support: Sequence[int] | None = None
+) -> Markup:
+    """The confusion matrix as a table: rows the truth, columns the prediction, colour by share of the row.
+
+    `support` is how many pictures each row's class has in all, where `counts` is a part of a larger matrix.
+    """
     size = "large" if len(classes) <= 12 else "medium" if len(classes) <= 30 else "small"
-    heads = Markup("").join(
-        Markup('<th scope="col" title="{0}"><bdi>{0}</bdi></th>').format(name) for name in classes
-    )
-    rows = Markup("").join(
-        Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>').format(
-            name, _cells(i, row, classes, numbers=size != "small")
-        )
-        for i, (name, row) in enumerate(zip(classes, counts, strict=True))
-    )
-    upright = " upright" if max(map(len, classes), default=0) <= 3 and size == "large" else ""
+    level = " level" if size == "large" and max(map(len, classes), default=0) <= 3 else ""
+    head = Markup('<th scope="col" title="{0}"><bdi>{0}</bdi></th>')
+    line = Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>')
+    totals = [sum(row) for row in counts] if support is None else support
     return Markup(
-        '<table class="confusion {}{}"><thead><tr><td><span>truth ↓</span> <span>prediction →</span></td>{}</tr>'
-        "</thead><tbody>{}</tbody></table>"
-    ).format(size, upright, heads, rows)
+        '<table class="confusion {}{}"><thead><tr><td>truth ↓ prediction →</td>{}</tr></thead><tbody>{}</tbody></table>'
+    ).format(
+        size,
+        level,
+        Markup("").join(head.format(name) for name in classes),
+        Markup("").join(
+            line.format(name, _cells(i, counts[i], int(totals[i]), classes, numbers=size != "small"))
+            for i, name in enumerate(classes)
+        ),
+    )
 
 
-def _cells(truth: int, row: Sequence[int], classes: Sequence[str], numbers: bool) -> Markup:
-    total = max(1, sum(row))
+def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str], numbers: bool) -> Markup:
     cells = []
     for guess, n in enumerate(row):
         if not n:

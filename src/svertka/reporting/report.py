@@ -7,7 +7,6 @@ every request. Whatever comes from the user's data (class names, paths, reasons)
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +78,14 @@ def _replace(page: Path, html: str) -> None:
     data = html.encode("utf-8", errors="backslashreplace")
     try:
         if page.exists() and MARK.encode() not in page.read_bytes()[:4096]:
-            raise RunError(f"{page} exists and is no report of svertka; it stays as it is, so name another file.")
-        handle, draft = tempfile.mkstemp(prefix=".report-", suffix=".html", dir=page.parent)
+            raise RunError(
+                f"{page} exists and is no report of svertka; it stays as it is, so name another file."
+            )
+        draft = page.with_name(f".{page.name}.{os.getpid()}")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(draft).chmod(0o644)
-            Path(draft).replace(page)
+            draft.write_bytes(data)
+            draft.replace(page)
         finally:
-            Path(draft).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
     except OSError as why:
         raise RunError(f"{page} cannot be written: {why.strerror or why}.") from why
