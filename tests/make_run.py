@@ -133,7 +133,9 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
             model.partial_fit(x[batch], labels[batch], classes=range(10))
             loss = log_loss(labels[batch], model.predict_proba(x[batch]), labels=range(10))
             step = 20 * (epoch - 1) + k
-            steps_log.append({"kind": "step", "step": step, "steps": 20 * epochs, "epoch": epoch, "loss": loss})
+            steps_log.append(
+                {"kind": "step", "step": step, "steps": 20 * epochs, "epoch": epoch, "loss": loss}
+            )
         p_train, p_valid = model.predict_proba(x[train]), model.predict_proba(x[valid])
         accuracy = float((p_valid.argmax(1) == labels[valid]).mean())
         is_best = accuracy > best
@@ -174,7 +176,13 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
             "net": "linear",
             "notation": "flatten fc",
             "parameters": 650,
-            "recipe": {"optimizer": "sgd", "rate": 0.05, "batch": 64, "label_smoothing": 0.0, "average": None},
+            "recipe": {
+                "optimizer": "sgd",
+                "rate": 0.05,
+                "batch": 64,
+                "label_smoothing": 0.0,
+                "average": None,
+            },
             "reasons": {
                 "net": "1,797 pictures of 8 x 8 grey pixels are too small for a network with pooling.",
                 "epochs": "The validation loss of such small data settles within about a dozen passes.",
@@ -185,7 +193,9 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
     )
 
 
-def invented(folder: Path, *, classes=10, files=1000, scored=200, test=0, skill=2.5, seed=0, **options) -> Path:
+def invented(
+    folder: Path, *, classes=10, files=1000, scored=200, test=0, skill=2.5, seed=0, **options
+) -> Path:
     """A run of any size; probabilities are drawn from a seed, and no network was trained."""
     g = np.random.default_rng(seed)
     labels = g.integers(0, classes, files)
@@ -198,7 +208,10 @@ def invented(folder: Path, *, classes=10, files=1000, scored=200, test=0, skill=
         if len(index):
             logits = g.normal(size=(len(index), classes))
             # neighbours are alike, so that mistakes have a pattern
-            logits += skill * np.eye(classes)[labels[index]] + 0.5 * skill * np.eye(classes)[(labels[index] + 1) % classes]
+            logits += (
+                skill * np.eye(classes)[labels[index]]
+                + 0.5 * skill * np.eye(classes)[(labels[index] + 1) % classes]
+            )
             e = np.exp(logits - logits.max(1, keepdims=True))
             results[part] = (index, (e / e.sum(1, keepdims=True)).astype(np.float32))
     epochs = [

@@ -18,8 +18,8 @@ from markupsafe import Markup
 from svertka.reporting.colours import LEVELS
 from svertka.reporting.words import percent, quoted
 
-WIDTH, HEIGHT = 460, 270
-LEFT, RIGHT, TOP, BOTTOM = 46, 78, 14, 38
+WIDTH, HEIGHT = 460, 280
+LEFT, RIGHT, TOP, BOTTOM = 40, 82, 18, 46
 LABEL_GAP = 16  # least distance between two labels at the ends of lines
 
 
@@ -129,7 +129,8 @@ def _epoch_axis(frame: Frame) -> Markup:
     whole = [m for m in whole if frame.x(frame.last) - frame.x(m) > 24] + [frame.last]
     below = HEIGHT - BOTTOM + 18
     mark = Markup('<text class="middle" x="{:.1f}" y="{}">{:g}</text>')
-    name = Markup('<text class="quiet" x="{}" y="{}">epoch</text>').format(WIDTH - RIGHT + 14, below)
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    name = Markup('<text class="middle" x="{:.1f}" y="{}">epoch</text>').format(middle, below + 20)
     return Markup("").join(mark.format(frame.x(m), below, m) for m in whole) + name
 
 
@@ -203,11 +204,10 @@ def scale(axis: tuple[float, float]) -> Markup:
     marks = ticks(*axis, most=5)
     marks = [m for m in marks if axis[0] - 1e-9 <= m <= axis[1] + 1e-9]
     texts = (
-        Markup('<text class="{}" x="{:.2f}%" y="13">{:g}{}</text>').format(
+        Markup('<text class="{}" x="{:.2f}%" y="13">{:g}</text>').format(
             "start" if i == 0 else "end" if i == len(marks) - 1 else "middle",
             100 * (m - axis[0]) / (axis[1] - axis[0]),
             100 * m,
-            "\u202f%" if i == len(marks) - 1 else "",
         )
         for i, m in enumerate(marks)
     )
@@ -254,7 +254,7 @@ def confusion(
     line = Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>')
     totals = [sum(row) for row in counts] if support is None else support
     return Markup(
-        '<table class="confusion {}{}"><thead><tr><td>truth ↓ prediction →</td>{}</tr></thead><tbody>{}</tbody></table>'
+        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead><tbody>{}</tbody></table>'
     ).format(
         size,
         level,

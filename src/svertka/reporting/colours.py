@@ -36,7 +36,7 @@ DARK: Scheme = {
 # where the heat of the confusion matrix begins and ends: (right, wrong) per scheme
 RAMPS = {
     "light": (("#e3effb", "#0a4f92"), ("#fde7d8", "#a63c00")),
-    "dark": (("#1c2c3d", "#8cc6ff"), ("#3b2518", "#ffab73")),
+    "dark": (("#1c2c3d", "#6db3f7"), ("#432a1b", "#ff9d5e")),
 }
 
 

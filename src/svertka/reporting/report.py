@@ -45,7 +45,12 @@ def render(run: RunFolder) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": words.count, "duration": words.duration, "shorten": words.shorten}
+    environment.filters |= {
+        "count": words.count,
+        "duration": words.duration,
+        "size": words.size,
+        "shorten": words.shorten,
+    }
     return environment.get_template("template.html").render(
         mark=MARK, colours=colours, charts=charts, **_contents(run)
     )

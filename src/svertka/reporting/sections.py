@@ -19,7 +19,8 @@ from svertka.reporting.words import percent
 
 PICTURES = 24  # mistakes shown
 PREPARED = 12  # pictures shown as the network sees them
-CLASSES = 100  # the most classes that a table of one row each, and a confusion matrix, show in full
+CLASSES = 100  # the most classes that a confusion matrix shows in full
+ROWS = 30  # classes listed at once; the others unfold
 WORST = 40  # classes in the confusion matrix when there are more than that
 FILES = 50  # unreadable files listed
 FIT = {
@@ -119,8 +120,8 @@ def data(run: RunFolder) -> Section:
             }
             for i, name in enumerate(manifest.classes)
         ],
-        "fewest": int(totals.min(initial=0)) if len(totals) else 0,
-        "most": int(totals.max(initial=0)),
+        "fewest": int(min(totals, default=0)),
+        "most": int(max(totals, default=0)),
         "unreadable": unreadable[:FILES],
         "unreadable_count": len(unreadable),
     }
@@ -175,7 +176,7 @@ def network(run: RunFolder) -> Section:
         "parameters": run.metrics.get("parameters"),
         "input": [found[k] for k in ("channels", "height", "width") if k in found],
         "classes": len(run.manifest.classes),
-        "megabytes": weights.stat().st_size / 1e6 if weights.is_file() else None,
+        "bytes": weights.stat().st_size if weights.is_file() else None,
     }
 
 
@@ -184,7 +185,7 @@ def recipe(run: RunFolder) -> Section:
     settings, reasons = run.recipe.get("recipe", {}), run.recipe.get("reasons", {})
     return {
         "chosen": [
-            (words.label(k), words.value(settings.get(k, "")), str(why)) for k, why in reasons.items()
+            (words.label(k), words.value(settings.get(k, "–")), str(why)) for k, why in reasons.items()
         ],
         "others": [(words.label(k), words.value(v)) for k, v in settings.items() if k not in reasons],
     }
@@ -258,27 +259,22 @@ def classes(scored: Scored | None) -> Section | None:
         scored.evaluation.per_class.items(),
         key=lambda item: (item[1].recall is None, item[1].recall, item[1].low),
     )
-    shown = found[:CLASSES]
-    axis = charts.axis_for(s.low for _, s in shown if s.recall is not None)
-    return {
-        "part": scored.part,
-        "all": len(found),
-        "scale": charts.scale(axis),
-        "rows": [
-            {
-                "name": name,
-                "chart": charts.whisker(s.recall, s.low, s.high, axis) if s.recall is not None else "",
-                "recall": percent(s.recall, s.support),
-                "interval": words.interval(Interval(s.recall, s.low, s.high, s.support))
-                if s.support
-                else "–",
-                "support": s.support,
-                "precision": percent(s.precision, s.support),
-                "f1": percent(s.f1, s.support),
-            }
-            for name, s in shown
-        ],
-    }
+    axis = charts.axis_for(s.low for _, s in found if s.recall is not None)
+    rows = [
+        {
+            "name": name,
+            "chart": "" if s.recall is None else charts.whisker(s.recall, s.low, s.high, axis),
+            "recall": percent(s.recall, s.support),
+            "interval": "–"
+            if s.recall is None
+            else words.interval(Interval(s.recall, s.low, s.high, s.support)),
+            "support": s.support,
+            "precision": percent(s.precision, s.support),
+            "f1": percent(s.f1, s.support),
+        }
+        for name, s in found
+    ]
+    return {"part": scored.part, "scale": charts.scale(axis), "rows": rows[:ROWS], "others": rows[ROWS:]}
 
 
 def confusion(scored: Scored | None) -> Section | None:
@@ -329,7 +325,13 @@ def mistakes(run: RunFolder) -> Section | None:
                 "path": run.manifest.paths[file],
             }
         )
-    return {"part": scored.part, "count": len(worst), "n": len(scored.labels), "cards": cards}
+    return {
+        "part": scored.part,
+        "count": len(worst),
+        "surest": shown[:PICTURES] == worst[:PICTURES],
+        "n": len(scored.labels),
+        "cards": cards,
+    }
 
 
 def test(run: RunFolder) -> Section | None:

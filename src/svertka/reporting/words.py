@@ -17,8 +17,8 @@ WIDE = 0.05  # and so it does when the interval reaches this far to a side
 
 
 def digits(n: int) -> int:
-    """Decimals of a percentage of `n` cases: as many as one case more or less can change."""
-    return 0 if n < 100 else 1 if n < 1000 else 2
+    """Decimals of a percentage of `n` cases: no more than the interval leaves room for."""
+    return 0 if n < 100 else 1 if n < 5000 else 2
 
 
 def percent(share: float | None, n: int = 100) -> str:
@@ -96,6 +96,15 @@ def label(key: str) -> str:
     return key.replace("_", " ")
 
 
+def size(count: int) -> str:
+    """Bytes as a person says them.
+
+    >>> size(2600), size(44_700_000)
+    ('2.6 kB', '44.7 MB')
+    """
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
 def command(found: Any) -> str:
     """The command line, from a string or a list of arguments."""
     return shlex.join(map(str, found)) if isinstance(found, (list, tuple)) else str(found or "")
@@ -124,13 +133,17 @@ def verdict(part: str, found: Evaluation) -> list[str]:
 
 
 def weakest(found: Evaluation) -> list[str]:
-    """A sentence on the class that is found least often; none where all are found equally often."""
-    recalls = {name: s for name, s in found.per_class.items() if s.recall is not None}
-    name, worst = min(recalls.items(), key=lambda item: (item[1].recall, item[1].low))
-    if worst.recall == max(s.recall for s in recalls.values()):
+    """A sentence on the worst class, where its pictures are enough to say so: its whole interval is below the mean."""
+    behind = {
+        name: s
+        for name, s in found.per_class.items()
+        if s.recall is not None and s.high < found.accuracy.value
+    }
+    if not behind:
         return []
+    name, worst = min(behind.items(), key=lambda item: item[1].recall)
     share = percent(worst.recall, worst.support)
-    return [f"It is weakest on {quoted(name)}: {share} of {count(worst.support, 'picture')} are found."]
+    return [f"It is weakest on {quoted(name)}: of {count(worst.support, 'picture')}, {share} are found."]
 
 
 def caution(found: Interval) -> str:
