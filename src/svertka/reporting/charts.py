@@ -1,0 +1,279 @@
+"""Charts as inline SVG and HTML: pure functions from data to markup, every text in them escaped.
+
+- Curves have a viewBox and scale with the page. Dots with whiskers and bars have no viewBox: their places are
+  percentages, so they stretch to any width while circles stay round and letters keep their size.
+- Colours are classes that the style sheet fills (light, dark, paper); see colours.py.
+- Each chart is an image with a description for those who cannot see it, or a real table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from svertka.reporting.colours import LEVELS
+from svertka.reporting.words import percent, quoted
+
+WIDTH, HEIGHT = 460, 280
+LEFT, RIGHT, TOP, BOTTOM = 40, 82, 18, 46
+LABEL_GAP = 16  # least distance between two labels at the ends of lines
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a chart: `points` (x, y), with gaps where y is None; `role` names its style."""
+
+    label: str
+    role: str
+    points: Sequence[tuple[float, float | None]]
+
+    def known(self) -> list[tuple[float, float]]:
+        """The points that have a finite value."""
+        return [(x, y) for x, y in self.points if y is not None and math.isfinite(y)]
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers that cover low..high, at most `most` of them (1, 2, 2.5 and 5 times powers of ten).
+
+    >>> ticks(0, 2.31)
+    [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+    """
+    if high <= low:
+        high = low + 1
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (power * m for m in (1, 2, 2.5, 5, 10, 20)):
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        if last - first < most:
+            break
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where values land in the drawing: x from `first` to `last`, y from `low` to `high` (outside is cut off)."""
+
+    first: float
+    last: float
+    low: float
+    high: float
+
+    def x(self, value: float) -> float:
+        """From the left edge, in units of the viewBox; a single epoch stands in the middle."""
+        share = (value - self.first) / (self.last - self.first) if self.last > self.first else 0.5
+        return LEFT + (WIDTH - LEFT - RIGHT) * share
+
+    def y(self, value: float) -> float:
+        """From the top edge, in units of the viewBox."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
+
+
+def curves(
+    lines: Sequence[Line],
+    *,
+    title: str,
+    ceiling: float = math.inf,
+    as_percent: bool = False,
+    best: float | None = None,
+    faint: Line | None = None,
+) -> Markup:
+    """Lines over the epochs, labelled at their ends; `best` marks an epoch, `faint` is a fine line behind them.
+
+    Both axes stop at values that can be: y not below 0 and not above `ceiling`. Nothing known gives an empty string.
+    """
+    values = [y for line in lines for _, y in line.known()]
+    if not values:
+        return Markup("")
+    back = _thinned(faint.known()) if faint else []
+    fine = [y for _, y in back]
+    usual = float(np.percentile(fine, 98)) if fine else 0.0  # the first steps may be far off; they are cut
+    marks = [m for m in ticks(min([*values, *fine]), max(*values, usual)) if 0 <= m <= ceiling + 1e-9]
+    epochs = [x for line in lines for x, _ in line.points]
+    frame = Frame(0.0 if back else min(epochs), max(epochs), marks[0], marks[-1])
+    drawn = [_grid(marks, frame, as_percent), _epoch_axis(frame), _path(back, frame, "fine")]
+    if best is not None:
+        drawn.append(_best_epoch(best, frame))
+    for line in lines:
+        drawn.append(_path(line.known(), frame, line.role))
+        drawn += [
+            _dot(x, y, frame, line.role, x == best) for x, y in line.known() if x == best or len(epochs) <= 80
+        ]
+    drawn.append(_end_labels(lines, frame))
+    return Markup('<svg class="curves" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, HEIGHT, title, Markup("").join(drawn)
+    )
+
+
+def _grid(marks: Iterable[float], frame: Frame, as_percent: bool) -> Markup:
+    row = Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>')
+    row += Markup('<text class="end" x="{}" y="{text:.1f}">{}</text>')
+    return Markup("").join(
+        row.format(
+            LEFT,
+            WIDTH - RIGHT,
+            LEFT - 8,
+            f"{100 * m:g}" if as_percent else f"{m:g}",
+            y=frame.y(m),
+            text=frame.y(m) + 4,
+        )
+        for m in marks
+    )
+
+
+def _epoch_axis(frame: Frame) -> Markup:
+    whole = [m for m in ticks(frame.first, frame.last, 8) if frame.first <= m < frame.last and m == int(m)]
+    whole = [m for m in whole if frame.x(frame.last) - frame.x(m) > 24] + [frame.last]
+    below = HEIGHT - BOTTOM + 18
+    mark = Markup('<text class="middle" x="{:.1f}" y="{}">{:g}</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    name = Markup('<text class="middle" x="{:.1f}" y="{}">epoch</text>').format(middle, below + 20)
+    return Markup("").join(mark.format(frame.x(m), below, m) for m in whole) + name
+
+
+def _best_epoch(best: float, frame: Frame) -> Markup:
+    x = frame.x(best)
+    left = x > (LEFT + WIDTH - RIGHT) / 2
+    line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(
+        0, HEIGHT - BOTTOM, x=x
+    )
+    return line + Markup('<text class="quiet{}" x="{:.1f}" y="10">best: epoch {:g}</text>').format(
+        " end" if left else "", x - 6 if left else x + 6, best
+    )
+
+
+def _path(points: Sequence[tuple[float, float]], frame: Frame, role: str) -> Markup:
+    d = "L".join(f"{frame.x(x):.1f} {frame.y(y):.1f}" for x, y in points)
+    return Markup('<path class="{}" d="M{}"/>').format(role, d) if points else Markup("")
+
+
+def _dot(x: float, y: float, frame: Frame, role: str, best: bool) -> Markup:
+    return Markup('<circle class="{}{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(
+        role, " ring" if best else "", frame.x(x), frame.y(y), 4.5 if best else 2.4
+    )
+
+
+def _thinned(points: list[tuple[float, float]], most: int = 300) -> list[tuple[float, float]]:
+    """At most `most` points, each the mean of neighbours."""
+    size = max(1, math.ceil(len(points) / most))
+    groups = (points[i : i + size] for i in range(0, len(points), size))
+    return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
+
+
+def _end_labels(lines: Sequence[Line], frame: Frame) -> Markup:
+    """The lines' names at their last points, moved apart where they would touch."""
+    ends = [(line, *line.known()[-1]) for line in lines if line.known()]
+    ends.sort(key=lambda end: frame.y(end[2]))
+    ys = [frame.y(y) for _, _, y in ends]
+    for i in range(1, len(ys)):
+        ys[i] = max(ys[i], ys[i - 1] + LABEL_GAP)
+    excess = max(0.0, ys[-1] - (HEIGHT - BOTTOM))
+    return Markup("").join(
+        Markup('<text class="name {}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+            line.role, frame.x(x) + 10, y - excess + 4, line.label
+        )
+        for y, (line, x, _) in zip(ys, ends, strict=True)
+    )
+
+
+def whisker(
+    value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit"
+) -> Markup:
+    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no dot without a value."""
+
+    def place(share: float) -> float:
+        return 100 * min(max((share - axis[0]) / (axis[1] - axis[0]), 0), 1)
+
+    dot = (
+        Markup("")
+        if value is None
+        else Markup('<circle class="{}" cx="{:.2f}%" cy="10" r="4.5"/>').format(tone, place(value))
+    )
+    return Markup(
+        '<svg class="whisker" width="100%" height="20" aria-hidden="true">'
+        '<line class="grid" x1="0" x2="100%" y1="10" y2="10"/>'
+        '<line class="{}" x1="{:.2f}%" x2="{:.2f}%" y1="10" y2="10"/>{}</svg>'
+    ).format(tone, place(low), place(high), dot)
+
+
+def scale(axis: tuple[float, float]) -> Markup:
+    """The percentages above a column of whiskers."""
+    marks = ticks(*axis, most=5)
+    marks = [m for m in marks if axis[0] - 1e-9 <= m <= axis[1] + 1e-9]
+    texts = (
+        Markup('<text class="{}" x="{:.2f}%" y="13">{:g}</text>').format(
+            "start" if i == 0 else "end" if i == len(marks) - 1 else "middle",
+            100 * (m - axis[0]) / (axis[1] - axis[0]),
+            100 * m,
+        )
+        for i, m in enumerate(marks)
+    )
+    return Markup('<svg class="whisker" width="100%" height="18" aria-hidden="true">{}</svg>').format(
+        Markup("").join(texts)
+    )
+
+
+def axis_for(lows: Iterable[float]) -> tuple[float, float]:
+    """The axis that shows all whiskers: from a round share at or below the lowest to 1."""
+    return max(0.0, ticks(min(lows, default=0.0), 1.0, most=5)[0]), 1.0
+
+
+def stacked(shares: Sequence[tuple[str, float]], title: str) -> Markup:
+    """One bar cut into parts; `shares` are (role, share of 1)."""
+    at, parts = 0.0, []
+    for role, share in shares:
+        parts.append(
+            Markup('<rect class="{}" x="{:.3f}%" width="{:.3f}%" y="0" height="22"/>').format(
+                role, 100 * at, 100 * share
+            )
+        )
+        at += share
+    return Markup('<svg class="stacked" width="100%" height="22" role="img" aria-label="{}">{}</svg>').format(
+        title, Markup("").join(parts)
+    )
+
+
+def heat_level(count: int, of: int) -> int:
+    """How deep a cell is coloured: 0 for none, then 1 to LEVELS; by the root, so that rare mistakes show."""
+    return min(LEVELS, 1 + int(LEVELS * math.sqrt(count / of))) if count else 0
+
+
+def confusion(
+    counts: Sequence[Sequence[int]], classes: Sequence[str], support: Sequence[int] | None = None
+) -> Markup:
+    """The confusion matrix as a table: rows the truth, columns the prediction, colour by share of the row.
+
+    `support` is how many pictures each row's class has in all, where `counts` is a part of a larger matrix.
+    """
+    size = "large" if len(classes) <= 12 else "medium" if len(classes) <= 30 else "small"
+    level = " level" if size == "large" and max(map(len, classes), default=0) <= 3 else ""
+    head = Markup('<th scope="col" title="{0}"><bdi>{0}</bdi></th>')
+    line = Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>')
+    totals = [sum(row) for row in counts] if support is None else support
+    return Markup(
+        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead><tbody>{}</tbody></table>'
+    ).format(
+        size,
+        level,
+        Markup("").join(head.format(name) for name in classes),
+        Markup("").join(
+            line.format(name, _cells(i, counts[i], int(totals[i]), classes, numbers=size != "small"))
+            for i, name in enumerate(classes)
+        ),
+    )
+
+
+def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str], numbers: bool) -> Markup:
+    cells = []
+    for guess, n in enumerate(row):
+        if not n:
+            cells.append(Markup("<td></td>"))
+            continue
+        what = "found" if guess == truth else f"taken for {quoted(classes[guess])}"
+        tip = f"{quoted(classes[truth])} {what}: {n} of {total} ({percent(n / total, total)})"
+        kind = f"{'h' if guess == truth else 'm'}{heat_level(n, total)}"
+        cells.append(Markup('<td class="{}" title="{}">{}</td>').format(kind, tip, n if numbers else ""))
+    return Markup("").join(cells)

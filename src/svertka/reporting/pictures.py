@@ -1,0 +1,27 @@
+"""A picture inside the page: uint8 pixels -> a data URI."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+TINY = 64  # up to this side a picture is kept exactly (PNG) and enlarged as squares
+LARGEST = 256  # no picture in the page is larger than this
+
+
+def data_uri(pixels: np.ndarray) -> str:
+    """One picture, uint8 (h, w, 1 or 3): exact as PNG where it is tiny, else JPEG of at most LARGEST pixels a side."""
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    kind = "png" if is_tiny(pixels) else "jpeg"
+    image.thumbnail((LARGEST, LARGEST))
+    file = io.BytesIO()
+    image.save(file, kind, **({"optimize": True} if kind == "png" else {"quality": 85}))
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def is_tiny(pixels: np.ndarray) -> bool:
+    """Whether enlarging should show the single pixels."""
+    return max(pixels.shape[:2]) <= TINY
