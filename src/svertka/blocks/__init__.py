@@ -2,7 +2,7 @@
 
 from svertka.blocks.conv import PADDINGS, ConvNorm, SqueezeExcite, TensorflowConv
 from svertka.blocks.net import Net
-<<<<<<< HEAD
+from svertka.blocks.netvlad import NetVLAD, with_netvlad
 from svertka.blocks.residual import InvertedResidual, StochasticDepth, he_normal, round_width
 
 __all__ = [
@@ -10,14 +10,11 @@ __all__ = [
     "ConvNorm",
     "InvertedResidual",
     "Net",
+    "NetVLAD",
     "SqueezeExcite",
     "StochasticDepth",
     "TensorflowConv",
     "he_normal",
     "round_width",
+    "with_netvlad",
 ]
-=======
-from svertka.blocks.netvlad import NetVLAD, with_netvlad
-
-__all__ = ["Net", "NetVLAD", "with_netvlad"]
->>>>>>> zooc
