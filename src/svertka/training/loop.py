@@ -93,7 +93,7 @@ def fit(
                 state.seconds = time.perf_counter() - clock
                 loss = state.loss_sum / state.seen
                 yield Step(state.step, steps, epoch + 1, loss, rate, state.seen, state.seconds)
-        yield _finish_epoch(state, epoch, epochs, validation, plan, clock, rate)
+        yield _finish_epoch(state, epoch, epochs, validation, clock, rate)
 
 
 def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
@@ -120,12 +120,12 @@ def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
 
 
 def _finish_epoch(
-    state: State, epoch: int, epochs: int, validation: Loader | None, plan: Plan, clock: float, rate: float
+    state: State, epoch: int, epochs: int, validation: Loader | None, clock: float, rate: float
 ) -> Epoch:
     loss = accuracy = None
     better = True  # without validation the last epoch is kept
     if validation is not None:
-        loss, accuracy = measure(state.measured_net, validation, plan)
+        loss, accuracy = measure(state.measured_net, validation)
         better = (accuracy, -loss) >= state.best
     if better:
         state.best = (accuracy, -loss) if accuracy is not None and loss is not None else state.best
@@ -145,20 +145,20 @@ def snapshot(net: Net) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in net.state_dict().items()}
 
 
-def measure(net: Net, loader: Loader, plan: Plan) -> tuple[float, float]:
+def measure(net: Net, loader: Loader) -> tuple[float, float]:
     """Mean cross-entropy and accuracy over a loader; the network is given back in the mode it came in."""
-    logits, labels = collect(net, loader, plan)
+    logits, labels = collect(net, loader)
     loss = F.cross_entropy(logits, labels).item()
     return loss, (logits.argmax(1) == labels).double().mean().item()
 
 
-def collect(net: Net, loader: Loader, plan: Plan) -> tuple[Tensor, Tensor]:
-    """The logits (n, classes) float32 and labels (n,) of a whole loader, in its order."""
+def collect(net: Net, loader: Loader) -> tuple[Tensor, Tensor]:
+    """The logits (n, classes) and labels (n,) of a whole loader, in its order; in float32, as prediction computes."""
     was = net.training
     net.eval()
     try:
-        with torch.inference_mode(), plan.precisely():
-            pairs = [(net(x).float(), y) for x, y, _ in loader]
+        with torch.inference_mode():
+            pairs = [(net(x), y) for x, y, _ in loader]
     finally:
         net.train(was)
     return torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])

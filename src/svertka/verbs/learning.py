@@ -111,7 +111,7 @@ def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float
         index = job.manifest.indices(part)
         if not len(index) or (stopped and part == "test"):  # the test part is scored once, at the end
             continue
-        logits, labels = loop.collect(net, _loader(job, part, plan), plan)
+        logits, labels = loop.collect(net, _loader(job, part, plan))
         shares = torch.softmax(logits, 1).cpu().numpy()
         found[part] = evaluate(shares, labels.cpu().numpy(), classes)
         arrays |= {f"{part}_index": index, f"{part}_probability": shares}

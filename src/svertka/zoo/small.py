@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from svertka.blocks import Net
+from svertka.blocks import ConvNorm, Net
 from svertka.zoo.initial import he
 from svertka.zoo.registry import Variant
 
@@ -23,17 +23,12 @@ MAPS = 8  # stages are added until the maps are no wider than this
 def small(classes: int, channels: int, size: int = 28, width: int = 32) -> Net:
     """The network for square pictures of about `size` pixels; `width` is the number of first filters."""
     stride = 1 if size <= TINY else 2
-    stem = _conv(channels, width, 5, stride)  # (n, width, size/stride, ...)
+    stem = ConvNorm(channels, width, 5, stride)  # (n, width, size/stride, ...)
     side, stages = -(-size // stride), list[nn.Module]()
     while not stages or side > MAPS:
-        stages.append(nn.Sequential(_conv(width, width, 3, 2), _conv(width, 2 * width, 3), _conv(2 * width, 2 * width, 3)))
+        stages.append(nn.Sequential(ConvNorm(width, width, 3, 2), ConvNorm(width, 2 * width, 3), ConvNorm(2 * width, 2 * width, 3)))
         side, width = -(-side // 2), 2 * width  # (n, width, side, side)
     return he(Net(stem, nn.Sequential(*stages), nn.AdaptiveMaxPool2d(1), nn.Linear(width, classes)))
-
-
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 VARIANTS = (Variant("small", small, size=28, least=2, channels=1, classes=10, source="svertka"),)
