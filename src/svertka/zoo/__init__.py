@@ -15,9 +15,7 @@ from svertka.blocks import Net
 from svertka.errors import UnknownName
 from svertka.zoo.registry import Variant
 
-FAMILIES: tuple[str, ...] = (
-    "lenet",
-)
+FAMILIES: tuple[str, ...] = ("lenet",)
 
 __all__ = ["FAMILIES", "Variant", "net", "variant", "variants"]
 
