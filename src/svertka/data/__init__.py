@@ -12,8 +12,8 @@ from typing import Any
 _HOMES: dict[str, str] = {
     "Source": "svertka.data.source",
     "open_source": "svertka.data.source",
-    "Survey": "svertka.data.survey",
-    "survey": "svertka.data.survey",
+    "Survey": "svertka.data.headers",
+    "survey": "svertka.data.headers",
     "Store": "svertka.data.store",
     "StoreJob": "svertka.data.build",
     "begin_store": "svertka.data.build",

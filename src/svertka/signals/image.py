@@ -27,7 +27,6 @@ __all__ = [
     "decode",
     "fit",
     "header",
-    "looks_like_picture",
     "read",
     "read_sized",
 ]
