@@ -34,7 +34,7 @@ FAMILIES: tuple[str, ...] = (
     "convnext",
 )
 
-__all__ = ["FAMILIES", "Variant", "empty_net", "net", "variant", "variants"]
+__all__ = ["FAMILIES", "Variant", "empty_net", "make", "net", "variant", "variants"]
 
 
 @cache

@@ -1,0 +1,86 @@
+"""Columns for a million files: names in one block of bytes, and the order in which people expect names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import overload
+
+import numpy as np
+
+from svertka.errors import DataError
+
+
+class Paths(Sequence[str]):
+    """Many names in one block of bytes: a million take what their letters take, and no Python object each.
+
+    Names of files need not be valid Unicode; what is not comes and goes as the system's own escape.
+
+    >>> Paths.of(["a/1.png", "b/2.png"])[1]
+    'b/2.png'
+    """
+
+    __slots__ = ("blob", "ends")
+
+    def __init__(self, blob: bytes, ends: np.ndarray) -> None:
+        self.blob, self.ends = blob, ends  # name i is blob[ends[i]:ends[i + 1]]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Paths:
+        """Pack names."""
+        parts = [name.encode("utf-8", "surrogateescape") for name in names]
+        ends = np.zeros(len(parts) + 1, np.int64)
+        np.cumsum([len(part) for part in parts], out=ends[1:])
+        return cls(b"".join(parts), ends)
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Paths: ...
+    def __getitem__(self, index: int | slice) -> str | Paths:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                return Paths.of(self[i] for i in range(start, stop, step))
+            ends = self.ends[start : max(start, stop) + 1]
+            return Paths(self.blob[ends[0] : ends[-1]], ends - ends[0])
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"name {index} of {len(self)}")
+        index = int(index) % len(self)
+        return self.blob[self.ends[index] : self.ends[index + 1]].decode("utf-8", "surrogateescape")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Paths):
+            return NotImplemented
+        return self.blob == other.blob and np.array_equal(self.ends, other.ends)
+
+    def __hash__(self) -> int:
+        return hash(self.blob)
+
+    def __repr__(self) -> str:
+        return f"Paths({len(self)} names)"
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """A key to sort names as a person does: '2' before '10', 'B' after 'a'.
+
+    >>> sorted(["img10", "img2", "Img1"], key=natural)
+    ['Img1', 'img2', 'img10']
+    """
+    pieces = re.split(r"(\d+)", name)  # letters and digits in turn, letters first
+    return [int(p) if i % 2 else p.casefold() for i, p in enumerate(pieces)], name
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number with its noun: '1 file', '1,200 files'."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def check_columns(**columns: Sequence[object] | np.ndarray) -> None:
+    """Raise DataError unless all columns are of one length."""
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"Columns differ in length: {lengths}.")

@@ -1,0 +1,69 @@
+"""List a folder: every ordinary file below it, links followed without running in circles, nothing opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from svertka.data.tree import Tree, hidden
+from svertka.errors import DataError
+
+_DEPTH = 32  # directories below each other; more is a mistake
+
+
+def list_folder(root: Path) -> Tree:
+    """All files below `root`; rows are (size, modified) of `FolderReader`.
+
+    Raises:
+        DataError: the folder itself cannot be listed.
+    """
+    tree = Tree()
+    facts = root.stat()
+    pending = [("", ((facts.st_dev, facts.st_ino),))]  # each with the directories on the way to it
+    while pending:
+        folder, above = pending.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                found = sorted(entries, key=lambda e: e.name)
+        except OSError as why:
+            if not folder:
+                raise DataError(f"The folder {root} cannot be listed ({why.strerror}).") from why
+            tree.skip(folder + "/", f"the folder cannot be listed ({why.strerror})")
+            continue
+        for entry in found:
+            below = _take(tree, folder, entry, above)
+            if below is not None:
+                pending.append(below)
+    return tree
+
+
+def _take(
+    tree: Tree, folder: str, entry: os.DirEntry[str], above: tuple[tuple[int, int], ...]
+) -> tuple[str, tuple[tuple[int, int], ...]] | None:
+    """Put one entry into the tree, or leave it out with a reason; a directory to be listed is given back."""
+    path = f"{folder}/{entry.name}" if folder else entry.name
+    if hidden(entry.name):
+        is_folder = entry.is_dir(follow_symlinks=False)
+        tree.skip(path + "/" * is_folder, f"hidden or system {'folder' if is_folder else 'file'}")
+        return None
+    try:
+        facts = entry.stat()
+    except OSError as why:
+        broken = isinstance(why, FileNotFoundError) or "levels of symbolic links" in str(why)
+        tree.skip(path, "a link that leads nowhere" if broken else f"it cannot be looked at ({why.strerror})")
+        return None
+    if stat.S_ISREG(facts.st_mode):
+        tree.add(folder, entry.name, (facts.st_size, facts.st_mtime_ns))
+        return None
+    if not stat.S_ISDIR(facts.st_mode):
+        tree.skip(path, "neither a file nor a folder")
+        return None
+    here = (facts.st_dev, facts.st_ino)
+    if here in above:
+        tree.skip(path + "/", "a link that leads back to a folder above it")
+    elif len(above) >= _DEPTH:
+        tree.skip(path + "/", f"more than {_DEPTH} folders deep")
+    else:
+        return path, (*above, here)
+    return None

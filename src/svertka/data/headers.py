@@ -1,0 +1,53 @@
+"""A first look: what the headers of some pictures say, before anything is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from svertka.data.source import Source
+from svertka.errors import ReadError
+from svertka.signals.pixels import header
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the headers of a sample say.
+
+    Attributes:
+        n: pictures whose header could be read.
+        colour: whether any of them is not grey.
+        heights, widths: int32 (n,), upright, in pixels.
+        formats: how many there are of each format ("JPEG", "PNG", ...).
+    """
+
+    n: int
+    colour: bool
+    heights: np.ndarray
+    widths: np.ndarray
+    formats: dict[str, int]
+
+
+def survey(source: Source, sample: int = 256, seed: int = 0) -> Survey:
+    """Read the headers of at most `sample` files, drawn by `seed`; files that cannot be read are passed over."""
+    chosen = np.arange(len(source))
+    if len(source) > sample:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))
+    found = []
+    for i in chosen.tolist():
+        path = source.paths[i]
+        try:
+            found.append(header(source.read(i), path))
+        except ReadError:  # the store lists it with its reason; a survey only looks around
+            continue
+    formats: dict[str, int] = {}
+    for one in found:
+        formats[one.format] = formats.get(one.format, 0) + 1
+    return Survey(
+        n=len(found),
+        colour=any(not one.grey for one in found),
+        heights=np.array([one.height for one in found], np.int32),
+        widths=np.array([one.width for one in found], np.int32),
+        formats=dict(sorted(formats.items(), key=lambda item: (-item[1], item[0]))),
+    )

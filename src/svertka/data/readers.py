@@ -1,0 +1,181 @@
+"""How the bytes of one file of a source are fetched: from a folder, a zip, a tar, or the built-in digits.
+
+A reader is what a decode worker gets instead of the source: it is made from `(kind, where)`, two words, and each file is found by
+its path and one row of numbers. So no process but the first ever lists a folder or parses an archive.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import threading
+import zlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from svertka.errors import DataError, ReadError
+
+FILE_LIMIT = 2**28  # bytes of one file; more is no picture
+_HEAD = 64
+
+
+class Reader(Protocol):
+    """Fetches the bytes of files; `kind` and `where` are enough to make it again in another process."""
+
+    kind: str
+    where: str
+    row: np.dtype[Any]  # what it needs to know of each file
+
+    def fetch(self, path: str, row: np.void) -> bytes:
+        """All bytes of one file. Raises ReadError."""
+        ...
+
+    def head(self, path: str, row: np.void) -> bytes:
+        """The first 64 bytes of one file, or fewer. Raises ReadError."""
+        ...
+
+
+class FolderReader:
+    """Files below a folder."""
+
+    kind = "folder"
+    row = np.dtype([("size", "<i8"), ("modified", "<i8")])
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def fetch(self, path: str, row: np.void) -> bytes:
+        return self._bytes(path, row, FILE_LIMIT)
+
+    def head(self, path: str, row: np.void) -> bytes:
+        return self._bytes(path, row, _HEAD)
+
+    def _bytes(self, path: str, row: np.void, limit: int) -> bytes:
+        try:
+            with Path(self.where, path).open("rb", buffering=0) as file:
+                facts = os.fstat(file.fileno())
+                if not stat.S_ISREG(facts.st_mode):
+                    raise ReadError(path, "it is no longer an ordinary file")
+                if (facts.st_size, facts.st_mtime_ns) != (row["size"], row["modified"]):
+                    raise ReadError(path, "it has changed since the folder was listed")
+                if facts.st_size > FILE_LIMIT:
+                    raise ReadError(path, _too_large(facts.st_size))
+                return file.read(min(limit, facts.st_size)) or b""
+        except FileNotFoundError as why:
+            raise ReadError(path, "it has vanished since the folder was listed") from why
+        except OSError as why:
+            raise ReadError(path, f"it cannot be opened ({why.strerror})") from why
+
+
+class _ArchiveFile:
+    """One file that many threads read at places of their own."""
+
+    def __init__(self, where: str) -> None:
+        try:
+            self._file = Path(where).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader
+        except OSError as why:
+            raise DataError(f"{where} cannot be opened ({why.strerror}).") from why
+        self._lock = threading.Lock()
+
+    def at(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer at the end of the file."""
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), length, offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(length) or b""
+
+
+class ZipReader:
+    """Members of a zip archive, found by what its directory said of them; the CRC of each is checked."""
+
+    kind = "zip"
+    row = np.dtype([("offset", "<i8"), ("packed", "<i8"), ("size", "<i8"), ("crc", "<u4"), ("method", "<u2")])
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._file = _ArchiveFile(where)
+
+    def fetch(self, path: str, row: np.void) -> bytes:
+        size, packed = int(row["size"]), int(row["packed"])
+        if max(size, packed) > FILE_LIMIT:
+            raise ReadError(path, _too_large(max(size, packed)))
+        data = self._packed(path, row, packed)
+        if row["method"] == 8:
+            data = self._inflated(path, data, size)
+        if len(data) != size or zlib.crc32(data) != row["crc"]:
+            raise ReadError(path, "the archive is damaged here (the checksum does not fit)")
+        return data
+
+    def head(self, path: str, row: np.void) -> bytes:
+        data = self._packed(path, row, min(int(row["packed"]), 4096))
+        return self._inflated(path, data, _HEAD)[:_HEAD] if row["method"] == 8 else data[:_HEAD]
+
+    def _packed(self, path: str, row: np.void, length: int) -> bytes:
+        """The member as it stands in the archive, behind its local header, whose length only the header itself tells."""
+        offset = int(row["offset"])
+        guess = 30 + len(path) + 64
+        block = self._file.at(offset, guess + length)
+        if block[:4] != b"PK\x03\x04" or len(block) < 30:
+            raise ReadError(path, "the archive is damaged here (a member is not where its directory says)")
+        name, extra = struct.unpack_from("<HH", block, 26)
+        start = 30 + name + extra
+        if start <= guess:
+            return block[start : start + length]
+        return self._file.at(offset + start, length)
+
+    def _inflated(self, path: str, data: bytes, size: int) -> bytes:
+        try:
+            return zlib.decompressobj(-15).decompress(data, size + 1)  # never more than promised: no bomb
+        except zlib.error as why:
+            raise ReadError(path, "the archive is damaged here (it does not decompress)") from why
+
+
+class TarReader:
+    """Members of an uncompressed tar archive."""
+
+    kind = "tar"
+    row = np.dtype([("offset", "<i8"), ("size", "<i8")])
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._file = _ArchiveFile(where)
+
+    def fetch(self, path: str, row: np.void) -> bytes:
+        size = int(row["size"])
+        if size > FILE_LIMIT:
+            raise ReadError(path, _too_large(size))
+        data = self._file.at(int(row["offset"]), size)
+        if len(data) != size:
+            raise ReadError(path, "the archive ends before this file does")
+        return data
+
+    def head(self, path: str, row: np.void) -> bytes:
+        return self._file.at(int(row["offset"]), min(int(row["size"]), _HEAD))
+
+
+class DigitsReader:
+    """Scikit-learn's digits: the row is the picture, 64 pixels of 0..16, and its bytes are a PGM file."""
+
+    kind = "digits"
+    row = np.dtype([("pixels", "u1", (64,))])
+
+    def __init__(self, where: str = "") -> None:
+        self.where = where
+
+    def fetch(self, path: str, row: np.void) -> bytes:
+        pixels = (row["pixels"].astype(np.uint16) * 255 + 8) // 16  # 0..16 -> 0..255
+        return b"P5 8 8 255\n" + pixels.astype(np.uint8).tobytes()
+
+    def head(self, path: str, row: np.void) -> bytes:
+        return self.fetch(path, row)[:_HEAD]
+
+
+READERS: dict[str, type[Any]] = {r.kind: r for r in (FolderReader, ZipReader, TarReader, DigitsReader)}
+
+
+def _too_large(size: int) -> str:
+    return f"it has {size / 2**20:,.0f} MB, too large for a picture"

@@ -1,0 +1,142 @@
+"""Folders that are finished or absent: work goes on in a scratch folder beside, which is renamed when all is done.
+
+The process that works in a scratch folder holds a lock in it. The system lets go of the lock when the process ends, however it
+ends; so whoever comes later can tell what is left of a dead process from what a living one is busy with, and sweep it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+from typing import IO
+
+from svertka.errors import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows: there the age of a scratch folder decides
+    fcntl = None  # type: ignore[assignment]
+
+_PREFIX = ".scratch-"
+_LOCK = "lock"
+_YOUNG = 60.0  # seconds in which a scratch folder without a lock may still be about to get one
+_OLD = 86400.0  # seconds after which a scratch folder is swept where locks are not to be had
+
+
+class Scratch:
+    """A folder being filled, beside the place where it will stand."""
+
+    def __init__(self, parent: Path) -> None:
+        """Raises DataError where the parent cannot be made or written."""
+        self.path = parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            self.path.mkdir(parents=True)
+            self._lock: IO[bytes] = (self.path / _LOCK).open("wb")
+            _lock(self._lock)
+        except OSError as why:
+            raise DataError(unwritable(parent, why)) from why
+
+    def publish(self, target: Path) -> None:
+        """Make what was written last, and move the folder to its place; where another was quicker, drop this one."""
+        for file in self.path.iterdir():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+        try:
+            self.path.rename(target)
+        except OSError:
+            self.discard()
+            if not target.is_dir():
+                raise
+            return
+        self._lock.close()
+        (target / _LOCK).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove the folder and what is in it."""
+        self._lock.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def remove(folder: Path) -> None:
+    """Take a folder out of its place at once, then delete it; whoever has its files open keeps them."""
+    aside = folder.with_name(f"{_PREFIX}removed-{secrets.token_hex(4)}")
+    with contextlib.suppress(OSError):  # another process may have been quicker
+        folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep(parent: Path) -> None:
+    """Delete the scratch folders of dead processes."""
+    for folder in parent.glob(_PREFIX + "*"):
+        if _abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        age = time.time() - folder.stat().st_mtime
+        if fcntl is None:
+            return age > _OLD
+        with (folder / _LOCK).open("rb") as lock:
+            _lock(lock)
+        return age > _YOUNG or (folder / _LOCK).stat().st_size > 0
+    except FileNotFoundError:
+        return folder.is_dir() and age > _YOUNG
+    except OSError:  # locked: its process lives
+        return False
+
+
+def _lock(file: IO[bytes]) -> None:
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make a file of zeros of that size, with room on the disk for all of it.
+
+    Raises:
+        DataError: the disk is too full, or the folder may not be written.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if size > free:
+        raise DataError(_full(path.parent.parent, size, free))
+    try:
+        with path.open("wb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except (AttributeError, OSError) as why:  # not everywhere; a file with holes will do
+                if isinstance(why, OSError) and why.errno not in (
+                    errno.EOPNOTSUPP,
+                    errno.EINVAL,
+                    errno.ENOSYS,
+                ):
+                    raise
+                file.truncate(size)
+    except OSError as why:
+        if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DataError(_full(path.parent.parent, size, free)) from why
+        raise DataError(unwritable(path.parent.parent, why)) from why
+
+
+def unwritable(folder: Path, why: OSError) -> str:
+    """The sentence for a cache folder that cannot be written."""
+    return (
+        f"The cache folder {folder} cannot be written ({why.strerror}); "
+        "the environment variable SVERTKA_CACHE names another."
+    )
+
+
+def _full(folder: Path, size: int, free: int) -> str:
+    return (
+        f"The decoded pictures need {_megabytes(size)} in the cache folder {folder}, where {_megabytes(free)} are free; "
+        "make room there, or name another folder by the environment variable SVERTKA_CACHE."
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MB" if size < 2**30 else f"{size / 2**30:,.1f} GB"

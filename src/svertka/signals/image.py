@@ -1,0 +1,190 @@
+"""`Preprocess`: the one record, saved with a model, that says how a picture file becomes the input of its network.
+
+The same two steps in training, prediction, evaluation and export: `read` (bytes -> uint8 pixels of the network's size, once a
+file; this is what the store keeps) and `normalise` (uint8 -> float32, every batch).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from svertka.errors import RecipeError
+from svertka.signals.pixels import Header, Pixels, decode, decode_sized, header
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = [
+    "Fit",
+    "Header",
+    "Preprocess",
+    "decode",
+    "fit",
+    "header",
+    "read",
+    "read_sized",
+]
+
+Fit = Literal["stretch", "crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """How a picture file becomes the input of a network: (channels, height, width) float32.
+
+    height, width  pixels of the result
+    channels       1 (grey) or 3 (RGB)
+    fit            what happens to another aspect ratio: "stretch" changes it, "crop" cuts the longer sides evenly,
+                   "pad" adds borders in the colour of `mean`, which is zero after normalisation
+    mean, std      per channel, of pixels / 255
+
+    >>> Preprocess(28, 28, 1).shape
+    (1, 28, 28)
+    """
+
+    height: int
+    width: int
+    channels: int
+    fit: Fit = "stretch"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width"):
+            side = getattr(self, name)
+            if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= 16384:
+                raise RecipeError(f"{name} is a number of pixels from 1 to 16384; received {side!r}.")
+        if self.channels not in (1, 3):
+            raise RecipeError(f"channels is 1 (grey) or 3 (colour); received {self.channels!r}.")
+        if self.fit not in get_args(Fit):
+            raise RecipeError(f"fit is one of {', '.join(get_args(Fit))}; received {self.fit!r}.")
+        # an empty tuple stands for the middle of the range, which maps 0..255 to -1..1
+        object.__setattr__(self, "mean", tuple(float(v) for v in self.mean) or (0.5,) * self.channels)
+        object.__setattr__(self, "std", tuple(float(v) for v in self.std) or (0.5,) * self.channels)
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            if len(values) != self.channels or not all(map(math.isfinite, values)):
+                raise RecipeError(
+                    f"{name} has one finite number for each of {self.channels} channels; received {values}."
+                )
+        if min(self.std) <= 0:
+            raise RecipeError(f"std is greater than 0 in every channel; received {self.std}.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input."""
+        return self.channels, self.height, self.width
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON."""
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
+        """The record that `to_dict` was made of.
+
+        Raises:
+            RecipeError: a field is missing, unknown or out of range.
+        """
+        known = {f.name for f in fields(cls)}
+        if data.keys() != known:
+            odd = ", ".join(sorted(data.keys() ^ known))
+            raise RecipeError(
+                f"a Preprocess has the fields {', '.join(sorted(known))}; missing or unknown: {odd}."
+            )
+        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"])})
+
+    def normalise(self, pixels: np.ndarray[Any, Any] | Tensor, out: Tensor | None = None) -> Tensor:
+        """Pixels as the network wants them: uint8 (n, h, w, c) -> float32 (n, c, h, w), channels last in memory.
+
+        Args:
+            pixels: an array, or a tensor on any device.
+            out: where to put the result (same shape and memory format); a fresh tensor where None.
+        """
+        import torch
+
+        if not isinstance(pixels, torch.Tensor):
+            pixels = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
+        if out is None:
+            n, h, w, c = pixels.shape
+            flat = torch.empty((n, h, w, c), dtype=torch.float32, device=pixels.device)
+        else:
+            flat = out.permute(0, 2, 3, 1)  # (n, h, w, c)
+        flat.copy_(pixels)
+        if self.channels == 1:
+            flat.mul_(1 / (255 * self.std[0])).sub_(self.mean[0] / self.std[0])
+        else:
+            std = torch.tensor(self.std, device=flat.device)
+            mean = torch.tensor(self.mean, device=flat.device)
+            flat.mul_(1 / (255 * std)).sub_(mean / std)
+        return flat.permute(0, 3, 1, 2)  # (n, c, h, w)
+
+
+def read(data: bytes, preprocess: Preprocess, path: str) -> Pixels:
+    """A picture file as pixels of the network's size: uint8 (height, width, channels).
+
+    Raises:
+        ReadError: the file is no picture, is damaged, or is too large.
+    """
+    return read_sized(data, preprocess, path)[0]
+
+
+def read_sized(data: bytes, preprocess: Preprocess, path: str) -> tuple[Pixels, tuple[int, int]]:
+    """Like `read`, and with it the (height, width) that the picture has at full size."""
+    pixels, size = decode_sized(data, path, least=(preprocess.height, preprocess.width))
+    return fit(pixels, preprocess), size
+
+
+def fit(pixels: Pixels, preprocess: Preprocess) -> Pixels:
+    """Pixels of any size, (h, w) or (h, w, 3) -> (height, width, channels) as `preprocess` says.
+
+    Grey is the luma of ITU-R BT.601, as Pillow's. Resampling is bilinear over the whole area of a target pixel
+    (antialiased); a picture that already has the size is not touched.
+    """
+    height, width = preprocess.height, preprocess.width
+    if pixels.shape[:2] != (height, width):
+        image = Image.fromarray(pixels)
+        if preprocess.channels == 1 and image.mode != "L":
+            image = image.convert("L")
+        pixels = _resized(image, preprocess)
+    elif preprocess.channels == 1 and pixels.ndim == 3:
+        pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]  # (height, width, 1)
+    if pixels.shape[2] != preprocess.channels:
+        pixels = np.repeat(pixels, preprocess.channels, axis=2)  # (height, width, 3)
+    return pixels
+
+
+def _resized(image: Image.Image, preprocess: Preprocess) -> Pixels:
+    width, height = preprocess.width, preprocess.height
+    if preprocess.fit == "stretch":
+        return np.asarray(_scaled(image, (width, height)))
+    across, down = width / image.width, height / image.height
+    if preprocess.fit == "crop":
+        scale = max(across, down)
+        margin_x, margin_y = (image.width - width / scale) / 2, (image.height - height / scale) / 2
+        box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
+        return np.asarray(_scaled(image, (width, height), box))
+    scale = min(across, down)
+    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    ground = [min(255, max(0, round(255 * m))) for m in preprocess.mean]
+    canvas = np.empty((height, width, preprocess.channels), np.uint8)
+    canvas[:] = ground
+    small = np.asarray(_scaled(image, inner))
+    canvas[top : top + inner[1], left : left + inner[0]] = small if small.ndim == 3 else small[..., None]
+    return canvas
+
+
+def _scaled(
+    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    # reducing_gap: far reductions first average whole blocks, down to three times the target; the eye sees no difference
+    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
