@@ -97,7 +97,7 @@ def train(
             from svertka.verbs.train import train as begin
 
             done = begin(
-                str(data), out=out, weights=weights, freeze=freeze, watch=watch, started=STARTED, command=_command(), **asked
+                str(data), out=out, watch=watch, started=STARTED, command=_command(), **asked
             )
     if as_json:
         _print_json(done.summary)

@@ -20,6 +20,7 @@ _HOMES: dict[str, str] = {
     "Manifest": "svertka.data.manifest",
     "make_manifest": "svertka.data.manifest",
     "Loader": "svertka.data.loader",
+    "picture_files": "svertka.data.unlabelled",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  the table above is the list

@@ -28,6 +28,19 @@ class Survey:
     widths: np.ndarray
     formats: dict[str, int]
 
+    @property
+    def side(self) -> int:
+        """The median of the pictures' shorter sides in pixels; 1 where none could be read."""
+        return int(np.median(np.minimum(self.heights, self.widths))) if self.n else 1
+
+    @property
+    def aspect(self) -> float:
+        """The median ratio of the longer side to the shorter; 1 where none could be read."""
+        if not self.n:
+            return 1.0
+        longer, shorter = np.maximum(self.heights, self.widths), np.minimum(self.heights, self.widths)
+        return float(np.median(longer / np.maximum(1, shorter)))
+
 
 def survey(source: Source, sample: int = 256, seed: int = 0) -> Survey:
     """Read the headers of at most `sample` files, drawn by `seed`; files that cannot be read are passed over."""

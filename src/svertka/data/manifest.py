@@ -60,6 +60,10 @@ class Manifest:
         wanted[list(self.reasons)] = False
         return np.flatnonzero(wanted)
 
+    def matches(self, store: Store) -> bool:
+        """Whether a store holds these very files: the same contents in the same order."""
+        return np.array_equal(self.digests, store.digests)
+
     def save(self, path: str | Path) -> None:
         """Write it as JSON; the file is there in full or not at all."""
         data = {

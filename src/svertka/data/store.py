@@ -123,7 +123,7 @@ def map_store(
     """A store whose columns are known and whose pixels lie in the folder."""
     shape = pixel_shape(len(digests), preprocess)
     try:
-        pixels = np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape)
+        pixels = np.memmap(folder / "pixels.bin", np.uint8, "c", shape=shape)
     except OSError as why:
         raise DataError(f"The store in {folder} cannot be opened ({why.strerror}).") from why
     readable = np.ones(len(digests), bool)

@@ -132,21 +132,10 @@ def _log(path: Path) -> list[dict[str, Any]]:
 
 
 def _manifest(path: Path) -> Manifest:
-    found = _json(path)
-    try:
-        classes = tuple(map(str, found["classes"]))
-        paths = list(map(str, found["paths"]))
-        labels = np.asarray(found["labels"], dtype=np.int64)
-        parts = np.asarray([PARTS.index(p) if isinstance(p, str) else int(p) for p in found["parts"]])
-    except (KeyError, TypeError, ValueError) as why:
-        raise RunError(f"{path} is damaged: {_fact(why)}.") from why
-    if not len(paths) == len(labels) == len(parts):
-        raise RunError(
-            f"{path} is damaged: it has {len(paths)} paths, {len(labels)} labels and {len(parts)} parts."
-        )
-    if len(labels) and not (-1 <= labels.min() and labels.max() < len(classes)):
-        raise RunError(f"{path} is damaged: it has labels outside its {len(classes)} classes.")
-    return Manifest(classes, paths, labels, parts, found.get("seed"))
+    from svertka.data import Manifest as Saved
+
+    found = Saved.load(path)
+    return Manifest(found.classes, found.paths, found.labels, found.parts, found.seed)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray] | None:
