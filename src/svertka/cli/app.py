@@ -177,6 +177,31 @@ def report(
 
 
 @app.command()
+def table(
+    net: Annotated[str, typer.Argument(help="Name of a network, a line of notation in quotes, or a run folder.")],
+    shape: Annotated[str | None, typer.Option("--input", metavar="CxHxW", help="Input, such as 3x224x224.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Outputs; the published number if not given.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the table as a page to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Every layer of a network: output, memory, weights, multiply-adds, receptive field."""
+    from svertka.cli.results import parse_shape, write_text
+    from svertka.verbs.table import table as make
+
+    found = make(net, shape=parse_shape(shape) if shape else None, classes=classes)
+    if html is not None:
+        write_text(html, found.to_html())
+    if as_json:
+        _print_json(found.to_dict())
+    elif html is not None:
+        print(html)
+    else:
+        from rich.console import Console
+
+        Console(highlight=False).print(found.to_rich())
+
+
+@app.command()
 def nets(as_json: Json = False) -> None:
     """List the networks that can be had by name."""
     from svertka.cli.results import print_nets

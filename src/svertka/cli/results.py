@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from svertka.errors import SvertkaError
+from svertka.errors import SvertkaError, UsageError
 from svertka.records import Prediction, Unreadable
 
 if TYPE_CHECKING:
@@ -103,6 +103,29 @@ def write_csv(answers: Iterable[Prediction | Unreadable], path: Path) -> None:
         raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 
 
+def parse_shape(text: str) -> tuple[int, ...]:
+    """`3x224x224` -> (3, 224, 224).
+
+    Raises:
+        UsageError: not two or three whole numbers above zero, joined by x.
+    """
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) not in (2, 3) or not all(p.isdigit() and int(p) > 0 for p in parts):
+        raise UsageError(f"--input takes channels and sizes such as 3x224x224 or 1x8000; received {text!r}.")
+    return tuple(map(int, parts))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a new file; one that is there is never overwritten."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already and is never overwritten; name another file.") from None
+    except OSError as why:
+        raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
 def _answer(answer: Prediction | Unreadable) -> dict[str, Any]:
     if isinstance(answer, Unreadable):
         return {"path": answer.path, "error": answer.reason}
@@ -125,7 +148,7 @@ def _print_unreadable(bad: Sequence[Unreadable], most: int = 5) -> None:
 def _console(*, stderr: bool = False) -> Any:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 def _interval(found: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from svertka.data.augment import Augment
 from svertka.data.loader import Loader
 from svertka.errors import TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
+from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.records import Epoch, plain
 from svertka.reporting import write_report
 from svertka.signals import Preprocess
@@ -102,19 +103,21 @@ def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
 def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float) -> Trained:
     net = state.measured_net
     net.load_state_dict(state.best_tensors)
-    classes = job.manifest.classes
-    spec = {"name": job.recipe.net, "shape": list(job.preprocess.shape)}
-    Model(net, classes, job.preprocess, spec).save(job.run.path / "model")
     found: dict[str, Evaluation | None] = {"validation": None, "test": None}
     arrays: dict[str, np.ndarray] = {}
-    for part in found:
+    temperature = 1.0
+    for part in found:  # validation first: it sets the temperature that the test is scored with
         index = job.manifest.indices(part)
         if not len(index) or (stopped and part == "test"):  # the test part is scored once, at the end
             continue
-        logits, labels = loop.collect(net, _loader(job, part, plan))
-        shares = torch.softmax(logits, 1).cpu().numpy()
-        found[part] = evaluate(shares, labels.cpu().numpy(), classes)
+        logits, labels = (t.cpu().numpy() for t in loop.collect(net, _loader(job, part, plan)))
+        if part == "validation":
+            temperature = fit_temperature(logits, labels)
+        shares = softmax(logits, temperature)
+        found[part] = evaluate(shares, labels, job.manifest.classes)
         arrays |= {f"{part}_index": index, f"{part}_probability": shares}
+    spec = {"name": job.recipe.net, "shape": list(job.preprocess.shape)}
+    Model(net, job.manifest.classes, job.preprocess, spec, temperature).save(job.run.path / "model")
     _save_arrays(job, arrays)
     summary = _write_metrics(job, plan, state, found, stopped, speed)
     write_report(job.run.path)
