@@ -194,12 +194,13 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
 
 
 def invented(
-    folder: Path, *, classes=10, files=1000, scored=200, test=0, skill=2.5, seed=0, **options
+    folder: Path, *, names=None, classes=10, files=1000, scored=200, test=0, skill=2.5, seed=0, **options
 ) -> Path:
     """A run of any size; probabilities are drawn from a seed, and no network was trained."""
     g = np.random.default_rng(seed)
+    names = names or [f"class {c:03}" for c in range(classes)]
+    classes = len(names)
     labels = g.integers(0, classes, files)
-    names = [f"class {c:03}" for c in range(classes)]
     cuts = {"validation": np.arange(scored), "test": np.arange(scored, scored + test)}
     parts = np.full(files, TRAIN)
     parts[cuts["validation"]], parts[cuts["test"]] = VALIDATION, TEST

@@ -143,9 +143,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as why:
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as why:
         raise RunError(f"{path} is damaged: {why}.") from why
 
 
