@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from svertka.errors import ShapeError, UsageError
+from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.shapes import Window
 
 P = ParamSpec("P")
@@ -88,7 +88,14 @@ class Operation(Generic[P]):
         return self.form("torch")
 
     def form(self, name: str) -> Callable[P, Tensor]:
-        """One form by name, called like the operation itself."""
+        """One form by name, called like the operation itself.
+
+        Raises:
+            UnknownName: there is no form of that name.
+            UsageError: this operation does not have it; says why.
+        """
+        if name not in FORMS:
+            raise UnknownName("form", name, FORMS)
         if name not in self.forms:
             raise UsageError(f"{self.name} has no {name} form: {self.why}.")
 
