@@ -1,0 +1,113 @@
+"""The layer table of a network: what leaves every layer, what it stores, learns, computes and sees.
+
+    table(net, input) -> Table        of any module that takes one tensor
+    table_of(what) -> Table           of a network of the zoo by name, a line of notation, or a module
+    show.rich_table, show.html        the same for people; Table.to_dict() for programs
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import nn
+
+from svertka import notation, zoo
+from svertka.errors import ShapeError, UsageError
+from svertka.tabulate.records import Layer, Table, Totals
+from svertka.tabulate.sight import of_input
+from svertka.tabulate.watch import reach, watch
+
+__all__ = ["Layer", "Table", "Totals", "table", "table_of"]
+
+
+def table(
+    net: nn.Module, input: Sequence[int] = (3, 224, 224), *, name: str = "", dtype: torch.dtype | None = None
+) -> Table:
+    """The layer table of a module for one input of the given shape, without the batch.
+
+    The module is copied without its numbers and stays as it is. Layers are counted as they run in evaluation.
+
+    Args:
+        net: any module whose forward takes one tensor.
+        input: (channels, height, width), (channels, length), or (numbers,).
+        name: what to call it; the class where empty.
+        dtype: of the input; that of the parameters where None.
+
+    >>> net = nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2))
+    >>> [(row.word, row.output, row.weights, row.receptive_field) for row in table(net, (1, 32, 32)).layers]
+    [('input', (1, 32, 32), 0, 1), ('conv5-6v', (6, 28, 28), 150, 5), ('tanh', (6, 28, 28), 0, 5), ('avgpool2', (6, 14, 14), 0, 6)]
+
+    Raises:
+        UsageError: the module needs another number of inputs, or the input is no shape.
+        ShapeError: the module cannot take an input of this shape.
+    """
+    shape = tuple(input)
+    if not shape or min(shape) < 1:
+        raise UsageError(f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}.")
+    _takes_one_tensor(net)
+    floating = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+    dtype = dtype or floating
+    try:
+        rows, idle = watch(net, shape, dtype)
+    except (RuntimeError, ValueError, IndexError, TypeError) as why:
+        reason = str(why).strip().partition("\n")[0]
+        raise ShapeError(f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}") from why
+    first = Layer("input", "input", "input", shape, prod(shape), 0, 0, 0, reach(of_input((1, *shape)), shape))
+    layers = (first, *(row.layer(shape) for row in rows))
+    memory = sum(layer.memory for layer in layers)
+    totals = Totals(
+        parameters=sum(p.numel() for p in net.parameters()),
+        idle=idle,
+        memory=memory,
+        macs=sum(layer.macs for layer in layers),
+        parameter_bytes=sum(p.numel() * p.element_size() for p in net.parameters()),
+        forward_bytes=memory * floating.itemsize,
+        training_bytes=2 * memory * floating.itemsize,
+    )
+    return Table(name or type(net).__name__, shape, layers, totals)
+
+
+def table_of(what: str | nn.Module, input: Sequence[int] | None = None, classes: int | None = None) -> Table:
+    """The layer table of a network by name, of a line of notation (anything with a blank in it), or of a module.
+
+    Args:
+        what: the network; by name or notation it is built without numbers, whatever its size.
+        input: the shape without the batch; where None, the published one, and 3x224x224 for all others.
+        classes: outputs; where None, the published number, and 10 for notation.
+
+    Raises:
+        UnknownName: no network of that name.
+        NotationError: the line does not read or does not fit.
+        UsageError, ShapeError: as `table`.
+    """
+    if isinstance(what, nn.Module):
+        return table(what, input or (3, 224, 224))
+    with torch.device("meta"):
+        if len(what.split()) > 1:
+            tree = notation.parse(what)
+            shape = tuple(input or (3, 224, 224))
+            return table(notation.build(tree, shape, _classes(tree, classes)), shape, name=str(tree))
+        row = zoo.variant(what)
+        shape = tuple(input or (row.channels, *(row.size,) * row.dims))
+        return table(zoo.net(what, classes=classes, channels=shape[0]), shape, name=what)
+
+
+def _classes(tree: notation.Network, classes: int | None) -> int | None:
+    """Ten classes, where bare fc needs a number and none is given."""
+    last = [node for node in tree.layers if isinstance(node, notation.tree.Linear)][-1:]
+    return 10 if classes is None and last and last[0].units is None else classes
+
+
+def _takes_one_tensor(net: nn.Module) -> None:
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    inputs = inspect.signature(net.forward).parameters.values()
+    needed = [p.name for p in inputs if p.default is p.empty and p.kind in (*positional, p.KEYWORD_ONLY)]
+    possible = [p for p in inputs if p.kind in (*positional, p.VAR_POSITIONAL)]
+    if len(needed) > 1 or not possible:
+        raise UsageError(
+            f"{type(net).__name__} needs {len(needed)} inputs ({', '.join(needed)}), and a table follows one tensor; "
+            "wrap it in a module whose forward(x) makes the others from x or holds them fixed."
+        )
