@@ -1,29 +1,28 @@
 """GoogLeNet: at every depth several window sizes look at the same maps, side by side.
 
-Szegedy et al. 2014, arXiv:1409.4842, table 1, in the form that published weights have (torchvision's), which departs
-from the paper in three ways:
+Szegedy et al. 2014, arXiv:1409.4842, table 1, in the form that published weights have (torchvision's),
+which departs from the paper in three ways:
 - every convolution has batch norm, and there is no response normalisation;
 - the branch that the paper calls 5 x 5 has a 3 x 3 window: an old slip that the trained weights keep;
 - the auxiliary heads average to 4 x 4, whatever the input size.
 
-The two auxiliary heads, after 4a and 4d, push gradient into the middle during training (the paper adds their losses
-with weight 0.3). `outputs` gives them; `aux=False` leaves them out.
+The two auxiliary heads, after 4a and 4d, push gradient into the middle during training (the paper adds
+their losses with weight 0.3). `outputs` gives them; `aux=False` leaves them out.
 """
 
 from __future__ import annotations
-
-from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
 
 from svertka.blocks import Net
+from svertka.blocks.sequence import named
 from svertka.zoo.initial import he
 from svertka.zoo.registry import Variant
 
 
 class Branches(nn.Module):
-    """Several views of the same maps, joined: (n, c, h, w) -> (n, sum of their channels, h', w')."""
+    """Several views of the same maps, one behind another."""
 
     def __init__(self, **branches: nn.Module) -> None:
         super().__init__()
@@ -31,16 +30,15 @@ class Branches(nn.Module):
             self.add_module(name, branch)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, sum of the branches' channels, h', w')."""
         return torch.cat([branch(x) for branch in self.children()], dim=1)
 
 
 class Inception(Net):
-    """A Net with auxiliary heads on blocks of its middle stage; `aux` holds them by the names of those blocks."""
+    """A Net with auxiliary heads on blocks of its middle stage; `aux` holds them by the blocks' names."""
 
-    def __init__(
-        self, stem: nn.Module, stages: nn.Sequential, pool: nn.Module, head: nn.Module, aux: dict[str, nn.Module]
-    ) -> None:
-        super().__init__(stem, stages, pool, head)
+    def __init__(self, *parts: nn.Module, aux: dict[str, nn.Module]) -> None:
+        super().__init__(*parts)
         self.aux = nn.ModuleDict(aux)
 
     def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -67,11 +65,6 @@ def unit(
         norm=nn.BatchNorm2d(width, eps=0.001),
         relu=nn.ReLU(),
     )
-
-
-def named(**layers: nn.Module) -> nn.Sequential:
-    """Layers one after another, each with a name."""
-    return nn.Sequential(OrderedDict(layers))
 
 
 def mixed(width: int, one: int, three_in: int, three: int, five_in: int, five: int, pool: int) -> Branches:
@@ -123,8 +116,8 @@ def googlenet(*, classes: int, channels: int, aux: bool = True, dropout: float =
         Inception(
             stem,
             nn.Sequential(third, fourth, fifth),
-            pool=nn.AdaptiveAvgPool2d(1),
-            head=nn.Sequential(nn.Dropout(dropout), nn.Linear(1024, classes)),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Sequential(nn.Dropout(dropout), nn.Linear(1024, classes)),
             aux={"a": auxiliary(512, classes), "d": auxiliary(528, classes)} if aux else {},
         )
     )

@@ -36,4 +36,7 @@ class Variant:
 
     def options(self) -> tuple[str, ...]:
         """What `build` can be told beyond classes and channels."""
-        return tuple(key for key in inspect.signature(self.build).parameters if key not in ("classes", "channels"))
+        known = inspect.signature(self.build).parameters.values()
+        return tuple(
+            p.name for p in known if p.name not in ("classes", "channels") and p.kind is p.KEYWORD_ONLY
+        )
