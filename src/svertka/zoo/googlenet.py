@@ -57,9 +57,11 @@ class Inception(Net):
 
 
 def unit(
-    width_in: int, width: int, kernel: int | tuple[int, int], stride: int = 1, padding: str | int = "same"
+    width_in: int, width: int, kernel: int | tuple[int, int], stride: int = 1, *, pad: bool = True
 ) -> nn.Sequential:
-    """Convolution, norm, ReLU; the size stays, unless stride or padding say otherwise."""
+    """Convolution, norm, ReLU; padded, unless `pad` is false, so that only the stride changes the size."""
+    height, breadth = (kernel, kernel) if isinstance(kernel, int) else kernel
+    padding = (height // 2, breadth // 2) if pad else 0
     return named(
         conv=nn.Conv2d(width_in, width, kernel, stride, padding, bias=False),
         norm=nn.BatchNorm2d(width, eps=0.001),
@@ -89,28 +91,28 @@ def auxiliary(width: int, classes: int) -> nn.Sequential:
 def googlenet(*, classes: int, channels: int, aux: bool = True, dropout: float = 0.2) -> Net:
     """GoogLeNet; shapes are those of a 224 x 224 input."""
     stem = nn.Sequential(
-        unit(channels, 64, 7, stride=2, padding=3),   # (n, 64, 112, 112)
-        nn.MaxPool2d(3, stride=2, ceil_mode=True),    # (n, 64, 56, 56)
-        unit(64, 64, 1), unit(64, 192, 3),            # (n, 192, 56, 56)
-        nn.MaxPool2d(3, stride=2, ceil_mode=True),    # (n, 192, 28, 28)
+        unit(channels, 64, 7, stride=2),                    # (n, 64, 112, 112)
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),          # (n, 64, 56, 56)
+        unit(64, 64, 1), unit(64, 192, 3),                  # (n, 192, 56, 56)
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),          # (n, 192, 28, 28)
     )  # fmt: skip
     third = named(
-        #        in  1x1  3x3 behind  5x5 behind  pool
-        a=mixed(192, 64, 96, 128, 16, 32, 32),        # (n, 256, 28, 28)
-        b=mixed(256, 128, 128, 192, 32, 96, 64),      # (n, 480, 28, 28)
+        #        in  1x1  ---3x3--  --5x5--  pool
+        a=mixed(192,  64,  96, 128, 16,  32,  32),          # (n, 256, 28, 28)
+        b=mixed(256, 128, 128, 192, 32,  96,  64),          # (n, 480, 28, 28)
     )  # fmt: skip
     fourth = named(
-        pool=nn.MaxPool2d(3, stride=2, ceil_mode=True),
-        a=mixed(480, 192, 96, 208, 16, 48, 64),       # (n, 512, 14, 14)
-        b=mixed(512, 160, 112, 224, 24, 64, 64),      # (n, 512, 14, 14)
-        c=mixed(512, 128, 128, 256, 24, 64, 64),      # (n, 512, 14, 14)
-        d=mixed(512, 112, 144, 288, 32, 64, 64),      # (n, 528, 14, 14)
-        e=mixed(528, 256, 160, 320, 32, 128, 128),    # (n, 832, 14, 14)
+        pool=nn.MaxPool2d(3, stride=2, ceil_mode=True),     # (n, 480, 14, 14)
+        a=mixed(480, 192,  96, 208, 16,  48,  64),          # (n, 512, 14, 14)
+        b=mixed(512, 160, 112, 224, 24,  64,  64),          # (n, 512, 14, 14)
+        c=mixed(512, 128, 128, 256, 24,  64,  64),          # (n, 512, 14, 14)
+        d=mixed(512, 112, 144, 288, 32,  64,  64),          # (n, 528, 14, 14)
+        e=mixed(528, 256, 160, 320, 32, 128, 128),          # (n, 832, 14, 14)
     )  # fmt: skip
     fifth = named(
-        pool=nn.MaxPool2d(2, stride=2, ceil_mode=True),
-        a=mixed(832, 256, 160, 320, 32, 128, 128),    # (n, 832, 7, 7)
-        b=mixed(832, 384, 192, 384, 48, 128, 128),    # (n, 1024, 7, 7)
+        pool=nn.MaxPool2d(2, stride=2, ceil_mode=True),     # (n, 832, 7, 7)
+        a=mixed(832, 256, 160, 320, 32, 128, 128),          # (n, 832, 7, 7)
+        b=mixed(832, 384, 192, 384, 48, 128, 128),          # (n, 1024, 7, 7)
     )  # fmt: skip
     return he(
         Inception(

@@ -88,7 +88,7 @@ def shrink_6(width: int) -> Branches:
 
 def halving(width_in: int, width: int) -> nn.Sequential:
     """A 3 x 3 at stride 2 without padding."""
-    return unit(width_in, width, 3, stride=2, padding=0)
+    return unit(width_in, width, 3, stride=2, pad=False)
 
 
 class Shrink(nn.Module):
@@ -105,7 +105,7 @@ def auxiliary(width: int, classes: int) -> nn.Sequential:
     """Figure 8: a small classifier on the middle maps: (n, width, h, w) -> (n, classes)."""
     return nn.Sequential(
         Shrink(), unit(width, 128, 1),                                       # (n, 128, 5, 5)
-        unit(128, 768, 5, padding=0), nn.AdaptiveAvgPool2d(1), nn.Flatten(),  # (n, 768)
+        unit(128, 768, 5, pad=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(),  # (n, 768)
         nn.Linear(768, classes),                                             # (n, classes)
     )  # fmt: skip
 
@@ -113,10 +113,10 @@ def auxiliary(width: int, classes: int) -> nn.Sequential:
 def inception_v3(*, classes: int, channels: int, aux: bool = True, dropout: float = 0.5) -> Net:
     """Inception v3; shapes are those of a 299 x 299 input."""
     stem = nn.Sequential(
-        unit(channels, 32, 3, stride=2, padding=0),            # (n, 32, 149, 149)
-        unit(32, 32, 3, padding=0), unit(32, 64, 3),           # (n, 64, 147, 147)
+        unit(channels, 32, 3, stride=2, pad=False),            # (n, 32, 149, 149)
+        unit(32, 32, 3, pad=False), unit(32, 64, 3),           # (n, 64, 147, 147)
         nn.MaxPool2d(3, stride=2),                             # (n, 64, 73, 73)
-        unit(64, 80, 1), unit(80, 192, 3, padding=0),          # (n, 192, 71, 71)
+        unit(64, 80, 1), unit(80, 192, 3, pad=False),          # (n, 192, 71, 71)
         nn.MaxPool2d(3, stride=2),                             # (n, 192, 35, 35)
     )  # fmt: skip
     fifth = named(

@@ -54,23 +54,15 @@ class SqueezeNet(Net):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The first convolution, and after how many fire modules the maps are halved, twice."""
+    """The first convolution; fire modules before, between and after two halvings; the least input."""
 
     width: int
     kernel: int
     fires: tuple[int, int, int]
+    least: int
 
 
-SQUEEZE = (
-    16,
-    16,
-    32,
-    32,
-    48,
-    48,
-    64,
-    64,
-)  # in the middle of the fire modules; each of their views has 4 times that
+SQUEEZE = (16, 16, 32, 32, 48, 48, 64, 64)  # in the middle of each fire module; its views have 4 times that
 
 
 def squeezenet(plan: Plan, *, classes: int, channels: int, dropout: float = 0.5) -> Net:
@@ -105,8 +97,8 @@ def torchvision(plan: Plan) -> Renames:
 
 
 ROWS = {
-    "squeezenet1_0": Plan(width=96, kernel=7, fires=(3, 4, 1)),
-    "squeezenet1_1": Plan(width=64, kernel=3, fires=(2, 2, 4)),
+    "squeezenet1_0": Plan(width=96, kernel=7, fires=(3, 4, 1), least=21),
+    "squeezenet1_1": Plan(width=64, kernel=3, fires=(2, 2, 4), least=17),
 }
 
 VARIANTS = tuple(
@@ -114,7 +106,7 @@ VARIANTS = tuple(
         name,
         partial(squeezenet, plan),
         size=224,
-        least=21 if plan.kernel == 7 else 17,
+        least=plan.least,
         source="Iandola et al. 2016, arXiv:1602.07360",
         renames={"torchvision": torchvision(plan)},
     )
