@@ -23,5 +23,5 @@ def he(net: Net) -> Net:
             nn.init.zeros_(layer.bias)
     for head in (net.head, *getattr(net, "aux", {}).values()):
         last = [m for m in head.modules() if isinstance(m, WEIGHTED)][-1]
-        nn.init.normal_(last.weight, std=0.01)
+        nn.init.normal_(last.weight, std=0.1 / last.weight[0].numel() ** 0.5)
     return net
