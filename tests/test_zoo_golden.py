@@ -1,4 +1,4 @@
-"""Our networks against torchvision's keys, shapes and logits, for weights that both sides make from the keys."""
+"""Our networks against torchvision's keys, shapes and logits; both sides make the weights from the keys."""
 
 import functools
 import json
