@@ -1,7 +1,8 @@
 """The silhouette that every network here has: stem, stages, pool, head.
 
-Transfer replaces the head, explanation watches the last stage, the lab lists the stages; no tool needs a case for any
-network. A family may override `features` or `forward` as long as the four parts are what their names say.
+Transfer replaces the head, explanation watches the last stage, the lab lists the stages; no tool needs a
+case for any network. A family may override `features` or `forward` as long as the four parts are what
+their names say.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Net(nn.Module):
         self.stem, self.stages, self.pool, self.head = stem, stages, pool, head
 
     def check(self, x: Tensor) -> None:
-        """Refuse an input that would shrink to nothing on its way.
+        """Refuse an input that would shrink to nothing on its way; every `features` begins with it.
 
         Raises:
             ShapeError: a side of it is below `least`; the message says both.
@@ -44,10 +45,14 @@ class Net(nn.Module):
         size = x.shape[2:]
         if any(side < self.least for side in size):
             met = "x".join(map(str, size))
-            raise ShapeError(f"{self.name} needs {self.least} or more along each side of its input, which is {met}.")
+            raise ShapeError(f"{self.name} takes inputs of {self.least} or more along each side, not {met}.")
 
     def features(self, x: Tensor) -> Tensor:
-        """The last feature maps: (n, channels, *size) -> (n, c, *size'). Who overrides it begins with `check`."""
+        """The last feature maps: (n, channels, *size) -> (n, c, *size').
+
+        Raises:
+            ShapeError: the input is smaller than `least` along a side.
+        """
         self.check(x)
         y: Tensor = self.stages(self.stem(x))
         return y
@@ -63,5 +68,5 @@ class Net(nn.Module):
         return y
 
     def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The logits, and behind them those of auxiliary heads where a network has any (used in training only)."""
+        """The logits and, in training, behind them those of auxiliary heads where a network has any."""
         return (self(x),)

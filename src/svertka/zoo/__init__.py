@@ -1,7 +1,7 @@
 """The networks, one family a file, and the one function that builds any of them by name.
 
-A family file defines `VARIANTS`, a tuple of rows (see registry.Variant). Add its name to FAMILIES and it is known to
-every verb, to the table of networks and to the contract test.
+A family file defines `VARIANTS`, a tuple of rows (see registry.Variant). Add its name to FAMILIES and it
+is known to every verb, to the table of networks and to the contract test.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def variant(name: str) -> Variant:
 
 
 def net(name: str, *, classes: int | None = None, channels: int | None = None, **options: object) -> Net:
-    """A fresh network by name, with random weights drawn from torch's current generator, on its default device.
+    """A fresh network by name, on torch's default device, its weights drawn from torch's generator.
 
     Args:
         name: one of `variants()`.
@@ -70,8 +70,9 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
         UsageError: fewer than one class or channel.
     """
     row = variant(name)
+    known = row.options()
     for option in options:
-        if option not in (known := row.options()):
+        if option not in known:
             raise UnknownName(f"option of {name}", option, known)
     classes = row.classes if classes is None else classes
     channels = row.channels if channels is None else channels
@@ -82,8 +83,10 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
     return made
 
 
-def empty_net(name: str, *, classes: int | None = None, channels: int | None = None, **options: object) -> Net:
-    """The same network without storage for its weights: made at once, and filled by `convert.load_state`.
+def empty_net(
+    name: str, *, classes: int | None = None, channels: int | None = None, **options: object
+) -> Net:
+    """The same network without storage for its weights: made at once, to be filled by `convert.load_state`.
 
     Raises:
         UnknownName, UsageError: as `net` does.

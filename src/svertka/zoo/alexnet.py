@@ -1,8 +1,9 @@
 """AlexNet: five convolutions and three fully connected layers, the network that began it all in 2012.
 
-This is its form in one tower (Krizhevsky 2014, arXiv:1404.5997, footnote 1), for which weights are published: not
-split over two graphics cards, fewer filters in the first two layers, no response normalisation. The maps are
-averaged to 6 x 6 before the head, so that any input size works; at 224 this changes nothing.
+This is its form in one tower (Krizhevsky 2014, arXiv:1404.5997, footnote 1), for which weights are
+published: not split over two graphics cards, fewer filters in the first two layers, no response
+normalisation. The maps are averaged to 6 x 6 before the head, so that any input size works; at 224 this
+changes nothing.
 """
 
 from __future__ import annotations

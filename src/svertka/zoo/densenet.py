@@ -1,12 +1,11 @@
 """DenseNet: every layer sees what all layers before it in its stage have found, and adds a little of its own.
 
-Huang et al. 2016, arXiv:1608.06993, table 1, with the bottleneck and compression of section 3 (DenseNet-BC). Norm
-and ReLU come before each convolution, so a last norm and ReLU close the last stage.
+Huang et al. 2016, arXiv:1608.06993, table 1, with the bottleneck and compression of section 3
+(DenseNet-BC). Norm and ReLU come before each convolution, so a last norm and ReLU close the last stage.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka.blocks import Net
+from svertka.blocks.sequence import named
 from svertka.zoo.initial import he
 from svertka.zoo.registry import Renames, Variant
 
@@ -28,7 +28,7 @@ class Plan:
 
 
 class Layer(nn.Module):
-    """A narrow look at all channels, then a 3 x 3; the result joins the channels: (n, c, h, w) -> (n, c + growth, h, w)."""
+    """A narrow look at all channels, then a 3 x 3; what it finds joins the channels."""
 
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
@@ -39,9 +39,10 @@ class Layer(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c + growth, h, w)."""
         y = self.conv1(self.relu(self.norm1(x)))  # (n, 4 * growth, h, w)
         y = self.conv2(self.relu(self.norm2(y)))  # (n, growth, h, w)
-        return torch.cat([x, y], dim=1)           # (n, c + growth, h, w)
+        return torch.cat([x, y], dim=1)  # (n, c + growth, h, w)
 
 
 def transition(width: int) -> nn.Sequential:
@@ -60,33 +61,21 @@ def densenet(plan: Plan, *, classes: int, channels: int) -> Net:
         conv=nn.Conv2d(channels, plan.width, 7, stride=2, padding=3, bias=False),  # (n, width, 112, 112)
         norm=nn.BatchNorm2d(plan.width),
         relu=nn.ReLU(),
-        pool=nn.MaxPool2d(3, stride=2, padding=1),                                 # (n, width, 56, 56)
+        pool=nn.MaxPool2d(3, stride=2, padding=1),  # (n, width, 56, 56)
     )
     width = plan.width
-    stages = []
-    for depth in plan.depths:                                                      # sizes 56, 28, 14, 7
-        parts: dict[str, nn.Module] = {}
+    stages: list[nn.Sequential] = []
+    for depth in plan.depths:
+        stage = named()
         if stages:
-            parts["transition"] = transition(width)
+            stage.transition = transition(width)
             width //= 2
         for n in range(1, depth + 1):
-            parts[f"layer{n}"] = Layer(width, plan.growth)
+            stage.add_module(f"layer{n}", Layer(width, plan.growth))
             width += plan.growth
-        stages.append(parts)
-    stages[-1] |= {"norm": nn.BatchNorm2d(width), "relu": nn.ReLU()}
-    return he(
-        Net(
-            stem,
-            nn.Sequential(*(named(**parts) for parts in stages)),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Linear(width, classes),
-        )
-    )
-
-
-def named(**layers: nn.Module) -> nn.Sequential:
-    """Layers one after another, each with a name."""
-    return nn.Sequential(OrderedDict(layers))
+        stages.append(stage)  # (n, width, 56, 56), then 28, 14, 7
+    stages[-1].norm, stages[-1].relu = nn.BatchNorm2d(width), nn.ReLU()
+    return he(Net(stem, nn.Sequential(*stages), nn.AdaptiveAvgPool2d(1), nn.Linear(width, classes)))
 
 
 TORCHVISION: Renames = (

@@ -1,29 +1,28 @@
 """GoogLeNet: at every depth several window sizes look at the same maps, side by side.
 
-Szegedy et al. 2014, arXiv:1409.4842, table 1, in the form that published weights have (torchvision's), which departs
-from the paper in three ways:
+Szegedy et al. 2014, arXiv:1409.4842, table 1, in the form that published weights have (torchvision's),
+which departs from the paper in three ways:
 - every convolution has batch norm, and there is no response normalisation;
 - the branch that the paper calls 5 x 5 has a 3 x 3 window: an old slip that the trained weights keep;
 - the auxiliary heads average to 4 x 4, whatever the input size.
 
-The two auxiliary heads, after 4a and 4d, push gradient into the middle during training (the paper adds their losses
-with weight 0.3). `outputs` gives them; `aux=False` leaves them out.
+The two auxiliary heads, after 4a and 4d, push gradient into the middle during training (the paper adds
+their losses with weight 0.3). `outputs` gives them; `aux=False` leaves them out.
 """
 
 from __future__ import annotations
-
-from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
 
 from svertka.blocks import Net
+from svertka.blocks.sequence import named
 from svertka.zoo.initial import he
 from svertka.zoo.registry import Variant
 
 
 class Branches(nn.Module):
-    """Several views of the same maps, joined: (n, c, h, w) -> (n, sum of their channels, h', w')."""
+    """Several views of the same maps, one behind another."""
 
     def __init__(self, **branches: nn.Module) -> None:
         super().__init__()
@@ -31,16 +30,15 @@ class Branches(nn.Module):
             self.add_module(name, branch)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, sum of the branches' channels, h', w')."""
         return torch.cat([branch(x) for branch in self.children()], dim=1)
 
 
 class Inception(Net):
-    """A Net with auxiliary heads on blocks of its middle stage; `aux` holds them by the names of those blocks."""
+    """A Net with auxiliary heads on blocks of its middle stage; `aux` holds them by the blocks' names."""
 
-    def __init__(
-        self, stem: nn.Module, stages: nn.Sequential, pool: nn.Module, head: nn.Module, aux: dict[str, nn.Module]
-    ) -> None:
-        super().__init__(stem, stages, pool, head)
+    def __init__(self, *parts: nn.Module, aux: dict[str, nn.Module]) -> None:
+        super().__init__(*parts)
         self.aux = nn.ModuleDict(aux)
 
     def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -59,19 +57,16 @@ class Inception(Net):
 
 
 def unit(
-    width_in: int, width: int, kernel: int | tuple[int, int], stride: int = 1, padding: str | int = "same"
+    width_in: int, width: int, kernel: int | tuple[int, int], stride: int = 1, *, pad: bool = True
 ) -> nn.Sequential:
-    """Convolution, norm, ReLU; the size stays, unless stride or padding say otherwise."""
+    """Convolution, norm, ReLU; padded, unless `pad` is false, so that only the stride changes the size."""
+    height, breadth = (kernel, kernel) if isinstance(kernel, int) else kernel
+    padding = (height // 2, breadth // 2) if pad else 0
     return named(
         conv=nn.Conv2d(width_in, width, kernel, stride, padding, bias=False),
         norm=nn.BatchNorm2d(width, eps=0.001),
         relu=nn.ReLU(),
     )
-
-
-def named(**layers: nn.Module) -> nn.Sequential:
-    """Layers one after another, each with a name."""
-    return nn.Sequential(OrderedDict(layers))
 
 
 def mixed(width: int, one: int, three_in: int, three: int, five_in: int, five: int, pool: int) -> Branches:
@@ -96,35 +91,35 @@ def auxiliary(width: int, classes: int) -> nn.Sequential:
 def googlenet(*, classes: int, channels: int, aux: bool = True, dropout: float = 0.2) -> Net:
     """GoogLeNet; shapes are those of a 224 x 224 input."""
     stem = nn.Sequential(
-        unit(channels, 64, 7, stride=2, padding=3),   # (n, 64, 112, 112)
-        nn.MaxPool2d(3, stride=2, ceil_mode=True),    # (n, 64, 56, 56)
-        unit(64, 64, 1), unit(64, 192, 3),            # (n, 192, 56, 56)
-        nn.MaxPool2d(3, stride=2, ceil_mode=True),    # (n, 192, 28, 28)
+        unit(channels, 64, 7, stride=2),                    # (n, 64, 112, 112)
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),          # (n, 64, 56, 56)
+        unit(64, 64, 1), unit(64, 192, 3),                  # (n, 192, 56, 56)
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),          # (n, 192, 28, 28)
     )  # fmt: skip
     third = named(
-        #        in  1x1  3x3 behind  5x5 behind  pool
-        a=mixed(192, 64, 96, 128, 16, 32, 32),        # (n, 256, 28, 28)
-        b=mixed(256, 128, 128, 192, 32, 96, 64),      # (n, 480, 28, 28)
+        #        in  1x1  ---3x3--  --5x5--  pool
+        a=mixed(192,  64,  96, 128, 16,  32,  32),          # (n, 256, 28, 28)
+        b=mixed(256, 128, 128, 192, 32,  96,  64),          # (n, 480, 28, 28)
     )  # fmt: skip
     fourth = named(
-        pool=nn.MaxPool2d(3, stride=2, ceil_mode=True),
-        a=mixed(480, 192, 96, 208, 16, 48, 64),       # (n, 512, 14, 14)
-        b=mixed(512, 160, 112, 224, 24, 64, 64),      # (n, 512, 14, 14)
-        c=mixed(512, 128, 128, 256, 24, 64, 64),      # (n, 512, 14, 14)
-        d=mixed(512, 112, 144, 288, 32, 64, 64),      # (n, 528, 14, 14)
-        e=mixed(528, 256, 160, 320, 32, 128, 128),    # (n, 832, 14, 14)
+        pool=nn.MaxPool2d(3, stride=2, ceil_mode=True),     # (n, 480, 14, 14)
+        a=mixed(480, 192,  96, 208, 16,  48,  64),          # (n, 512, 14, 14)
+        b=mixed(512, 160, 112, 224, 24,  64,  64),          # (n, 512, 14, 14)
+        c=mixed(512, 128, 128, 256, 24,  64,  64),          # (n, 512, 14, 14)
+        d=mixed(512, 112, 144, 288, 32,  64,  64),          # (n, 528, 14, 14)
+        e=mixed(528, 256, 160, 320, 32, 128, 128),          # (n, 832, 14, 14)
     )  # fmt: skip
     fifth = named(
-        pool=nn.MaxPool2d(2, stride=2, ceil_mode=True),
-        a=mixed(832, 256, 160, 320, 32, 128, 128),    # (n, 832, 7, 7)
-        b=mixed(832, 384, 192, 384, 48, 128, 128),    # (n, 1024, 7, 7)
+        pool=nn.MaxPool2d(2, stride=2, ceil_mode=True),     # (n, 832, 7, 7)
+        a=mixed(832, 256, 160, 320, 32, 128, 128),          # (n, 832, 7, 7)
+        b=mixed(832, 384, 192, 384, 48, 128, 128),          # (n, 1024, 7, 7)
     )  # fmt: skip
     return he(
         Inception(
             stem,
             nn.Sequential(third, fourth, fifth),
-            pool=nn.AdaptiveAvgPool2d(1),
-            head=nn.Sequential(nn.Dropout(dropout), nn.Linear(1024, classes)),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Sequential(nn.Dropout(dropout), nn.Linear(1024, classes)),
             aux={"a": auxiliary(512, classes), "d": auxiliary(528, classes)} if aux else {},
         )
     )

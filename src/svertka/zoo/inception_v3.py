@@ -1,13 +1,14 @@
-"""Inception v3: GoogLeNet with its wide windows taken apart into stacks of small ones and into rows and columns.
+"""Inception v3: GoogLeNet with its wide windows taken apart into small ones, and into rows and columns.
 
-Szegedy et al. 2015, arXiv:1512.00567, in the form that published weights have (torchvision's, after TensorFlow's).
-Block names follow TensorFlow: 5 at 35 x 35, 6 at 17 x 17, 7 at 8 x 8 for an input of 299. Departures:
+Szegedy et al. 2015, arXiv:1512.00567, in the form that published weights have (torchvision's, after
+TensorFlow's). Block names follow TensorFlow: 5 at 35 x 35, 6 at 17 x 17, 7 at 8 x 8 for an input of 299.
+Departures:
 - padded average pooling counts the padding's zeros, as torchvision does and TensorFlow does not;
-- the auxiliary head pools 5 x 5 at stride 3, which fits inputs of about 299; smaller maps are averaged to the same
-  5 x 5, so that smaller inputs train too.
+- the auxiliary head pools 5 x 5 at stride 3, which fits inputs of about 299; smaller maps are averaged to
+  the same 5 x 5, so that smaller inputs train too.
 
-The auxiliary head, at the end of the middle stage, is used in training only (`outputs`; torchvision's recipe adds
-its loss with weight 0.4). `aux=False` leaves it out.
+The auxiliary head, at the end of the middle stage, is used in training only (`outputs`; torchvision's
+recipe adds its loss with weight 0.4). `aux=False` leaves it out.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from svertka.blocks import Net
-from svertka.zoo.googlenet import Branches, Inception, named, unit
+from svertka.blocks.sequence import named
+from svertka.zoo.googlenet import Branches, Inception, unit
 from svertka.zoo.initial import he
 from svertka.zoo.registry import Renames, Variant
+
+ROW, COLUMN = (1, 7), (7, 1)
 
 
 def small(width: int, pool: int) -> Branches:
@@ -33,16 +37,15 @@ def small(width: int, pool: int) -> Branches:
 
 def crossed(width: int, inner: int) -> Branches:
     """Figure 6: a 7 x 7 as a row of seven and a column of seven."""
-    row, column = (1, 7), (7, 1)
     return Branches(
         one=unit(width, 192, 1),
-        seven=nn.Sequential(unit(width, inner, 1), unit(inner, inner, row), unit(inner, 192, column)),
+        seven=nn.Sequential(unit(width, inner, 1), unit(inner, inner, ROW), unit(inner, 192, COLUMN)),
         deep=nn.Sequential(
             unit(width, inner, 1),
-            unit(inner, inner, column),
-            unit(inner, inner, row),
-            unit(inner, inner, column),
-            unit(inner, 192, row),
+            unit(inner, inner, COLUMN),
+            unit(inner, inner, ROW),
+            unit(inner, inner, COLUMN),
+            unit(inner, 192, ROW),
         ),
         pool=nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1), unit(width, 192, 1)),
     )
@@ -76,20 +79,23 @@ def shrink_6(width: int) -> Branches:
     """The same on the middle maps, the second branch through a 7 x 7 taken apart."""
     return Branches(
         three=nn.Sequential(unit(width, 192, 1), halving(192, 320)),
-        seven=nn.Sequential(unit(width, 192, 1), unit(192, 192, (1, 7)), unit(192, 192, (7, 1)), halving(192, 192)),
+        seven=nn.Sequential(
+            unit(width, 192, 1), unit(192, 192, ROW), unit(192, 192, COLUMN), halving(192, 192)
+        ),
         pool=nn.MaxPool2d(3, stride=2),
     )
 
 
 def halving(width_in: int, width: int) -> nn.Sequential:
     """A 3 x 3 at stride 2 without padding."""
-    return unit(width_in, width, 3, stride=2, padding=0)
+    return unit(width_in, width, 3, stride=2, pad=False)
 
 
 class Shrink(nn.Module):
-    """To about 5 x 5: (n, c, h, w) -> (n, c, h', w')."""
+    """To 5 x 5, by windows of 5 at stride 3 where the maps are large enough for them."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c, 17, 17) -> (n, c, 5, 5), and likewise for other sizes."""
         if min(x.shape[2:]) < 17:
             return F.adaptive_avg_pool2d(x, 5)
         return F.avg_pool2d(x, 5, stride=3)
@@ -99,7 +105,7 @@ def auxiliary(width: int, classes: int) -> nn.Sequential:
     """Figure 8: a small classifier on the middle maps: (n, width, h, w) -> (n, classes)."""
     return nn.Sequential(
         Shrink(), unit(width, 128, 1),                                       # (n, 128, 5, 5)
-        unit(128, 768, 5, padding=0), nn.AdaptiveAvgPool2d(1), nn.Flatten(),  # (n, 768)
+        unit(128, 768, 5, pad=False), nn.AdaptiveAvgPool2d(1), nn.Flatten(),  # (n, 768)
         nn.Linear(768, classes),                                             # (n, classes)
     )  # fmt: skip
 
@@ -107,10 +113,10 @@ def auxiliary(width: int, classes: int) -> nn.Sequential:
 def inception_v3(*, classes: int, channels: int, aux: bool = True, dropout: float = 0.5) -> Net:
     """Inception v3; shapes are those of a 299 x 299 input."""
     stem = nn.Sequential(
-        unit(channels, 32, 3, stride=2, padding=0),            # (n, 32, 149, 149)
-        unit(32, 32, 3, padding=0), unit(32, 64, 3),           # (n, 64, 147, 147)
+        unit(channels, 32, 3, stride=2, pad=False),            # (n, 32, 149, 149)
+        unit(32, 32, 3, pad=False), unit(32, 64, 3),           # (n, 64, 147, 147)
         nn.MaxPool2d(3, stride=2),                             # (n, 64, 73, 73)
-        unit(64, 80, 1), unit(80, 192, 3, padding=0),          # (n, 192, 71, 71)
+        unit(64, 80, 1), unit(80, 192, 3, pad=False),          # (n, 192, 71, 71)
         nn.MaxPool2d(3, stride=2),                             # (n, 192, 35, 35)
     )  # fmt: skip
     fifth = named(
@@ -130,8 +136,8 @@ def inception_v3(*, classes: int, channels: int, aux: bool = True, dropout: floa
         Inception(
             stem,
             nn.Sequential(fifth, sixth, seventh),
-            pool=nn.AdaptiveAvgPool2d(1),
-            head=nn.Sequential(nn.Dropout(dropout), nn.Linear(2048, classes)),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Sequential(nn.Dropout(dropout), nn.Linear(2048, classes)),
             aux={"e": auxiliary(768, classes)} if aux else {},
         )
     )

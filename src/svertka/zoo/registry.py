@@ -16,7 +16,7 @@ Renames = tuple[tuple[str, str], ...]
 class Variant:
     """One network by name.
 
-    build     called as build(classes=..., channels=..., **options); returns a fresh network on the default device
+    build     called as build(classes=..., channels=..., **options); gives a fresh network on torch's device
     size      the side of the input that the network was published with (pixels, or samples in 1-D)
     least     the least side that works
     dims      2 for pictures and spectrograms, 1 for sound, series and text
@@ -38,4 +38,5 @@ class Variant:
 
     def options(self) -> tuple[str, ...]:
         """What `build` can be told beyond classes and channels."""
-        return tuple(key for key in inspect.signature(self.build).parameters if key not in ("classes", "channels"))
+        known = inspect.signature(self.build).parameters
+        return tuple(name for name in known if name not in ("classes", "channels"))

@@ -1,9 +1,10 @@
 """SqueezeNet: AlexNet's accuracy with fifty times fewer weights, by squeezing channels before each 3 x 3.
 
-Iandola et al. 2016, arXiv:1602.07360; 1.1 is the authors' later form: pooling earlier, 2.4 times less work. There is
-no fully connected layer. The head is a convolution that scores the classes at every place, and what survives its
-ReLU is averaged: the head comes before the pool here, and `embed` averages the 512 maps that the head looks at. (A
-head that works on that vector, as everywhere else, can be put in its place.)
+Iandola et al. 2016, arXiv:1602.07360; 1.1 is the authors' later form: pooling earlier, 2.4 times less
+work. There is no fully connected layer. The head is a convolution that scores the classes at every place,
+and what survives its ReLU is averaged: the head comes before the pool here, and `embed` averages the 512
+maps that the head looks at. (A head that works on that vector, as everywhere else, can be put in its
+place.)
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Fire(nn.Module):
         self.expand3 = nn.Sequential(nn.Conv2d(squeeze, expand, 3, padding=1), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.squeeze(x)                                         # (n, squeeze, h, w)
+        """(n, width_in, h, w) -> (n, 2 * expand, h, w)."""
+        y = self.squeeze(x)  # (n, squeeze, h, w)
         return torch.cat([self.expand1(y), self.expand3(y)], dim=1)  # (n, 2 * expand, h, w)
 
 
@@ -46,29 +48,34 @@ class SqueezeNet(Net):
         """Logits: (n, channels, h, w) -> (n, classes)."""
         if not isinstance(self.head, PlaceHead):
             return super().forward(x)
-        y = self.head(self.features(x))     # (n, classes, h', w')
-        return self.pool(y).flatten(1)      # (n, classes)
+        y = self.head(self.features(x))  # (n, classes, h', w')
+        return self.pool(y).flatten(1)  # (n, classes)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The first convolution, and after how many fire modules the maps are halved, twice."""
+    """The first convolution; fire modules before, between and after two halvings; the least input."""
 
     width: int
     kernel: int
     fires: tuple[int, int, int]
+    least: int
 
 
-SQUEEZE = (16, 16, 32, 32, 48, 48, 64, 64)  # channels in the middle of the eight fire modules; each view has 4 times that
+SQUEEZE = (16, 16, 32, 32, 48, 48, 64, 64)  # in the middle of each fire module; its views have 4 times that
 
 
 def squeezenet(plan: Plan, *, classes: int, channels: int, dropout: float = 0.5) -> Net:
     """SqueezeNet by its plan."""
-    widths = (plan.width, *(8 * squeeze for squeeze in SQUEEZE))
-    fires = iter([Fire(width_in, squeeze, 4 * squeeze) for width_in, squeeze in zip(widths, SQUEEZE, strict=False)])
+    widths = (plan.width, *(8 * squeeze for squeeze in SQUEEZE))  # before and after each fire module
+    fires = (Fire(width, squeeze, 4 * squeeze) for width, squeeze in zip(widths, SQUEEZE, strict=False))
     first, second, third = (list(islice(fires, count)) for count in plan.fires)
     stem = nn.Sequential(nn.Conv2d(channels, plan.width, plan.kernel, stride=2), nn.ReLU(), halve())
-    stages = nn.Sequential(nn.Sequential(*first, halve()), nn.Sequential(*second, halve()), nn.Sequential(*third))
+    stages = nn.Sequential(
+        nn.Sequential(*first, halve()),
+        nn.Sequential(*second, halve()),
+        nn.Sequential(*third),
+    )
     head = PlaceHead(nn.Dropout(dropout), nn.Conv2d(512, classes, 1), nn.ReLU())
     return he(SqueezeNet(stem, stages, nn.AdaptiveAvgPool2d(1), head))
 
@@ -79,18 +86,19 @@ def halve() -> nn.MaxPool2d:
 
 
 def torchvision(plan: Plan) -> Renames:
-    """Torchvision numbers all layers but the classifier in one row, and has each activation beside its layer."""
+    """Torchvision numbers all layers before the classifier in one row."""
     first, second, third = plan.fires
+    lengths = {"stem": 3, "stages.0": first + 1, "stages.1": second + 1, "stages.2": third}
     return (
-        *unroll("features", ("stem", 3), ("stages.0", first + 1), ("stages.1", second + 1), ("stages.2", third)),
+        *unroll("features", *lengths.items()),
         (r"\.(squeeze|expand\d)(x\d)?\.", r".\1.0."),
         (r"^classifier\.", "head."),
     )
 
 
 ROWS = {
-    "squeezenet1_0": Plan(width=96, kernel=7, fires=(3, 4, 1)),
-    "squeezenet1_1": Plan(width=64, kernel=3, fires=(2, 2, 4)),
+    "squeezenet1_0": Plan(width=96, kernel=7, fires=(3, 4, 1), least=21),
+    "squeezenet1_1": Plan(width=64, kernel=3, fires=(2, 2, 4), least=17),
 }
 
 VARIANTS = tuple(
@@ -98,7 +106,7 @@ VARIANTS = tuple(
         name,
         partial(squeezenet, plan),
         size=224,
-        least=21 if plan.kernel == 7 else 17,
+        least=plan.least,
         source="Iandola et al. 2016, arXiv:1602.07360",
         renames={"torchvision": torchvision(plan)},
     )

@@ -1,8 +1,9 @@
 """VGG: nothing but 3 x 3 convolutions and 2 x 2 poolings; whenever the maps halve, the filters double.
 
-Simonyan and Zisserman 2014, arXiv:1409.1556, table 1: configurations A, B, D and E. With batch norm (`_bn`) as in
-the published weights of later years. The first block is the stem. Maps are averaged to 7 x 7 before the head, so
-that any input size works; at 224 this changes nothing. Almost all weights sit in the first fully connected layer.
+Simonyan and Zisserman 2014, arXiv:1409.1556, table 1: configurations A, B, D and E. With batch norm
+(`_bn`) as in the published weights of later years. The first block is the stem. Maps are averaged to 7 x 7
+before the head, so that any input size works; at 224 this changes nothing. Almost all weights sit in the
+first fully connected layer.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def block(width_in: int, width: int, depth: int, norm: bool) -> nn.Sequential:
     """Convolutions of one width, then half the size: (n, width_in, h, w) -> (n, width, h/2, w/2)."""
     layers: list[nn.Module] = []
     for _ in range(depth):
-        layers += [nn.Conv2d(width_in, width, 3, padding=1), *([nn.BatchNorm2d(width)] if norm else []), nn.ReLU()]
+        layers.append(nn.Conv2d(width_in, width, 3, padding=1))
+        if norm:
+            layers.append(nn.BatchNorm2d(width))
+        layers.append(nn.ReLU())
         width_in = width
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 

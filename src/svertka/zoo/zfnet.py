@@ -1,11 +1,11 @@
 """ZFNet: AlexNet with smaller windows and shorter steps at the front, after looking at what its filters saw.
 
-Zeiler and Fergus 2013, arXiv:1311.2901. `zfnet` is row (b) of their table 2, with 512, 1024 and 512 filters in the
-last three convolutions, the one that lectures draw; `zfnet_fig3` is their figure 3, with 384, 384 and 256. The
-paper states sizes, not paddings: the first convolution is padded by 1 and poolings round up, which gives exactly
-the figure's 224 -> 110 -> 55 -> 26 -> 13 -> 6. The contrast normalisation across maps has AlexNet's constants
-(Krizhevsky et al. 2012, section 3.3), for the paper states none. Maps are averaged to 6 x 6 before the head, so
-that any input size works; at 224 this changes nothing.
+Zeiler and Fergus 2013, arXiv:1311.2901. `zfnet` is row (b) of their table 2, with 512, 1024 and 512
+filters in the last three convolutions, the one that lectures draw; `zfnet_fig3` is their figure 3, with
+384, 384 and 256. The paper states sizes, not paddings: the first convolution is padded by 1 and poolings
+round up, which gives exactly the figure's 224 -> 110 -> 55 -> 26 -> 13 -> 6. The contrast normalisation
+across maps has AlexNet's constants (Krizhevsky et al. 2012, section 3.3), for the paper states none. Maps
+are averaged to 6 x 6 before the head, so that any input size works; at 224 this changes nothing.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ def contrast() -> nn.LocalResponseNorm:
 ROWS = {"zfnet": (512, 1024, 512), "zfnet_fig3": (384, 384, 256)}
 
 VARIANTS = tuple(
-    Variant(name, partial(zfnet, filters), size=224, least=27, source="Zeiler and Fergus 2013, arXiv:1311.2901")
+    Variant(
+        name,
+        partial(zfnet, filters),
+        size=224,
+        least=47,
+        source="Zeiler and Fergus 2013, arXiv:1311.2901",
+    )
     for name, filters in ROWS.items()
 )
