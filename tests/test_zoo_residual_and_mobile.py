@@ -24,7 +24,7 @@ SMALLEST = [
 
 
 def tensorflow_same(x, weight, stride):
-    """TensorFlow's "SAME" in loops: ceil(size / stride) windows, missing pixels are 0, the odd one at the end."""
+    """TensorFlow's "SAME" in loops: ceil(size / stride) windows, missing pixels are 0, the odd one last."""
     (_, h, w), (o, _, k, _) = x.shape, weight.shape
     rows, columns = math.ceil(h / stride), math.ceil(w / stride)
     top = max(0, (rows - 1) * stride + k - h) // 2
@@ -196,10 +196,7 @@ def test_tensorflow_padding_moves_pixels_but_not_sizes(name):
     torch.manual_seed(0)
     ours, theirs = zoo.net(name, classes=5).eval(), zoo.net(name, classes=5, padding="tensorflow").eval()
     theirs.load_state_dict(ours.state_dict())
-    even, odd = (
-        torch.randn(1, 3, 64, 64),
-        torch.randn(1, 3, 33, 33),
-    )  # 33 halves to 17, 9, 5, 3, 2: odd almost to the end
+    even, odd = torch.randn(1, 3, 64, 64), torch.randn(1, 3, 33, 33)
     assert ours.features(even).shape == theirs.features(even).shape
     assert not torch.allclose(ours.features(even), theirs.features(even))
     assert torch.equal(ours.stem(odd), theirs.stem(odd))

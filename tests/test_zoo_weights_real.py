@@ -1,7 +1,7 @@
 """Real published weights in our networks: a Keras MobileNet v2, and four ResNets on CIFAR-10 test pictures.
 
-The files are the shared ones (SVERTKA_DATA); what they must give was measured by the libraries they come from,
-or is measured here by plain functions that share nothing with the package.
+The files are the shared ones (SVERTKA_DATA); what they must give was measured by the libraries they come
+from, or is measured here by plain functions that share nothing with the package.
 """
 
 import io
