@@ -1,7 +1,7 @@
 """Parameters and multiply-adds against the figures that the papers and the published weights state.
 
-Multiply-adds are counted here from what convolutions and linear layers put out, on a device without storage, by
-code that shares nothing with the package.
+Multiply-adds are counted here from what convolutions and linear layers put out, on a device without storage,
+by code that shares nothing with the package.
 """
 
 import pytest

@@ -33,7 +33,6 @@ class ConvNorm(nn.Sequential):
         groups: 1 mixes all channels; c_in keeps each to itself (a depthwise convolution).
         act: the activation's class, called with `inplace=True`; None leaves it out.
         eps: what batch norm adds to the variance.
-        momentum: the weight of the newest batch in batch norm's running statistics.
         padding: one of PADDINGS.
 
     Raises:
@@ -50,7 +49,6 @@ class ConvNorm(nn.Sequential):
         groups: int = 1,
         act: type[nn.Module] | None = nn.ReLU,
         eps: float = 1e-5,
-        momentum: float = 0.1,
         padding: str = "symmetric",
     ) -> None:
         if padding not in PADDINGS:
@@ -59,7 +57,7 @@ class ConvNorm(nn.Sequential):
             conv: nn.Conv2d = TensorflowConv(c_in, c_out, kernel, stride, groups=groups, bias=False)
         else:
             conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
-        parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv, norm=nn.BatchNorm2d(c_out, eps, momentum))
+        parts: OrderedDict[str, nn.Module] = OrderedDict(conv=conv, norm=nn.BatchNorm2d(c_out, eps))
         if act is not None:
             parts["act"] = act(inplace=True)
         super().__init__(parts)

@@ -2,7 +2,7 @@
 
 Tan and Le 2019, arXiv:1905.11946 (B0-B7) and 2021, arXiv:2104.00298 (v2-S, whose early blocks fuse widening
 and depthwise convolution into one full convolution). Notable choices:
-- batch norm's constants are torchvision's, which differ between the sizes;
+- batch norm's epsilon is torchvision's, which differs between the sizes; its momentum is PyTorch's usual one;
 - stochastic depth is off unless `drop_path` says otherwise (0.2 in the papers); it grows from block to block;
 - `padding="tensorflow"` pads as the authors' own weights want it (see svertka.blocks.conv).
 """
@@ -50,7 +50,6 @@ class Plan:
     depth: float = 1.0
     dropout: float = 0.2
     eps: float = 1e-5
-    momentum: float = 0.1
     stem: int = 32
     stages: tuple[Stage, ...] = (
         Stage(1, 3, 1, 16, 1),
@@ -85,9 +84,9 @@ PLANS = {
     "efficientnet_b2": Plan(260, 1.1, 1.2, 0.3),
     "efficientnet_b3": Plan(300, 1.2, 1.4, 0.3),
     "efficientnet_b4": Plan(380, 1.4, 1.8, 0.4),
-    "efficientnet_b5": Plan(456, 1.6, 2.2, 0.4, eps=1e-3, momentum=0.01),
-    "efficientnet_b6": Plan(528, 1.8, 2.6, 0.5, eps=1e-3, momentum=0.01),
-    "efficientnet_b7": Plan(600, 2.0, 3.1, 0.5, eps=1e-3, momentum=0.01),
+    "efficientnet_b5": Plan(456, 1.6, 2.2, 0.4, eps=1e-3),
+    "efficientnet_b6": Plan(528, 1.8, 2.6, 0.5, eps=1e-3),
+    "efficientnet_b7": Plan(600, 2.0, 3.1, 0.5, eps=1e-3),
     "efficientnet_v2_s": V2_S,
 }
 
@@ -147,7 +146,7 @@ def efficientnet(
     Raises:
         UnknownName: there is no such padding.
     """
-    conv = partial(ConvNorm, act=nn.SiLU, eps=plan.eps, momentum=plan.momentum, padding=padding)
+    conv = partial(ConvNorm, act=nn.SiLU, eps=plan.eps, padding=padding)
     c_in = round_width(plan.stem * plan.width)
     stem = conv(channels, c_in, 3, 2)  # (n, 32, h/2, w/2) for B0
 

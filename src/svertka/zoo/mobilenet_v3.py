@@ -3,8 +3,9 @@
 Howard et al. 2019, arXiv:1905.02244. Notable choices:
 - at another `width` blocks keep their expansion, and below 1 the layer before the logits stays as it is, both as
   in TensorFlow's published weights;
-- batch norm's epsilon is that of torchvision's and of Keras's weights; `padding="tensorflow"` pads as those
-  of Keras want it (see svertka.blocks.conv).
+- batch norm's epsilon is that of torchvision's and of Keras's weights, its momentum PyTorch's usual one: with
+  theirs a short training would leave running statistics that are still half made up;
+- `padding="tensorflow"` pads as Keras's weights want it (see svertka.blocks.conv).
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def mobilenet_v3(
     """
     if not width > 0:
         raise UsageError(f"width multiplies the channels and must be positive, not {width:g}.")
-    conv = partial(ConvNorm, eps=eps, momentum=0.01, padding=padding)
+    conv = partial(ConvNorm, eps=eps, padding=padding)
     c_in, published = round_width(16 * width), 16
     stem = conv(channels, c_in, 3, 2, act=HS)  # (n, 16, h/2, w/2) at width 1
     stages = nn.Sequential()
