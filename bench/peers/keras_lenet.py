@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with train/<class> and test/<class>")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=128)
     options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)
 
