@@ -1,0 +1,119 @@
+"""What models are fed with: a `svertka.data.Loader` that looks like a Keras iterator from outside.
+
+Outside: `next(flow)` gives (n, height, width, channels) and targets as numpy arrays, for ever. Inside: the loop takes torch
+batches from the same loader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+import numpy as np
+import torch
+
+from svertka.data.loader import Batch, Loader
+from svertka.errors import ShapeError, UnknownName, UsageError
+from svertka.signals import Preprocess
+
+CLASS_MODES = ("categorical", "binary", "sparse", None)
+
+
+def unscaled(height: int, width: int, channels: int, rescale: float | None = None) -> Preprocess:
+    """Pixels as network input the way Keras leaves them: times `rescale`, nothing subtracted."""
+    std = 1 / (255 * (1.0 if rescale is None else rescale))
+    return Preprocess(height, width, channels, "stretch", mean=(0.0,) * channels, std=(std,) * channels)
+
+
+class Flow:
+    """Batches without end, a new order each pass; `len(flow)` is the number of batches in one."""
+
+    def __init__(self, loader: Loader, num_classes: int, class_mode: str | None = "sparse") -> None:
+        if class_mode not in CLASS_MODES:
+            raise UnknownName("class_mode", str(class_mode), [mode for mode in CLASS_MODES if mode])
+        self.loader, self.num_classes, self.class_mode = loader, num_classes, class_mode
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again with the first pass."""
+        self.stream: Iterator[Batch] = (batch for epoch in count() for batch in self.loader.epoch(epoch))
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures in a batch; the last of a pass may be smaller."""
+        return self.loader.batch
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of one picture."""
+        return self.loader.preprocess.shape
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Flow:
+        return self
+
+    def __next__(self) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
+        batch = next(self.stream)
+        features = batch.x.permute(0, 2, 3, 1).numpy()  # (n, h, w, c)
+        labels = batch.y.numpy()
+        match self.class_mode:
+            case None:
+                return features
+            case "categorical":
+                return features, np.eye(self.num_classes, dtype=np.float32)[labels]  # (n, classes)
+            case _:
+                return features, labels.astype(np.float32)  # (n,)
+
+
+@dataclass
+class Passes:
+    """So many batches of a flow a pass, as the loop takes a loader; `onward` goes on where the last pass ended."""
+
+    flow: Flow
+    steps: int | None = None
+    onward: bool = False
+    device: str = "cpu"
+
+    def __len__(self) -> int:
+        return len(self.flow) if self.steps is None else self.steps
+
+    def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
+        """The batches of one pass."""
+        batches = self.flow.stream if self.onward else self.flow.loader.epoch()
+        for x, y, index in islice(batches, len(self) - start):
+            yield Batch(x.to(self.device), y.to(self.device), index)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.epoch()
+
+
+def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | None = None) -> Flow:
+    """Whatever a model is given as one flow: a flow as it is, arrays (n, h, w, c) with labels (n,) or (n, classes).
+
+    Args:
+        x, y: a flow and None, or arrays; labels may be missing where nothing is learned.
+        batch_size: of a flow that is made here.
+        seed: shuffles it; None keeps the order.
+
+    Raises:
+        ShapeError: arrays of other shapes.
+    """
+    if isinstance(x, Flow):
+        return x
+    if x is None:
+        raise UsageError("There is nothing to go through: pass arrays, or what flow_from_directory returned.")
+    pictures = np.ascontiguousarray(x, dtype=np.float32)
+    if pictures.ndim != 4:
+        raise ShapeError(f"Pictures come as (n, height, width, channels); received an array of {pictures.shape}.")
+    labels = np.zeros(len(pictures), np.int64) if y is None else np.asarray(y)
+    if labels.ndim == 2:
+        labels = labels.argmax(1) if labels.shape[1] > 1 else labels[:, 0]
+    if labels.shape != (len(pictures),):
+        raise ShapeError(f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work.")
+    preprocess = unscaled(*pictures.shape[1:], rescale=1.0)
+    index = np.arange(len(pictures))
+    loader = Loader(pictures, labels, index, preprocess, batch=batch_size, seed=seed)
+    return Flow(loader, num_classes=int(labels.max(initial=0)) + 1)

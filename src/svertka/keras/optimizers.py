@@ -1,0 +1,66 @@
+"""Keras' optimizers: names and numbers that a `svertka.training.Recipe` is filled with.
+
+Defaults are Keras'. `lr` is the old name of `learning_rate`, as the lectures write it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svertka.errors import UnknownName
+
+
+@dataclass
+class Optimizer:
+    """One row: what the recipe calls it, its rate, and its momentum (Adam's first beta)."""
+
+    recipe_name: str
+    learning_rate: float
+    momentum: float
+
+    @property
+    def lr(self) -> float:
+        """The learning rate under its old name."""
+        return self.learning_rate
+
+
+def SGD(  # noqa: N802  Keras' name
+    learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, *, lr: float | None = None
+) -> Optimizer:
+    """Gradient descent, with momentum where it is not 0.
+
+    >>> SGD(lr=0.1).learning_rate
+    0.1
+    """
+    return Optimizer("nesterov" if nesterov else "sgd", lr or learning_rate, momentum)
+
+
+def Adam(learning_rate: float = 0.001, beta_1: float = 0.9, *, lr: float | None = None) -> Optimizer:  # noqa: N802
+    """Adaptive moment estimation: Kingma and Ba 2014, arXiv:1412.6980."""
+    return Optimizer("adam", lr or learning_rate, beta_1)
+
+
+def RMSprop(learning_rate: float = 0.001, momentum: float = 0.0, *, lr: float | None = None) -> Optimizer:  # noqa: N802
+    """Steps divided by a running mean of the gradient's size (Tieleman and Hinton 2012)."""
+    return Optimizer("rmsprop", lr or learning_rate, momentum)
+
+
+def Adadelta(learning_rate: float = 0.001, *, lr: float | None = None) -> Optimizer:  # noqa: N802
+    """Steps in the units of the parameters: Zeiler 2012, arXiv:1212.5701."""
+    return Optimizer("adadelta", lr or learning_rate, 0.9)
+
+
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "rmsprop": RMSprop, "adadelta": Adadelta}
+
+
+def get(optimizer: str | Optimizer) -> Optimizer:
+    """An optimizer by its name in any case, with its defaults; an optimizer as it is.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if optimizer.lower() not in OPTIMIZERS:
+        raise UnknownName("optimizer", optimizer, OPTIMIZERS)
+    return OPTIMIZERS[optimizer.lower()]()
