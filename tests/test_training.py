@@ -1,0 +1,189 @@
+"""The loop: it learns, it repeats itself bit for bit, and a checkpoint goes on to the same weights."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from svertka import zoo
+from svertka.data.augment import Augment
+from svertka.data.loader import Loader
+from svertka.errors import RunError, TrainingError
+from svertka.records import Epoch, Step
+from svertka.signals import Preprocess
+from svertka.training import checkpoint, loop
+from svertka.training.optimiser import make_optimiser
+from svertka.training.plan import Plan, make_plan
+from svertka.training.recipe import OPTIMISERS, Recipe
+
+PREPROCESS = Preprocess(10, 10, 1)
+RECIPE = Recipe(
+    net="small", epochs=3, batch=16, optimiser="nesterov", rate=0.05, weight_decay=5e-4, label_smoothing=0.1, average=0.0
+)
+
+
+def striped(n=96, seed=0):
+    """Pictures of two classes: lines that lie and lines that stand, in noise."""
+    g = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    pixels = g.integers(0, 90, (n, 10, 10, 1), dtype=np.uint8)
+    for k in range(n):
+        place = g.integers(0, 10)
+        pixels[k, place, :] += 160 * (1 - labels[k]).astype(np.uint8)
+        pixels[k, :, place] += 160 * labels[k].astype(np.uint8)
+    return pixels, labels
+
+
+def loaders(recipe=RECIPE, n=96):
+    pixels, labels = striped(n)
+    index = np.arange(n)
+    how = Augment(shift=0.1, untouched=0.1)
+    train = Loader(pixels, labels, index[: n * 3 // 4], PREPROCESS, batch=recipe.batch, seed=recipe.seed, augment=how, full=True)
+    return train, Loader(pixels, labels, index[n * 3 // 4 :], PREPROCESS, batch=64)
+
+
+def fresh(recipe=RECIPE, net="small"):
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return loop.begin(zoo.make(net, PREPROCESS.shape, 2), recipe, Plan())
+
+
+def weights(state):
+    return {k: v.clone() for k, v in state.net.state_dict().items()}
+
+
+def same(a, b):
+    return all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_it_learns_what_can_be_learned():
+    recipe = RECIPE.replace(epochs=12)
+    state, (train, validation) = fresh(recipe), loaders(recipe, n=400)
+    records = list(loop.fit(state, train, validation, recipe, Plan()))
+    epochs = [r for r in records if isinstance(r, Epoch)]
+    assert [e.epoch for e in epochs] == list(range(1, 13))
+    assert max(e.validation_accuracy for e in epochs) > 0.95
+    assert epochs[-1].loss < epochs[0].loss
+    best = max(range(12), key=lambda i: (epochs[i].validation_accuracy, -epochs[i].validation_loss))
+    assert state.best_epoch == best + 1
+    state.net.load_state_dict(state.best_tensors)
+    assert loop.measure(state.net, validation)[1] == epochs[best].validation_accuracy
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not():
+    results = []
+    for recipe in (RECIPE, RECIPE, RECIPE.replace(seed=1)):
+        state, (train, validation) = fresh(recipe), loaders(recipe)
+        list(loop.fit(state, train, validation, recipe, Plan()))
+        results.append(weights(state))
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_resuming_from_any_record_gives_the_same_weights(optimiser, average, tmp_path):
+    recipe = RECIPE.replace(optimiser=optimiser, average=average, rate=0.01)
+    net = "conv3-4 relu maxpool2 dropout0.5 flatten fc8 relu dropout0.5 fc"
+    state, (train, validation) = fresh(recipe, net), loaders(recipe)
+    whole = []
+    for number, _ in enumerate(loop.fit(state, train, validation, recipe, Plan())):
+        checkpoint.save(state, tmp_path / str(number))
+        whole.append(number)
+    end, best = weights(state), dict(state.best_tensors)
+    for number in (0, 2, len(whole) // 2, len(whole) - 2):
+        again = checkpoint.restore(fresh(recipe.replace(seed=0), net), tmp_path / str(number))
+        train, validation = loaders(recipe)
+        records = list(loop.fit(again, train, validation, recipe, Plan()))
+        assert len(records) == len(whole) - number - 1
+        assert same(weights(again), end), number
+        assert same(again.best_tensors, best), number
+        assert again.best_epoch == state.best_epoch
+
+
+def test_a_damaged_checkpoint_is_refused_and_a_failed_write_leaves_the_old_one(tmp_path, monkeypatch):
+    state = fresh()
+    path = checkpoint.save(state, tmp_path)
+    whole = path.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match="No space left"):
+        checkpoint.save(state, tmp_path)
+    assert path.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    for damaged in (whole[:100], whole[: len(whole) // 2], b"", b"\x00" * 400):
+        path.write_bytes(damaged)
+        with pytest.raises(RunError, match="state.safetensors"):
+            checkpoint.restore(fresh(), tmp_path)
+    with pytest.raises(RunError, match="nothing to resume"):
+        checkpoint.restore(fresh(), tmp_path / "elsewhere")
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    checkpoint.save(fresh(), tmp_path)
+    with pytest.raises(RunError, match="another network"):
+        checkpoint.restore(fresh(net="lenet"), tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step():
+    recipe = RECIPE.replace(optimiser="sgd", rate=900.0, momentum=0.99, schedule="constant", epochs=60)
+    state, (train, validation) = fresh(recipe, "conv3-4 relu flatten fc64 relu fc64 relu fc"), loaders(recipe)
+    with pytest.raises(TrainingError, match=r"--set rate=300"):
+        list(loop.fit(state, train, validation, recipe, Plan()))
+    assert all(p.isfinite().all() for p in state.net.parameters())  # the step that would spoil them was not taken
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_decay_spares_biases_and_norms(optimiser):
+    net = zoo.make("small", PREPROCESS.shape, 2)
+    made = make_optimiser(net, RECIPE.replace(optimiser=optimiser))
+    decayed = {id(p) for g in made.param_groups if g["weight_decay"] for p in g["params"]}
+    assert decayed == {id(p) for p in net.parameters() if p.ndim > 1}
+    assert sum(len(g["params"]) for g in made.param_groups) == len(list(net.parameters()))
+
+
+def test_sgd_with_nesterov_takes_the_step_of_its_definition():
+    weight = torch.nn.Parameter(torch.tensor([[2.0]]))
+    net = torch.nn.Module()
+    net.weight = weight
+    made = make_optimiser(net, RECIPE.replace(rate=0.1, weight_decay=0.0))
+    velocity, w = 0.0, 2.0
+    for _ in range(3):
+        made.zero_grad()
+        (weight**2).sum().backward()
+        made.step()
+        gradient = 2 * w
+        velocity = 0.9 * velocity + gradient
+        w -= 0.1 * (gradient + 0.9 * velocity)
+        assert weight.item() == pytest.approx(w, rel=1e-5)
+
+
+def test_steps_are_reported_between_epochs():
+    recipe = RECIPE.replace(batch=4)
+    state, (train, validation) = fresh(recipe), loaders(recipe)
+    records = list(loop.fit(state, train, validation, recipe, Plan()))
+    steps = [r for r in records if isinstance(r, Step)]
+    assert all(a.step < b.step for a, b in zip(steps, steps[1:], strict=False))
+    assert steps[-1].steps == state.step == 3 * len(train)
+
+
+def test_the_plan_is_measured_kept_and_changes_nothing():
+    net = zoo.make("small", PREPROCESS.shape, 2)
+    before = copy.deepcopy(net.state_dict())
+    plan = make_plan(net, (8, 1, 10, 10), 2, seconds=0.1)
+    assert set(plan.measured) == {"channels_last float32", "contiguous float32", "channels_last bfloat16"}
+    assert all(t > 0 for t in plan.measured.values())
+    chosen = plan.measured[f"{plan.layout} {plan.precision}"]
+    assert chosen <= 1.1 * min(plan.measured.values())
+    assert make_plan(net, (8, 1, 10, 10), 2) == plan  # from the cache: the very same times
+    assert same(before, net.state_dict())
+
+
+def test_auxiliary_heads_take_part_in_training_only():
+    net = zoo.net("googlenet", classes=2)
+    assert len(net.train().outputs(torch.randn(2, 3, 96, 96))) > 1
+    assert len(net.eval().outputs(torch.randn(2, 3, 96, 96))) == 1
