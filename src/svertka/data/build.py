@@ -1,8 +1,8 @@
-"""Building a store: worker processes decode, threads of this process hand out work and collect what comes back.
+"""Building a store: worker processes decode, threads of this process hand out work and collect the answers.
 
-`begin_store` returns at once, so that the caller imports torch and builds a network meanwhile. Work is handed out in chunks to
-whoever is free. A worker that dies takes nothing with it: its files are tried again one by one, and a file that kills a second
-worker is listed as unreadable.
+`begin_store` returns at once, so that the caller imports torch and builds a network meanwhile. Work is handed
+out in chunks to whoever is free. A worker that dies takes nothing with it: its files are tried again one by
+one, and a file that kills a second worker is listed as unreadable.
 """
 
 from __future__ import annotations
@@ -171,7 +171,8 @@ class StoreJob:
         _publish(self._scratch, self._target)
         return store
 
-    # -- one thread for each worker -------------------------------------------------------------------------------
+    # -- one thread for each worker
+    # -------------------------------------------------------------------------------
 
     def _tend(self) -> None:
         """Keep one worker busy, and replace it when it dies."""
@@ -212,7 +213,7 @@ class StoreJob:
             return None
 
     def _blame(self, given: deque[Chunk], worker: _Worker) -> None:
-        """A worker died over the first chunk it had been given: try its files one by one, or give the one file up."""
+        """A worker died over the first chunk it had: try its files one by one, or give the one file up."""
         guilty = given.popleft()
         if not guilty.suspect:
             given.extendleft(
@@ -247,7 +248,7 @@ class _Worker:
             _WORKER,
             json.dumps([p for p in sys.path if isinstance(p, str)]),
         ]
-        single = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -333,7 +334,8 @@ def _chunks(source: Source, preprocess: Preprocess, workers: int) -> list[Chunk]
     return [Chunk(first, min(first + step, n)) for first in range(0, n, step)]
 
 
-# -- publication --------------------------------------------------------------------------------------------------
+# -- publication
+# --------------------------------------------------------------------------------------------------
 
 _publications: dict[Path, threading.Thread] = {}
 

@@ -1,7 +1,7 @@
 """A process that reads, decodes and resizes pictures, and puts the pixels into their place in the store.
 
-It is started as a plain Python program, not by `multiprocessing`: nothing of the caller's program is imported again, and no thread
-is ever forked. It imports numpy, Pillow and simplejpeg, never torch.
+It is started as a plain Python program, not by `multiprocessing`: nothing of the caller's program is imported
+again, and no thread is ever forked. It imports numpy, Pillow and simplejpeg, never torch.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from svertka.data.columns import Paths
 from svertka.data.messages import RESULT, receive, send
 from svertka.data.readers import READERS, Reader
 from svertka.errors import ReadError
+from svertka.signals.hostile import quiet_pillow
 from svertka.signals.image import Preprocess, read_sized
-from svertka.signals.pixels import quiet_pillow
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
     reader: Reader = READERS[start["reader"]](start["where"])
     preprocess = Preprocess.from_dict(start["preprocess"])
     send(answers, {"ready": True})
-    with Path(start["pixels"]).open("r+b", buffering=0) as store, quiet_pillow():
+    with Path(start["pixels"]).open("r+b", buffering=0) as store, quiet_pillow:
         while True:
             fields, (blob, ends, rows) = requests.get()
             paths = Paths(blob, np.frombuffer(ends, np.int64))
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _listen(pipe: IO[bytes], requests: queue.SimpleQueue[Any]) -> None:
-    """Take requests in as they come, so that neither side ever waits for the other to read; leave with the parent."""
+    """Take requests in as they come, so that neither side waits for the other to read; leave with the parent."""
     while (message := receive(pipe)) is not None:
         requests.put(message)
     os._exit(0)  # the parent has closed the pipe, or is dead: whatever is being decoded is of no use
@@ -62,7 +62,7 @@ def _serve(
     rows: np.ndarray,
     answers: IO[bytes],
 ) -> None:
-    """Files `first`, `first + 1`, ...: pixels into the store, digests, sizes and reasons back to the parent."""
+    """Files from `first` on: pixels into the store; digests, sizes and reasons back to the parent."""
     channels, height, width = preprocess.shape
     pixels = np.zeros((len(paths), height, width, channels), np.uint8)
     results = np.zeros(len(paths), RESULT)

@@ -1,7 +1,8 @@
 """How the bytes of one file of a source are fetched: from a folder, a zip, a tar, or the built-in digits.
 
-A reader is what a decode worker gets instead of the source: it is made from `(kind, where)`, two words, and each file is found by
-its path and one row of numbers. So no process but the first ever lists a folder or parses an archive.
+A reader is what a decode worker gets instead of the source: it is made from `(kind, where)`, two words, and
+each file is found by its path and one row of numbers. So no process but the first ever lists a folder or
+parses an archive.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class ZipReader:
         return self._inflated(path, data, _HEAD)[:_HEAD] if row["method"] == 8 else data[:_HEAD]
 
     def _packed(self, path: str, row: np.void, length: int) -> bytes:
-        """The member as it stands in the archive, behind its local header, whose length only the header itself tells."""
+        """The member as it stands in the archive, behind its local header, which alone tells its own length."""
         offset = int(row["offset"])
         guess = 30 + len(path) + 64
         block = self._file.at(offset, guess + length)

@@ -1,7 +1,8 @@
-"""Folders that are finished or absent: work goes on in a scratch folder beside, which is renamed when all is done.
+"""Folders that are finished or absent: one is filled under another name and renamed when all is done.
 
-The process that works in a scratch folder holds a lock in it. The system lets go of the lock when the process ends, however it
-ends; so whoever comes later can tell what is left of a dead process from what a living one is busy with, and sweep it.
+The process that works in a scratch folder holds a lock in it. The system lets go of the lock when the process
+ends, however it ends; so whoever comes later can tell what is left of a dead process from what a living one
+is busy with, and sweep it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Scratch:
             raise DataError(unwritable(parent, why)) from why
 
     def publish(self, target: Path) -> None:
-        """Make what was written last, and move the folder to its place; where another was quicker, drop this one."""
+        """Make it last, and move it to its place; where another process was quicker, drop this one."""
         for file in self.path.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
@@ -133,8 +134,8 @@ def unwritable(folder: Path, why: OSError) -> str:
 
 def _full(folder: Path, size: int, free: int) -> str:
     return (
-        f"The decoded pictures need {_megabytes(size)} in the cache folder {folder}, where {_megabytes(free)} are free; "
-        "make room there, or name another folder by the environment variable SVERTKA_CACHE."
+        f"The decoded pictures need {_megabytes(size)} in the cache folder {folder}, "
+        f"where {_megabytes(free)} are free; make room there, or name another folder by the environment variable SVERTKA_CACHE."
     )
 
 

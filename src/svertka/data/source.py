@@ -1,7 +1,8 @@
 """A source: where pictures and their classes come from, listed but not yet read.
 
-Folders, zip and tar archives and the built-in digits all become the same columns: a path, a label, a part and a size for each file,
-and a reader that fetches its bytes. Nothing is unpacked, and nothing is written beside the user's files.
+Folders, zip and tar archives and the built-in digits all become the same columns: a path, a label, a part and
+a size for each file, and a reader that fetches its bytes. Nothing is unpacked, and nothing is written beside
+the user's files.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def open_source(where: str | Path, least_classes: int = 2) -> Source:
     """List a folder, a .zip or .tar(.gz, .bz2, .xz) archive, or the built-in "digits".
 
     Args:
-        where: a path, or the name of a built-in source; a folder that is called "digits" is reached as "./digits".
+        where: a path, or the name of a built-in source; a folder of that name is "./digits".
         least_classes: fewer classes than this are an error.
 
     Raises:
@@ -145,7 +146,8 @@ def _missing(path: Path) -> DataError:
     return DataError(f"There is no folder or archive {path}.{hint}")
 
 
-# -- from a tree to columns ---------------------------------------------------------------------------------------
+# -- from a tree to columns
+# ---------------------------------------------------------------------------------------
 
 
 def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int) -> Source:
@@ -184,7 +186,7 @@ def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int) -> Sou
 def _pictures_of(
     tree: Tree, directory: str, reader: Reader, kinds: Counter[str]
 ) -> tuple[list[str], np.ndarray]:
-    """The pictures of one directory in order, with their rows; whatever else is there is left out with a reason."""
+    """The pictures of one directory in order, with their rows; what else is there is left out with a reason."""
     names, rows = tree.directories[directory].ordered(reader.row)
     if all(map(has_picture_extension, names)) and len(set(names)) == len(names):
         return names, rows
@@ -219,7 +221,7 @@ def _no_picture(reader: Reader, path: str, row: np.void) -> str:
         return why.reason
     if picture_format(head):
         return ""
-    return f"no picture ({other_kind(head)})" if head else "no picture (an empty file)"
+    return f"no picture: {other_kind(head)}"
 
 
 def _leave_out(tree: Tree, directory: str, names: list[str], reason: str) -> None:
@@ -252,7 +254,8 @@ def _classes(places: list[Place], where: str, least: int, kinds: Counter[str], t
     if len(names) < least:
         (only,) = names
         raise DataError(
-            f"{where} holds one class only ({only!r}); a classifier needs at least two, each in a folder of its own."
+            f"{where} holds one class only ({only!r}); "
+            "a classifier needs at least two, each in a folder of its own."
         )
     return tuple(sorted(names, key=natural))
 
@@ -277,11 +280,12 @@ def _nothing(where: str, kinds: Counter[str], tree: Tree) -> str:
     return f"{where} is empty; it should hold one folder of pictures for each class."
 
 
-# -- built in -----------------------------------------------------------------------------------------------------
+# -- built in
+# -----------------------------------------------------------------------------------------------------
 
 
 def _digits() -> Source:
-    """1,797 handwritten digits of 8x8 pixels: scikit-learn's copy of the test part of UCI's Optical Recognition set."""
+    """1,797 handwritten digits of 8x8 pixels: scikit-learn's copy of the test part of UCI's optdigits."""
     table = _digits_table()  # (n, 65): 64 pixels of 0..16, then the label
     order = np.argsort(table[:, 64], kind="stable")
     rows = np.zeros(len(table), DigitsReader.row)

@@ -53,7 +53,8 @@ def unpacked_tar(path: Path, mark: bytes) -> Path:
                 room -= len(block)
                 if room < 0:
                     raise DataError(
-                        f"{path} does not fit unpacked into the cache folder {folder}; SVERTKA_CACHE names another."
+                        f"{path} does not fit unpacked into the cache folder {folder}; "
+                        "the environment variable SVERTKA_CACHE names another."
                     )
                 plain.write(block)
         partial.replace(target)
