@@ -57,7 +57,7 @@ def list_tar(path: Path) -> Tree:
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
-                archive.members = []  # tarfile would keep every member it has met
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every member it has met
                 if member.isdir():
                     continue
                 reason = ""
@@ -119,7 +119,7 @@ def _central_directory(file: IO[bytes], path: Path) -> tuple[bytes, int]:
 
 
 def _zip64_end(file: IO[bytes], end: int, size: int, offset: int) -> tuple[int, int, int]:
-    """For more than 4 GB or 65,535 members: size and offset of the directory, and where its end record starts."""
+    """Beyond 4 GB or 65,535 members: size and offset of the directory, and where its end record is."""
     if end < 20:
         return size, offset, end
     file.seek(end - 20)

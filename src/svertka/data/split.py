@@ -38,7 +38,7 @@ def cut(labels: np.ndarray, digests: np.ndarray, share: float | None = None, see
     keys = (
         np.ascontiguousarray(digests).view("<u8").reshape(n, 2)[:, 0]
     )  # content hashes: 64 of their bits will do
-    unique, first, group, copies = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    unique, group, copies = np.unique(keys, return_inverse=True, return_counts=True)
     home = np.full(len(unique), np.iinfo(np.int64).max)
     np.minimum.at(home, group, labels)  # a content that stands in two classes is drawn with the first of them
     order = np.lexsort((_mix(unique ^ _mix(np.array([seed], np.uint64))), home))
@@ -59,7 +59,8 @@ def _quotas(counts: np.ndarray, share: float) -> np.ndarray:
     quotas = np.floor(exact).astype(np.int64)
     short = round(exact.sum()) - quotas.sum()
     quotas[np.argsort(quotas - exact, kind="stable")[:short]] += 1
-    return np.maximum(quotas, counts >= 2)
+    quotas[(counts >= 2) & (quotas == 0)] = 1
+    return quotas
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

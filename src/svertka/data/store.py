@@ -56,7 +56,7 @@ class Store:
 def store_key(source: Source, preprocess: Preprocess) -> str:
     """The name of the store of this source under this preprocessing.
 
-    Mean and deviation are no part of it, as they are applied to batches; but the border of "pad" has the mean's colour.
+    Mean and deviation are no part of it, as they are applied to batches; but "pad" has borders of the mean.
     """
     facts: dict[str, Any] = preprocess.to_dict()
     if preprocess.fit != "pad":

@@ -36,7 +36,7 @@ class Header:
 
 
 def decode(data: bytes, path: str, *, least: Size | None = None) -> Pixels:
-    """The pixels of a picture file, upright: uint8 (height, width) if it is grey, else RGB (height, width, 3).
+    """The pixels of a picture, upright: uint8 (height, width) if it is grey, else RGB (height, width, 3).
 
     Args:
         data: the bytes of the file.
@@ -78,7 +78,7 @@ def header(data: bytes, path: str) -> Header:
 
 
 def _decode_common_jpeg(data: bytes, least: Size | None) -> tuple[Pixels, Size] | None:
-    """A JPEG in YCbCr or grey, by simplejpeg; None where it is less common, or damaged: then Pillow decides."""
+    """A JPEG in YCbCr or grey, by simplejpeg; None where it is less common or damaged: Pillow decides."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in ("YCbCr", "Gray"):
