@@ -1,6 +1,7 @@
 """From a folder or archive to decoded pixels: source -> manifest -> split -> store -> loader.
 
-Names are fetched from their homes when first used, so that a decode worker, which needs two of them, imports no more.
+Names are fetched from their homes when first used, so that a decode worker, which needs two of them, imports
+no more.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _HOMES: dict[str, str] = {
     "picture_files": "svertka.data.unlabelled",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605  the table above is the list
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """List a zip or tar archive without unpacking it.
 
-The directory of a zip is parsed here and not by `zipfile`, which makes an object of each member: listing 70,000 members takes a
-third of the time and a tenth of the memory. Format: PKWARE APPNOTE 6.3.10, sections 4.3.12 to 4.3.16 and 4.5.3.
+The directory of a zip is parsed here and not by `zipfile`, which makes an object of each member: listing
+70,000 members takes a third of the time and a tenth of the memory. Format: PKWARE APPNOTE 6.3.10, sections
+4.3.12 to 4.3.16 and 4.5.3.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def list_tar(path: Path) -> Tree:
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
-                archive.members = []  # tarfile would keep every member it has met
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every member it has met
                 if member.isdir():
                     continue
                 reason = ""
@@ -93,11 +94,12 @@ def _put(tree: Tree, name: str, reason: str, row: tuple[int, ...], told: set[str
         tree.add("/".join(parts[:-1]), parts[-1], row)
 
 
-# -- the directory of a zip ---------------------------------------------------------------------------------------
+# -- the directory of a zip
+# ---------------------------------------------------------------------------------------
 
 
 def _central_directory(file: IO[bytes], path: Path) -> tuple[bytes, int]:
-    """The bytes of the directory, and by how much all offsets are too small (data before the archive proper)."""
+    """The bytes of the directory, and by how much its offsets are too small (data before the archive)."""
     length = file.seek(0, 2)
     tail_start = max(0, length - 65557)  # the end record is last, before a comment of at most 65,535 bytes
     file.seek(tail_start)
@@ -117,7 +119,7 @@ def _central_directory(file: IO[bytes], path: Path) -> tuple[bytes, int]:
 
 
 def _zip64_end(file: IO[bytes], end: int, size: int, offset: int) -> tuple[int, int, int]:
-    """Size and offset of the directory of an archive beyond 4 GB or 65,535 members, and where its end record starts."""
+    """Beyond 4 GB or 65,535 members: size and offset of the directory, and where its end record is."""
     if end < 20:
         return size, offset, end
     file.seek(end - 20)
@@ -169,7 +171,7 @@ def _zip64_sizes(extra: bytes, *values: int) -> list[int]:
 
 
 def _decoded(raw: bytes, flags: int) -> str:
-    """UTF-8 where the archive says so, and where the bytes are UTF-8 though it forgot to say so; else code page 437."""
+    """UTF-8 where the archive says so, or where it forgot to but the bytes are; else code page 437."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -11,6 +11,8 @@ from svertka.errors import DataError
 
 _DEPTH = 32  # directories below each other; more is a mistake
 
+Pending = tuple[str, tuple[tuple[int, int], ...]]  # a directory, and the identities of those on the way to it
+
 
 def list_folder(root: Path) -> Tree:
     """All files below `root`; rows are (size, modified) of `FolderReader`.
@@ -20,7 +22,7 @@ def list_folder(root: Path) -> Tree:
     """
     tree = Tree()
     facts = root.stat()
-    pending = [("", ((facts.st_dev, facts.st_ino),))]  # each with the directories on the way to it
+    pending: list[Pending] = [("", ((facts.st_dev, facts.st_ino),))]
     while pending:
         folder, above = pending.pop()
         try:
@@ -40,7 +42,7 @@ def list_folder(root: Path) -> Tree:
 
 def _take(
     tree: Tree, folder: str, entry: os.DirEntry[str], above: tuple[tuple[int, int], ...]
-) -> tuple[str, tuple[tuple[int, int], ...]] | None:
+) -> Pending | None:
     """Put one entry into the tree, or leave it out with a reason; a directory to be listed is given back."""
     path = f"{folder}/{entry.name}" if folder else entry.name
     if hidden(entry.name):

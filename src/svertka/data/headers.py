@@ -43,7 +43,7 @@ class Survey:
 
 
 def survey(source: Source, sample: int = 256, seed: int = 0) -> Survey:
-    """Read the headers of at most `sample` files, drawn by `seed`; files that cannot be read are passed over."""
+    """Read the headers of at most `sample` files, drawn by `seed`; unreadable ones are passed over."""
     chosen = np.arange(len(source))
     if len(source) > sample:
         chosen = np.sort(np.random.default_rng(seed).choice(len(source), sample, replace=False))

@@ -1,7 +1,8 @@
 """From directories to classes: which directory belongs to which class and to which part of the data.
 
-Two layouts are known, `class/...` and `{train, val | valid | validation, test}/class/...`, each below any number of folders that
-hold nothing but the next one. What lies deeper than the class folder belongs to the class.
+Two layouts are known, `class/...` and `{train, val | valid | validation, test}/class/...`, each below any
+number of folders that hold nothing but the next one. What lies deeper than the class folder belongs to the
+class.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def twins(classes: tuple[str, ...]) -> list[str]:
     for name in sorted(classes, key=natural):
         same.setdefault(name.casefold(), []).append(name)
     return [
-        f"The classes {' and '.join(map(repr, names))} differ only by case; if they are one class, join their folders."
+        f"The classes {' and '.join(map(repr, names))} differ only by case; "
+        "if they are one class, join their folders."
         for names in same.values()
         if len(names) > 1
     ]

@@ -1,4 +1,4 @@
-"""The manifest: which files a run learned from, was chosen by and was judged by. Files, labels by name, hashes, split.
+"""The manifest: which files a run learned from, was chosen by and was judged by.
 
 One JSON file of columns, so that 70,000 files take a second of nobody's time and any program can read it.
 """
@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from svertka.data.columns import Paths, counted
-from svertka.data.layout import PART_NAMES, TEST, TRAIN, UNDECIDED, VALIDATION
+from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.source import Source
 from svertka.data.split import cut
 from svertka.data.store import Store
@@ -105,9 +105,7 @@ class Manifest:
         except ValueError as why:
             raise RunError(f"The manifest {path} is damaged ({why}).") from why
         if not isinstance(data, dict) or data.get("svertka") != _VERSION:
-            raise RunError(
-                f"The manifest {path} is none that this version of svertka reads (it wants version {_VERSION})."
-            )
+            raise RunError(f"The manifest {path} is of another version than this svertka reads ({_VERSION}).")
         try:
             return _from_json(data)
         except (KeyError, TypeError, ValueError, OverflowError) as why:
@@ -115,12 +113,13 @@ class Manifest:
 
 
 def make_manifest(source: Source, store: Store, seed: int = 0, share: float | None = None) -> Manifest:
-    """Decide which file serves what: parts that the folders give are kept, a missing validation part is cut from train.
+    """Decide which file serves what: given parts are kept, a missing validation part is cut from train.
 
     Args:
         source, store: the files, and what reading them gave.
         seed: of the draw.
-        share: of the training files that becomes validation where there is none; 20 % up to 5,000 files where None.
+        share: of the training files that becomes validation where there is none; 20 % up to 5,000 files where
+        None.
 
     Raises:
         DataError: a class has no readable training picture, or nothing is left to validate on.
@@ -157,8 +156,8 @@ def _every_class_readable(source: Source, store: Store, pool: np.ndarray, traini
             raise DataError(f"{source.where}: the class {name!r} has no training picture.")
         i = int(np.flatnonzero(training & (source.labels == label))[0])
         raise DataError(
-            f"{source.where}: none of the {counted(int(there[label]), 'training picture')} of the class {name!r} "
-            f"can be read ({source.paths[i]}: {store.reasons[i]})."
+            f"{source.where}: none of the {counted(int(there[label]), 'training picture')} "
+            f"of the class {name!r} can be read ({source.paths[i]}: {store.reasons[i]})."
         )
 
 

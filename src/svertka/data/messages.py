@@ -13,6 +13,8 @@ import numpy as np
 
 _LENGTHS = struct.Struct("<II")  # of the JSON text, of the array bytes
 
+PATIENCE = 60  # seconds for one file; then the system ends the worker, and its parent knows what for
+
 # what a worker says of one file, beside the pixels that it has put into place
 RESULT = np.dtype([("digest", "u1", (16,)), ("size", "<i4", (2,))])
 

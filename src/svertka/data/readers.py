@@ -1,7 +1,8 @@
 """How the bytes of one file of a source are fetched: from a folder, a zip, a tar, or the built-in digits.
 
-A reader is what a decode worker gets instead of the source: it is made from `(kind, where)`, two words, and each file is found by
-its path and one row of numbers. So no process but the first ever lists a folder or parses an archive.
+A reader is what a decode worker gets instead of the source: it is made from `(kind, where)`, two words, and
+each file is found by its path and one row of numbers. So no process but the first ever lists a folder or
+parses an archive.
 """
 
 from __future__ import annotations
@@ -48,9 +49,11 @@ class FolderReader:
         self.where = where
 
     def fetch(self, path: str, row: np.void) -> bytes:
+        """All bytes of one file."""
         return self._bytes(path, row, FILE_LIMIT)
 
     def head(self, path: str, row: np.void) -> bytes:
+        """The first bytes of one file."""
         return self._bytes(path, row, _HEAD)
 
     def _bytes(self, path: str, row: np.void, limit: int) -> bytes:
@@ -100,6 +103,7 @@ class ZipReader:
         self._file = _ArchiveFile(where)
 
     def fetch(self, path: str, row: np.void) -> bytes:
+        """All bytes of one file."""
         size, packed = int(row["size"]), int(row["packed"])
         if max(size, packed) > FILE_LIMIT:
             raise ReadError(path, _too_large(max(size, packed)))
@@ -111,11 +115,12 @@ class ZipReader:
         return data
 
     def head(self, path: str, row: np.void) -> bytes:
+        """The first bytes of one file."""
         data = self._packed(path, row, min(int(row["packed"]), 4096))
         return self._inflated(path, data, _HEAD)[:_HEAD] if row["method"] == 8 else data[:_HEAD]
 
     def _packed(self, path: str, row: np.void, length: int) -> bytes:
-        """The member as it stands in the archive, behind its local header, whose length only the header itself tells."""
+        """The member as it stands in the archive, behind a local header that alone tells its own length."""
         offset = int(row["offset"])
         guess = 30 + len(path) + 64
         block = self._file.at(offset, guess + length)
@@ -145,6 +150,7 @@ class TarReader:
         self._file = _ArchiveFile(where)
 
     def fetch(self, path: str, row: np.void) -> bytes:
+        """All bytes of one file."""
         size = int(row["size"])
         if size > FILE_LIMIT:
             raise ReadError(path, _too_large(size))
@@ -154,6 +160,7 @@ class TarReader:
         return data
 
     def head(self, path: str, row: np.void) -> bytes:
+        """The first bytes of one file."""
         return self._file.at(int(row["offset"]), min(int(row["size"]), _HEAD))
 
 
@@ -167,10 +174,12 @@ class DigitsReader:
         self.where = where
 
     def fetch(self, path: str, row: np.void) -> bytes:
-        pixels = (row["pixels"].astype(np.uint16) * 255 + 8) // 16  # 0..16 -> 0..255
-        return b"P5 8 8 255\n" + pixels.astype(np.uint8).tobytes()
+        """All bytes of one file."""
+        grey = bytes((255 * int(v) + 8) // 16 for v in row["pixels"])  # 0..16 -> 0..255
+        return b"P5 8 8 255\n" + grey
 
     def head(self, path: str, row: np.void) -> bytes:
+        """The first bytes of one file."""
         return self.fetch(path, row)[:_HEAD]
 
 

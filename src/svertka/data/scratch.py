@@ -1,7 +1,8 @@
-"""Folders that are finished or absent: work goes on in a scratch folder beside, which is renamed when all is done.
+"""Folders that are finished or absent: one is filled under another name and renamed when all is done.
 
-The process that works in a scratch folder holds a lock in it. The system lets go of the lock when the process ends, however it
-ends; so whoever comes later can tell what is left of a dead process from what a living one is busy with, and sweep it.
+The process that works in a scratch folder holds a lock in it. The system lets go of the lock when the process
+ends, however it ends; so whoever comes later can tell what is left of a dead process from what a living one
+is busy with, and sweep it.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class Scratch:
             self._lock: IO[bytes] = (self.path / _LOCK).open("wb")
             _lock(self._lock)
         except OSError as why:
-            raise DataError(unwritable(parent, why)) from why
+            raise DataError(unwritable(parent, str(why.strerror))) from why
 
     def publish(self, target: Path) -> None:
-        """Make what was written last, and move the folder to its place; where another was quicker, drop this one."""
+        """Make it last, and move it to its place; where another process was quicker, drop this one."""
         for file in self.path.iterdir():
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
@@ -80,15 +81,15 @@ def sweep(parent: Path) -> None:
 def _abandoned(folder: Path) -> bool:
     try:
         age = time.time() - folder.stat().st_mtime
-        if fcntl is None:
+        if age < _YOUNG or fcntl is None:
             return age > _OLD
         with (folder / _LOCK).open("rb") as lock:
             _lock(lock)
-        return age > _YOUNG or (folder / _LOCK).stat().st_size > 0
     except FileNotFoundError:
-        return folder.is_dir() and age > _YOUNG
+        return True
     except OSError:  # locked: its process lives
         return False
+    return True
 
 
 def _lock(file: IO[bytes]) -> None:
@@ -102,38 +103,47 @@ def reserve(path: Path, size: int) -> None:
     Raises:
         DataError: the disk is too full, or the folder may not be written.
     """
+    folder = path.parent.parent
     free = shutil.disk_usage(path.parent).free
     if size > free:
-        raise DataError(_full(path.parent.parent, size, free))
+        raise DataError(_full(folder, size, free))
     try:
         with path.open("wb") as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0, size)
-            except (AttributeError, OSError) as why:  # not everywhere; a file with holes will do
-                if isinstance(why, OSError) and why.errno not in (
-                    errno.EOPNOTSUPP,
-                    errno.EINVAL,
-                    errno.ENOSYS,
-                ):
-                    raise
-                file.truncate(size)
+            if not _allocated(file, size):
+                file.truncate(
+                    size
+                )  # a file with holes: the disk may still fill up, which the writing then tells
     except OSError as why:
         if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DataError(_full(path.parent.parent, size, free)) from why
-        raise DataError(unwritable(path.parent.parent, why)) from why
+            raise DataError(_full(folder, size, free)) from why
+        raise DataError(unwritable(folder, str(why.strerror))) from why
 
 
-def unwritable(folder: Path, why: OSError) -> str:
+def _allocated(file: IO[bytes], size: int) -> bool:
+    """Whether the file system has set the room aside; not every one can."""
+    if not hasattr(os, "posix_fallocate"):
+        return False
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as why:
+        if why.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        return False
+    return True
+
+
+def unwritable(folder: Path, why: str) -> str:
     """The sentence for a cache folder that cannot be written."""
     return (
-        f"The cache folder {folder} cannot be written ({why.strerror}); "
+        f"The cache folder {folder} cannot be written ({why}); "
         "the environment variable SVERTKA_CACHE names another."
     )
 
 
 def _full(folder: Path, size: int, free: int) -> str:
     return (
-        f"The decoded pictures need {_megabytes(size)} in the cache folder {folder}, where {_megabytes(free)} are free; "
+        f"The decoded pictures need {_megabytes(size)} in the cache folder {folder}, "
+        f"where {_megabytes(free)} are free; "
         "make room there, or name another folder by the environment variable SVERTKA_CACHE."
     )
 

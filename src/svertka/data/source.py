@@ -1,25 +1,23 @@
 """A source: where pictures and their classes come from, listed but not yet read.
 
-Folders, zip and tar archives and the built-in digits all become the same columns: a path, a label, a part and a size for each file,
-and a reader that fetches its bytes. Nothing is unpacked, and nothing is written beside the user's files.
+Folders, zip and tar archives and the built-in digits all become the same columns: a path, a label, a part and
+a size for each file, and a reader that fetches its bytes. Nothing is unpacked, and nothing is written beside
+the user's files.
 """
 
 from __future__ import annotations
 
 import difflib
-import gzip
 import hashlib
-import importlib.util
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from svertka.data.archives import list_tar, list_zip
 from svertka.data.columns import Paths, counted, natural
+from svertka.data.digits import digits_table
 from svertka.data.folders import list_folder
 from svertka.data.layout import (
     PART_NAMES,
@@ -59,6 +57,7 @@ class Source:
         skipped: files and folders that were left out, with reasons.
         notes: sentences on what looks odd but is allowed.
         reader, rows: what fetches the bytes, and what it needs to know of each file.
+        stamp: what tells this place from others whose files look the same from outside.
     """
 
     name: str
@@ -72,6 +71,7 @@ class Source:
     skipped: tuple[Unreadable, ...]
     reader: Reader = field(repr=False)
     rows: np.ndarray = field(repr=False)
+    stamp: str = ""
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -86,10 +86,10 @@ class Source:
         return self.reader.fetch(self.paths[i], self.rows[i])
 
     def identity(self) -> bytes:
-        """16 bytes that differ when a file is added, renamed or changed (seen from outside, not by its content)."""
-        digest = hashlib.blake2b(digest_size=16)
-        for part in (self.kind.encode(), str(Path(self.where).absolute()).encode("utf-8", "surrogateescape")):
-            digest.update(part + b"\0")
+        """16 bytes that differ when a file is added, renamed or changed (as far as its outside tells)."""
+        digest = hashlib.blake2b(
+            f"{self.kind}\0{self.stamp}\0".encode("utf-8", "surrogateescape"), digest_size=16
+        )
         digest.update(self.paths.ends.tobytes())
         digest.update(self.paths.blob)
         digest.update(self.rows.tobytes())
@@ -100,7 +100,7 @@ def open_source(where: str | Path, least_classes: int = 2) -> Source:
     """List a folder, a .zip or .tar(.gz, .bz2, .xz) archive, or the built-in "digits".
 
     Args:
-        where: a path, or the name of a built-in source; a folder that is called "digits" is reached as "./digits".
+        where: a path, or the name of a built-in source; a folder of that name is "./digits".
         least_classes: fewer classes than this are an error.
 
     Raises:
@@ -110,29 +110,31 @@ def open_source(where: str | Path, least_classes: int = 2) -> Source:
         return _digits()
     path = Path(where)
     if path.is_dir():
-        reader: Reader = FolderReader(str(path))
-        tree = list_folder(path)
-    elif path.is_file():
-        tree, reader = _archive(path)
-    else:
-        raise _missing(path)
-    return _arrange(tree, reader, path, least_classes)
+        place = str(path.absolute())
+        return _arrange(list_folder(path), FolderReader(place), path, least_classes, stamp=place)
+    if path.is_file():
+        return _open_archive(path, least_classes)
+    raise _missing(path)
 
 
-def _archive(path: Path) -> tuple[Tree, Reader]:
+def _open_archive(path: Path, least_classes: int) -> Source:
     try:
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as why:
         raise DataError(f"{path} cannot be opened ({why.strerror}).") from why
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or path.suffix.lower() == ".zip":
-        return list_zip(path), ZipReader(str(path))
+        # the rows of a zip carry checksums: the same archive in another place is the same source
+        return _arrange(list_zip(path), ZipReader(str(path.absolute())), path, least_classes)
     packed = compression(head)
     if packed or head[257:262] == b"ustar" or path.suffix.lower() == ".tar":
+        facts = path.stat()
+        stamp = f"{path.absolute()}\0{facts.st_size}\0{facts.st_mtime_ns}"
         plain = unpacked_tar(path, packed) if packed else path
-        return list_tar(plain), TarReader(str(plain))
-    kind = f"a single picture ({picture_format(head)})" if picture_format(head) else other_kind(head)
-    raise DataError(f"{path} is {kind}, and neither a folder nor an archive (.zip, .tar, .tar.gz).")
+        return _arrange(list_tar(plain), TarReader(str(plain.absolute())), path, least_classes, stamp)
+    kind = picture_format(head)
+    found = f"it is a single picture ({kind})" if kind else other_kind(head[:64])
+    raise DataError(f"{path} is neither a folder nor an archive (.zip, .tar, .tar.gz): {found}.")
 
 
 def _missing(path: Path) -> DataError:
@@ -145,10 +147,11 @@ def _missing(path: Path) -> DataError:
     return DataError(f"There is no folder or archive {path}.{hint}")
 
 
-# -- from a tree to columns ---------------------------------------------------------------------------------------
+# -- from a tree to columns
+# ---------------------------------------------------------------------------------------
 
 
-def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int) -> Source:
+def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int, stamp: str = "") -> Source:
     """Sort the files of a tree into classes and parts."""
     places = lay_out(tree, str(where))
     kinds: Counter[str] = Counter()
@@ -177,6 +180,7 @@ def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int) -> Sou
         skipped=tuple(tree.skipped),
         reader=reader,
         rows=rows,
+        stamp=stamp,
         notes=tuple(twins(classes)),
     )
 
@@ -184,7 +188,7 @@ def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int) -> Sou
 def _pictures_of(
     tree: Tree, directory: str, reader: Reader, kinds: Counter[str]
 ) -> tuple[list[str], np.ndarray]:
-    """The pictures of one directory in order, with their rows; whatever else is there is left out with a reason."""
+    """The pictures of one directory in order, with their rows; the rest is left out with a reason."""
     names, rows = tree.directories[directory].ordered(reader.row)
     if all(map(has_picture_extension, names)) and len(set(names)) == len(names):
         return names, rows
@@ -219,7 +223,7 @@ def _no_picture(reader: Reader, path: str, row: np.void) -> str:
         return why.reason
     if picture_format(head):
         return ""
-    return f"no picture ({other_kind(head)})" if head else "no picture (an empty file)"
+    return f"no picture: {other_kind(head)}"
 
 
 def _leave_out(tree: Tree, directory: str, names: list[str], reason: str) -> None:
@@ -252,7 +256,8 @@ def _classes(places: list[Place], where: str, least: int, kinds: Counter[str], t
     if len(names) < least:
         (only,) = names
         raise DataError(
-            f"{where} holds one class only ({only!r}); a classifier needs at least two, each in a folder of its own."
+            f"{where} holds one class only ({only!r}); "
+            "a classifier needs at least two, each in a folder of its own."
         )
     return tuple(sorted(names, key=natural))
 
@@ -277,12 +282,13 @@ def _nothing(where: str, kinds: Counter[str], tree: Tree) -> str:
     return f"{where} is empty; it should hold one folder of pictures for each class."
 
 
-# -- built in -----------------------------------------------------------------------------------------------------
+# -- built in
+# -----------------------------------------------------------------------------------------------------
 
 
 def _digits() -> Source:
-    """1,797 handwritten digits of 8x8 pixels: scikit-learn's copy of the test part of UCI's Optical Recognition set."""
-    table = _digits_table()  # (n, 65): 64 pixels of 0..16, then the label
+    """1,797 handwritten digits of 8x8 pixels: scikit-learn's copy of the test part of UCI's optdigits."""
+    table = digits_table()  # (n, 65): 64 pixels of 0..16, then the label
     order = np.argsort(table[:, 64], kind="stable")
     rows = np.zeros(len(table), DigitsReader.row)
     rows["pixels"] = table[order, :64]
@@ -301,22 +307,3 @@ def _digits() -> Source:
         reader=DigitsReader(),
         rows=rows,
     )
-
-
-def _digits_table() -> np.ndarray:
-    # The file is read directly: importing scikit-learn takes a second, the file a few milliseconds.
-    spec = importlib.util.find_spec("sklearn")
-    for root in (spec.submodule_search_locations or ()) if spec else ():
-        packed = Path(root, "datasets", "data", "digits.csv.gz")
-        if packed.is_file():
-            text = gzip.decompress(packed.read_bytes())
-            return (
-                np.array(text.replace(b"\n", b",").rstrip(b",").split(b","), np.float32)
-                .reshape(-1, 65)
-                .astype(np.uint8)
-            )
-    load: Callable[[], Any]
-    from sklearn.datasets import load_digits as load
-
-    bunch = load()
-    return np.column_stack([bunch.data, bunch.target]).astype(np.uint8)

@@ -1,7 +1,8 @@
 """The store: all pictures of a source decoded and resized, in one memory-mapped file in the user's cache.
 
-A folder of four files, either finished or absent. Its name tells source and `Preprocess` apart, so a run with either changed
-makes another store. `store.json` carries checksums: a store that was damaged is not opened but built again.
+A folder of four files, either finished or absent. Its name tells source and `Preprocess` apart, so a run with
+either changed makes another store. `store.json` carries checksums: a store that was damaged is not opened but
+built again.
 
     pixels.bin   uint8 (n, h, w, c), row by row; zeros where a file could not be read
     digests.npy  uint8 (n, 16), BLAKE2b-128 of the bytes of each file
@@ -55,7 +56,7 @@ class Store:
 def store_key(source: Source, preprocess: Preprocess) -> str:
     """The name of the store of this source under this preprocessing.
 
-    Mean and deviation are not part of it: they are applied to every batch, not to what is stored (but as the border of "pad").
+    Mean and deviation are no part of it, as they are applied to batches; but "pad" has borders of the mean.
     """
     facts: dict[str, Any] = preprocess.to_dict()
     if preprocess.fit != "pad":
@@ -140,7 +141,7 @@ def _columns_digest(digests: np.ndarray, sizes: np.ndarray) -> str:
 
 
 def _probe(path: Path) -> str:
-    """A checksum of places spread evenly over a file: what a lost write leaves as zeros is found, and opening stays quick."""
+    """A checksum of places spread over a file: finds the zeros that a lost write leaves, and is quick."""
     digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
         length = file.seek(0, 2)

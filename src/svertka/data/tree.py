@@ -1,4 +1,4 @@
-"""What a folder or an archive holds, before anyone asks what it means: directories, and in each the names and their rows."""
+"""What a folder or an archive holds, before anyone asks what it means: directories with files."""
 
 from __future__ import annotations
 

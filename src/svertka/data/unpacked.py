@@ -20,7 +20,7 @@ _BLOCK = 2**20
 _SPARE = 2**30  # bytes of disk that are left free
 
 # first bytes -> how to read what follows
-_OPENERS: dict[bytes, Callable[[Path], IO[Any]]] = {
+_OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
@@ -53,7 +53,8 @@ def unpacked_tar(path: Path, mark: bytes) -> Path:
                 room -= len(block)
                 if room < 0:
                     raise DataError(
-                        f"{path} does not fit unpacked into the cache folder {folder}; SVERTKA_CACHE names another."
+                        f"{path} does not fit unpacked into the cache folder {folder}; "
+                        "the environment variable SVERTKA_CACHE names another."
                     )
                 plain.write(block)
         partial.replace(target)

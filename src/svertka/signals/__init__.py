@@ -18,7 +18,7 @@ _HOMES: dict[str, str] = {
     "header": "svertka.signals.pixels",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605  the table above is the list
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """What a file is, told from its first bytes: the kinds of pictures that are read, and words for what is none.
 
-Pillow is asked for one named format instead of trying all in turn: that is quicker for small files, and plug-ins that
-would start other programs (EPS starts Ghostscript) never see a stranger's file.
+Pillow is asked for one named format instead of trying all in turn: that is quicker for small files, and
+plug-ins that would start other programs (EPS starts Ghostscript) never see a stranger's file.
 """
 
 from __future__ import annotations
@@ -34,55 +34,57 @@ FAINT: tuple[str, ...] = ("PPM", "TGA", "PCX", "XBM", "XPM", "DIB")
 
 # The extensions under which a file is taken for a picture before anyone has looked inside.
 EXTENSIONS: frozenset[str] = frozenset(
-    "jpg jpeg jpe jfif png apng gif webp bmp dib tif tiff avif avifs jp2 j2k jpx ico icns dds qoi sgi rgb "
-    "ppm pgm pbm pnm tga pcx xbm xpm".split()
-)
+    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "bmp", "dib", "tif", "tiff", "avif", "avifs",
+     "jp2", "j2k", "jpx", "ico", "icns", "dds", "qoi", "sgi", "rgb", "ppm", "pgm", "pbm", "pnm", "tga", "pcx",
+     "xbm", "xpm"]
+)  # fmt: skip
 
-# (offset, bytes there, lower case) -> what to call a file that is no picture we read
+# (offset, bytes there, lower case) -> what to say of a file that is no picture we read
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"<!doctype html", "a web page"),
-    (0, b"<html", "a web page"),
-    (0, b"<svg", "a vector drawing (SVG)"),
-    (0, b"<?xml", "an XML document"),
-    (0, b"%pdf", "a PDF document"),
-    (0, b"%!ps", "a PostScript document"),
-    (0, b"pk\x03\x04", "a zip archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"rar!", "a RAR archive"),
-    (0, b"7z\xbc\xaf", "a 7z archive"),
-    (4, b"ftyphei", "a HEIC picture, which is not read (save it as JPEG or PNG)"),
-    (4, b"ftypmif1", "a HEIF picture, which is not read (save it as JPEG or PNG)"),
-    (4, b"ftyp", "a video"),
-    (8, b"avi ", "a video"),
-    (8, b"wave", "a sound"),
-    (0, b"id3", "a sound"),
-    (0, b"8bps", "a Photoshop document, which is not read (save it as JPEG or PNG)"),
+    (0, b"<!doctype html", "it is a web page"),
+    (0, b"<html", "it is a web page"),
+    (0, b"<svg", "it is a vector drawing (SVG)"),
+    (0, b"<?xml", "it is an XML document"),
+    (0, b"%pdf", "it is a PDF document"),
+    (0, b"%!ps", "it is a PostScript document"),
+    (0, b"pk\x03\x04", "it is a zip archive"),
+    (0, b"\x1f\x8b", "it is a gzip archive"),
+    (0, b"rar!", "it is a RAR archive"),
+    (0, b"7z\xbc\xaf", "it is a 7z archive"),
+    (4, b"ftyphei", "it is a HEIC picture, which is not read; save it as JPEG or PNG"),
+    (4, b"ftypmif1", "it is a HEIF picture, which is not read; save it as JPEG or PNG"),
+    (4, b"ftyp", "it is a video"),
+    (8, b"avi ", "it is a video"),
+    (8, b"wave", "it is a sound"),
+    (0, b"id3", "it is a sound"),
+    (0, b"8bps", "it is a Photoshop document, which is not read; save it as JPEG or PNG"),
 )
+_CONTROLS = bytes(range(9)) + bytes(range(14, 32))  # bytes that no text has
 
 
 def picture_format(head: bytes) -> str | None:
-    """Pillow's name of the format that the first bytes (16 are enough) announce; None where they announce none.
+    """Pillow's name of the format that the first bytes (16 are enough) announce, or None.
 
     >>> picture_format(b"GIF89a...")
     'GIF'
     """
     for offset, magic, name in MAGIC:
-        if head.startswith(magic, offset):
-            return name if name != "WEBP" or head.startswith(b"RIFF") else None
+        if head.startswith(magic, offset) and (name != "WEBP" or head.startswith(b"RIFF")):
+            return name
     return None
 
 
 def other_kind(head: bytes) -> str:
-    """Words for what the first bytes (64 are enough) of a file are that holds no picture.
+    """What a file is that is no picture, from its first bytes (64 are enough).
 
     >>> other_kind(b"<html><body>404")
-    'a web page'
+    'it is a web page'
     """
+    if not head:
+        return "it is empty"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for offset, magic, name in _OTHERS:
+    for offset, magic, words in _OTHERS:
         if start.startswith(magic, offset):
-            return name
-    controls = bytes(range(9)) + bytes(range(14, 32))
-    if head and not head[:64].translate(None, controls) != head[:64]:
-        return "a text"
-    return "of an unknown kind"
+            return words
+    is_text = head.translate(None, _CONTROLS) == head
+    return "it is a text" if is_text else "it is no picture of a known format"
