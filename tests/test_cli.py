@@ -182,7 +182,7 @@ def test_bad_folders_end_with_one_sentence_and_leave_no_run(sv, tmp_path):
         (("train", "digits", "--set", "epochs"), "key=value"),
         (("train", "digits", "--set", "ratee=1"), "Did you mean rate"),
         (("train", "digits", "--epochs", "0"), "epochs must lie"),
-        (("train", "digits", "--epochs", "many"), "many"),
+        (("train", "digits", "--epochs", "many"), "--epochs"),
         (("train", "digits", "--nett", "x"), "--nett"),
         (("frobnicate",), "frobnicate"),
         (("table", "resnet18", "--input", "224"), "3x224x224"),
@@ -333,5 +333,5 @@ def test_a_network_too_deep_for_the_pictures_is_refused_before_they_are_read(sv,
     data = shapes(tmp_path / "data")
     status, _, err = sv("train", data, "--net", "inception_v3", "--out", "run")
     assert status == 1
-    assert "inception_v3 needs" in err
+    assert "inception_v3 takes inputs of 75 or more" in err
     assert not (tmp_path / "run").exists()

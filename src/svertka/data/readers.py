@@ -11,6 +11,7 @@ import os
 import stat
 import struct
 import threading
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,6 +83,7 @@ class _ArchiveFile:
         except OSError as why:
             raise DataError(f"{where} cannot be opened ({why.strerror}).") from why
         self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)  # with the last reader goes the handle
 
     def at(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`; fewer at the end of the file."""

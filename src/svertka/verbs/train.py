@@ -61,12 +61,12 @@ def train(
         learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
         store = reading.finish(lambda done, total: watch("read", (done, total)))
+        manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
     except BaseException:
         reading.cancel()
         if run is not None:
             run.discard()
         raise
-    manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
     job = Job(run, source, store, manifest, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}")
     job.read_seconds = time.perf_counter() - started
     return learning.learn(job, facts)
