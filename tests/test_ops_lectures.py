@@ -232,7 +232,7 @@ def test_slip_horizontal_flip_mirrors_left_and_right(shared):
 
 
 def test_slip_resnet50_ends_in_2048_channels():
-    """The last stage is 512 wide inside its blocks, which end four times as wide (He et al. 2015, table 1)."""
+    """The last stage is 512 wide inside its blocks, which end four times as wide (He et al. 2015)."""
     expansion, width, stages = 4, 64, 4
     assert expansion * width * 2 ** (stages - 1) == 2048
     assert shapes.linear_parameters(2048, 1000).total == 2_049_000  # of the 25,557,032 published

@@ -88,9 +88,7 @@ class Window:
             return 0, 0
         total = self.reach - 1
         if self.padding == "same-tf":
-            last = (
-                (size - 1) // self.stride * self.stride
-            )  # where the last of ceil(size / stride) windows starts
+            last = (size - 1) // self.stride * self.stride  # where the last window starts
             total = max(0, last + self.reach - size)
         return total // 2, total - total // 2
 
@@ -167,9 +165,8 @@ class Window:
         low, high = (-before, size + after) if padding else (0, size)
         first = position * self.stride - before
         if first < low:
-            first += (
-                -((first - low) // self.dilation) * self.dilation
-            )  # the first pixel of its comb from `low` on
+            # the first pixel of its comb from `low` on
+            first += -((first - low) // self.dilation) * self.dilation
         end = min(position * self.stride - before + self.reach, high)
         return range(first, max(first, end), self.dilation)
 
