@@ -131,19 +131,21 @@ class _Watch(TorchDispatchMode):
         results = sight.tensors(out)
         self.alive.append((args, out))
         if results:
-            self.note(func, (*args, *(kwargs or {}).values()), out, results)
+            row = self.note(func, (*args, *(kwargs or {}).values()), out, results)
             seen = sight.after(func, args, self.known, results[0].shape)
+            if row:
+                row.seen = seen or row.seen
             for result in results if seen else ():
                 self.known[id(result)] = seen
         return out
 
-    def note(self, func: Any, args: Any, out: Any, results: list[Tensor]) -> None:
-        """Adds an operation to the row where it belongs."""
+    def note(self, func: Any, args: Any, out: Any, results: list[Tensor]) -> Row | None:
+        """Adds an operation to the row where it belongs, if it does anything but look at a tensor otherwise."""
         given = sight.tensors(args)
         learned = {id(t) for t in given} & self.waiting.keys()
         view = any(r.alias_info is not None for r in func._schema.returns)
         if not given or (view and not learned and not func._schema.is_mutable):
-            return
+            return None
         row = self.row()
         for key in learned:
             numbers = self.waiting.pop(key).numel()
@@ -159,6 +161,7 @@ class _Watch(TorchDispatchMode):
             row.output = tuple(results[0].shape[1:])
         if not row.module and not (view and not func._schema.is_mutable):
             row.operations.append(NAMES.get(name := func._overloadpacket.__name__, name.strip("_")))
+        return row
 
     def row(self) -> Row:
         """The row of the layer that runs, or of what its container does by itself."""
