@@ -1,4 +1,4 @@
-"""The layer table against the lecture, published figures, measured receptive fields, and torch's own counts."""
+"""The layer table against the lecture, published figures, and receptive fields that gradients measure."""
 
 import copy
 import io
@@ -18,9 +18,7 @@ VGG16 = (
     "3*(conv3-512 relu) pool2 flatten fc4096 relu dropout fc4096 relu dropout fc1000"
 )
 
-# Lecture 003 as it stands there: layer, [height x width x channels], memory in its rounding, weights. Its two slips in
-# the products, (3*3*256)*512 for the second and third conv3-512, have the right results. Its rows are also out of
-# order in the fifth block, and the outputs of the last three are written 1x1xN.
+# Lecture 003 as it stands there: layer, [height x width x channels], memory in its rounding, weights.
 LECTURE = """
 INPUT      224x224x3    150K   0
 CONV3-64   224x224x64   3.2M   1,728
@@ -44,7 +42,7 @@ POOL2      7x7x512      25K    0
 FC         1x1x4096     4096   102,760,448
 FC         1x1x4096     4096   16,777,216
 FC         1x1x1000     1000   4,096,000
-""".split("\n")[1:-1]
+""".strip().splitlines()
 
 
 def rounded(text: str) -> float:
@@ -90,7 +88,7 @@ def test_published_multiply_adds_and_receptive_fields():
 
 
 def measured(net: nn.Module, input: tuple[int, ...]) -> list[int]:
-    """The truth: how far apart the input numbers are that move the middle output, with weights that hide nothing."""
+    """The truth: how far apart the input numbers are that move the middle output; no weight hides any."""
     net = copy.deepcopy(net).double().eval()
     for p in net.parameters():
         nn.init.uniform_(p, 0.1, 1)
@@ -123,7 +121,11 @@ class ChannelsLast(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.depthwise, self.norm, self.widen = nn.Conv2d(2, 2, 5, padding=2, groups=2), nn.LayerNorm(2), nn.Linear(2, 2)
+        self.depthwise, self.norm, self.widen = (
+            nn.Conv2d(2, 2, 5, padding=2, groups=2),
+            nn.LayerNorm(2),
+            nn.Linear(2, 2),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.depthwise(x).permute(0, 2, 3, 1)
@@ -159,13 +161,13 @@ def line(text: str) -> nn.Module:
         line("conv3-4 conv5-4s2 avgpool2 conv3-4d2"),
         line("conv1x5-4 sigmoid avgpool3s2p1 dw3 conv3x1-2"),
         line("res(conv3-2 sigmoid conv5-2) sigmoid cat(conv1-2 | conv7-2 | avgpool3s1p1 conv3-2) conv3-2s2"),
-        line("res(conv3-4s2v | avgpool5s2) conv2-3 conv2-3s2 sumpool2same"),
+        line("res(conv3-4s2p0 | conv1-4 avgpool5s2p1) conv2-3 conv2-3s2 sumpool2same"),
         Gate(),
         ChannelsLast(),
         nn.Sequential(nn.Conv2d(2, 4, 3), Shuffle(), nn.Conv2d(4, 2, 3)),
         nn.Sequential(nn.Conv2d(2, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Upsample(5, mode="nearest"))[:2],
         nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Patches()),
-        nn.Sequential(nn.ZeroPad2d((1, 0, 2, 1)), nn.Conv2d(2, 2, 3), nn.AdaptiveAvgPool2d(17)),
+        nn.Sequential(nn.ZeroPad2d((1, 0, 2, 1)), nn.Conv2d(2, 2, 3), nn.AdaptiveAvgPool2d((17, 16))),
     ],
     ids=lambda net: type(net).__name__,
 )
@@ -176,7 +178,9 @@ def test_the_receptive_field_is_what_gradients_measure(net):
 
 
 def test_what_is_not_known_is_left_open():
-    net = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Upsample(scale_factor=2), nn.Conv2d(2, 2, 3), nn.Flatten(), nn.LazyLinear(3))
+    net = nn.Sequential(
+        nn.Conv2d(2, 2, 3), nn.Upsample(scale_factor=2), nn.Conv2d(2, 2, 3), nn.Flatten(), nn.LazyLinear(3)
+    )
     net(torch.zeros(1, 2, 8, 8))
     assert [row.receptive_field for row in table(net, (2, 8, 8)).layers] == [1, 3, None, None, None, 8]
 
@@ -195,7 +199,7 @@ def test_attention_is_counted_and_sees_everything():
     attention = found.layers[-1]
     assert attention.macs == 4 * t * d * d + 2 * t * t * d  # four projections; scores and sums over all heads
     assert (attention.weights, attention.biases) == (4 * d * d, 4 * d)
-    assert [row.receptive_field for row in found.layers] == [1, 3, 3, 10][: len(found.layers) - 1] + [10]
+    assert [row.receptive_field for row in found.layers] == [1, 3, 3, 10]
 
 
 class Flip(nn.Module):
@@ -226,7 +230,9 @@ def test_parameters_that_take_no_part_are_named():
 
 
 def test_the_module_stays_as_it_was():
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Sequential(nn.ReLU(inplace=True)))
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Sequential(nn.ReLU(inplace=True))
+    )
     net[1].eval()
     net[0].weight.requires_grad_(False)
     before = copy.deepcopy(net.state_dict())
@@ -234,7 +240,10 @@ def test_the_module_stays_as_it_was():
     table(net, (3, 8, 8))
     assert [m.training for m in net.modules()] == modes
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
-    assert all(torch.equal(before[key], value) and value.device.type == "cpu" for key, value in net.state_dict().items())
+    assert all(
+        torch.equal(before[key], value) and value.device.type == "cpu"
+        for key, value in net.state_dict().items()
+    )
     assert not net[0].weight.requires_grad
     assert all(p.grad is None for p in net.parameters())
 
@@ -311,8 +320,8 @@ def test_the_surface_for_programs():
     assert again == found
     row = found["layers"][1]
     assert row == {
-        "name": "stages.0.0", "type": "Conv2d", "word": "conv3-8", "output": [8, 32, 24], "memory": 6144, "weights": 216,
-        "biases": 8, "macs": 216 * 32 * 24, "receptive_field": 3,
+        "name": "stages.0.0", "type": "Conv2d", "word": "conv3-8", "output": [8, 32, 24], "memory": 6144,
+        "weights": 216, "biases": 8, "macs": 216 * 32 * 24, "receptive_field": 3,
     }  # fmt: skip
     assert {"parameters", "memory", "macs"} <= found["totals"].keys()
     assert found["layers"][-1]["receptive_field"] == [32, 24]
@@ -326,7 +335,9 @@ def test_for_people():
     console.print(show.rich_table(found))
     text = console.export_text()
     page = show.html(table(nn.Sequential(nn.Conv2d(3, 8, 3)), (3, 32, 32), name="<b>&"))
-    assert all(piece in text for piece in ("conv3-8", "8x32x32", "multiply-adds", f"{found.totals.parameters:,}"))
+    assert all(
+        piece in text for piece in ("conv3-8", "8x32x32", "multiply-adds", f"{found.totals.parameters:,}")
+    )
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page
     assert "http" not in page  # nothing is fetched from elsewhere

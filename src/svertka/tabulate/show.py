@@ -53,7 +53,9 @@ def html(table: Table) -> str:
         [{"layer": row, "cells": cells(row, peak), "sees": sees(row.receptive_field)} for row in layers]
         for _, layers in parts(table)
     ]
-    return environment.from_string(source).render(table=table, by=by(table.input), rows=rows, sums=sums(table))
+    return environment.from_string(source).render(
+        table=table, by=by(table.input), rows=rows, sums=sums(table)
+    )
 
 
 def parts(table: Table) -> Iterator[tuple[str, list[Layer]]]:
@@ -74,7 +76,11 @@ def sums(table: Table) -> list[tuple[str, str, str]]:
     return [
         ("parameters", f"{t.parameters:,}", f"{size(t.parameter_bytes)}{idle}"),
         ("multiply-adds", short(t.macs), f"for one input of {by(table.input)}"),
-        ("memory", short(t.memory), f"numbers: {size(t.forward_bytes)} forward, {size(t.training_bytes)} in training"),
+        (
+            "memory",
+            short(t.memory),
+            f"numbers: {size(t.forward_bytes)} forward, {size(t.training_bytes)} in training",
+        ),
     ]
 
 
