@@ -7,7 +7,7 @@
 
 Weights start as He et al. 2015 (arXiv:1502.01852) for rectifiers, as Glorot and Bengio 2010 before tanh,
 sigmoid and softmax and in the last layer. The last norm of a residual starts at zero, so a fresh block passes
-its input on (Goyal et al. 2017, arXiv:1706.02677). Rectifiers work in place where nothing else reads what they
+its input on (Goyal et al. 2017, arXiv:1706.02677). Rectifiers work in place where nobody else reads what they
 overwrite.
 """
 

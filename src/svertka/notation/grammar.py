@@ -37,9 +37,10 @@ def parse(text: str) -> tree.Network:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = re.sub(r"\s", " ", text)  # as long as it was, but one line, for the pointer of an error
         self.tokens = [
-            Token(str(m.lastgroup), m.group().lower(), m.start(), m.end()) for m in _TOKENS.finditer(text)
+            Token(str(m.lastgroup), m.group().lower(), m.start(), m.end())
+            for m in _TOKENS.finditer(self.text)
         ]
         self.at = 0
 

@@ -110,7 +110,8 @@ class _Walk:
         if self.classes not in (None, *result):
             weighty = [p.node for p in placed if isinstance(p.node, tree.Linear)]
             raise self.error(
-                f"The network ends in {result[0]} numbers, but there are {self.classes} classes; end it with fc.",
+                f"The network ends in {result[0]} numbers, but there are {self.classes} classes; "
+                "end it with fc.",
                 weighty[-1] if weighty and placed[-1].input == result else last,
             )
         return placed

@@ -1,8 +1,8 @@
 """The layer table of a network: what leaves every layer, what it stores, learns, computes and sees.
 
-    table(net, input) -> Table        of any module that takes one tensor
-    table_of(what) -> Table           of a network of the zoo by name, a line of notation, or a module
-    show.rich_table, show.html        the same for people; Table.to_dict() for programs
+table(net, input) -> Table        of any module that takes one tensor
+table_of(what) -> Table           of a network of the zoo by name, a line of notation, or a module
+show.rich_table, show.html        the same for people; Table.to_dict() for programs
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def table(
         name: what to call it; the class where empty.
         dtype: of the input; that of the parameters where None.
 
-    >>> net = nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2))
-    >>> [(row.word, row.output, row.weights, row.receptive_field) for row in table(net, (1, 32, 32)).layers]
-    [('input', (1, 32, 32), 0, 1), ('conv5-6v', (6, 28, 28), 150, 5), ('tanh', (6, 28, 28), 0, 5), ('avgpool2', (6, 14, 14), 0, 6)]
+    >>> first, conv, pool = table(nn.Sequential(nn.Conv2d(1, 6, 5), nn.AvgPool2d(2)), (1, 32, 32)).layers
+    >>> conv.word, conv.output, conv.weights, conv.receptive_field, pool.receptive_field
+    ('conv5-6v', (6, 28, 28), 150, 5, 6)
 
     Raises:
         UsageError: the module needs another number of inputs, or the input is no shape.
@@ -46,7 +46,9 @@ def table(
     """
     shape = tuple(input)
     if not shape or min(shape) < 1:
-        raise UsageError(f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}.")
+        raise UsageError(
+            f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}."
+        )
     _takes_one_tensor(net)
     floating = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
     dtype = dtype or floating
@@ -54,7 +56,9 @@ def table(
         rows, idle = watch(net, shape, dtype)
     except (RuntimeError, ValueError, IndexError, TypeError) as why:
         reason = str(why).strip().partition("\n")[0]
-        raise ShapeError(f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}") from why
+        raise ShapeError(
+            f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}"
+        ) from why
     first = Layer("input", "input", "input", shape, prod(shape), 0, 0, 0, reach(of_input((1, *shape)), shape))
     layers = (first, *(row.layer(shape) for row in rows))
     memory = sum(layer.memory for layer in layers)
@@ -71,7 +75,7 @@ def table(
 
 
 def table_of(what: str | nn.Module, input: Sequence[int] | None = None, classes: int | None = None) -> Table:
-    """The layer table of a network by name, of a line of notation (anything with a blank in it), or of a module.
+    """The layer table of a network by name, of a line of notation (it has blanks in it), or of a module.
 
     Args:
         what: the network; by name or notation it is built without numbers, whatever its size.
@@ -108,6 +112,6 @@ def _takes_one_tensor(net: nn.Module) -> None:
     possible = [p for p in inputs if p.kind in (*positional, p.VAR_POSITIONAL)]
     if len(needed) > 1 or not possible:
         raise UsageError(
-            f"{type(net).__name__} needs {len(needed)} inputs ({', '.join(needed)}), and a table follows one tensor; "
-            "wrap it in a module whose forward(x) makes the others from x or holds them fixed."
+            f"{type(net).__name__} needs {len(needed)} inputs ({', '.join(needed)}), a table "
+            "follows one; wrap it in a module whose forward(x) makes the others from x or holds them fixed."
         )

@@ -16,12 +16,13 @@ class Layer:
     type              its class, or the operations that ran outside any layer of their own
     word              the same in the words of the notation, `conv3-64`
     output            the shape that leaves it, without the batch
-    memory            numbers that the output takes; none for a view, and none for a function of each number alone
-                      (an activation), because it can work in place: so the lectures count
+    memory            numbers that the output takes; none for a view, and none for a function of each number
+                      alone (an activation), because it can work in place: so the lectures count
     weights, biases   numbers that it learns and no row above did
     macs              multiply-adds of convolutions and matrix products
-    receptive_field   side of the part of the input that one number sees, padding included; one side for each axis
-                      where they differ; the whole side behind a layer that mixes all places; None where not known
+    receptive_field   side of the part of the input that one number sees, padding included; one side for each
+                      axis where they differ; the whole side behind a layer that mixes all places; None where
+                      not known
     """
 
     name: str
@@ -71,7 +72,11 @@ class Table:
             "net": self.net,
             "input": list(self.input),
             "layers": [
-                {**asdict(layer), "output": list(layer.output), "receptive_field": _plain(layer.receptive_field)}
+                {
+                    **asdict(layer),
+                    "output": list(layer.output),
+                    "receptive_field": _plain(layer.receptive_field),
+                }
                 for layer in self.layers
             ],
             "totals": asdict(self.totals),

@@ -1,12 +1,13 @@
 """What one number of a tensor sees of the input, followed through every operation of a forward pass.
 
-A tensor's sight is, for each axis of the input, a field (shapes.Field), WHOLE where some operation has mixed all
-places, or UNKNOWN; and, for each dimension of the tensor, the axes along which one moves there. Branches that meet see
-what either saw. Sums over a dimension (a product of matrices, a mean, a softmax, a norm) see all of its axes.
+A tensor's sight is, for each axis of the input, a field (shapes.Field), WHOLE where some operation has mixed
+all places, or UNKNOWN; and, for each dimension of the tensor, the axes along which one moves there. Branches
+that meet see what either saw. Sums over a dimension (a product of matrices, a mean, a softmax, a norm) see
+all of its axes.
 
-Limits: UNKNOWN stands behind operations without a rule here, upsampling, and windows that slide along a dimension made
-of several axes (tokens turned back into maps). A product that mixes windows of an axis only (as in Swin) is taken for
-one that mixes the whole axis.
+Limits: UNKNOWN stands behind operations without a rule here, upsampling, and windows that slide along a
+dimension made of several axes (tokens turned back into maps). A product that mixes windows of an axis only
+(as in Swin) is taken for one that mixes the whole axis.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ MIXED = -1  # among the axes of a dimension: places along it no longer follow on
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """views: one for each axis of the input. dims: for each dimension of the tensor, the axes that it runs along."""
+    """Views, one for each axis of the input; and for each dimension of the tensor the axes it runs along."""
 
     views: tuple[View, ...]
     dims: tuple[Axes, ...]
@@ -98,7 +99,9 @@ def _either(a: View, b: View) -> View:
 Look = Callable[[dict[int, Sight], Sequence[Any], torch.Size], Sight]
 
 
-def after(func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size) -> Sight | None:
+def after(
+    func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size
+) -> Sight | None:
     """The sight of the first output of an operation; None where nothing of the input came in."""
     seen = [known[id(t)] for t in tensors(args) if id(t) in known]
     if not seen:
@@ -132,7 +135,7 @@ def _convolution(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size
     x, weight, _, stride, padding, dilation, transposed, *_ = args
     sight = known[id(x)].whole(known[id(x)].dims[1])
     for i in range(len(shape) - 2):
-        step = Field.of(Window(weight.shape[2 + i], *(_nth(v, i) for v in (stride, padding, dilation))))
+        step = _step(weight.shape[2 + i], stride, padding, dilation, i)
         sight = sight.unknown(sight.dims[2 + i]) if transposed else sight.then(2 + i, step)
     return replace(sight, dims=(sight.dims[0], NONE, *sight.dims[2:]))
 
@@ -143,14 +146,16 @@ def _pool(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Si
     dilation = rest[2] if len(rest) > 2 and not isinstance(rest[2], bool) else 1
     sight, axes = known[id(x)], len(kernel)
     for i in range(axes):
-        step = Field.of(Window(kernel[i], *(_nth(v, i) for v in (stride, padding, dilation))))
-        sight = sight.then(i - axes, step)
+        sight = sight.then(i - axes, _step(kernel[i], stride, padding, dilation, i))
     return sight
 
 
-def _nth(value: Any, i: int) -> int:
-    """Torch takes one number for all axes too."""
-    return int(value if isinstance(value, int) else value[i] if len(value) > 1 else value[0])
+def _step(kernel: int, stride: Any, padding: Any, dilation: Any, i: int) -> Field:
+    """The field of a window along axis i; torch takes one number for all axes too."""
+    each = [
+        int(v if isinstance(v, int) else v[i] if len(v) > 1 else v[0]) for v in (stride, padding, dilation)
+    ]
+    return Field.of(Window(int(kernel), each[0], each[1], each[2]))
 
 
 def _adaptive(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
@@ -172,7 +177,9 @@ def _reduce(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> 
     """Mean, sum, largest over some dimensions (all where none are named), which go or stay with size 1."""
     x = args[0]
     sight, rank = known[id(x)], x.dim()
-    named = args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
+    named = (
+        args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
+    )
     gone = {d % rank for d in ([named] if isinstance(named, int) else named or range(rank))}
     sight = sight.whole(_mixed_by(x, sight, gone))
     if len(shape) == rank:
@@ -279,9 +286,9 @@ def _select(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> 
 
 
 def _slice(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
-    x, dim, start, _, step = (*args, *(0, None, None, 1)[len(args) - 1 :])
-    first = (start or 0) % max(x.shape[dim], 1) if (start or 0) < 0 else start or 0
-    return known[id(x)].then(dim, Field(1, step, first)) if known[id(x)].dims[dim] else known[id(x)]
+    x, dim, start = args[0], (args[1] if len(args) > 1 else 0), (args[2] if len(args) > 2 else 0) or 0
+    first = start + x.shape[dim] if start < 0 else start
+    return known[id(x)].then(dim, Field(1, args[4] if len(args) > 4 else 1, max(first, 0)))
 
 
 def _pad(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
@@ -308,29 +315,30 @@ def _stretched(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) 
     return sight.unknown(NONE.union(*sight.dims[2:]))
 
 
-RULES: dict[str, Look] = {
-    **dict.fromkeys(("convolution", "_convolution"), _convolution),
-    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices", "max_pool1d", "max_pool2d"), _pool),
-    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), _pool),
-    **dict.fromkeys(("_adaptive_avg_pool2d", "adaptive_max_pool2d", "_adaptive_avg_pool3d"), _adaptive),
-    **dict.fromkeys(("mean", "sum", "amax", "amin", "var", "std", "linalg_vector_norm", "logsumexp", "max"), _reduce),
-    **dict.fromkeys(("_softmax", "_log_softmax", "cumsum"), _softmax),
-    **dict.fromkeys(("native_layer_norm", "_fused_rms_norm"), _layer_norm),
-    "native_group_norm": _group_norm,
-    **dict.fromkeys(("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"), _batch_norm),
-    **dict.fromkeys(("mm", "bmm", "addmm", "baddbmm"), _product),
-    **dict.fromkeys(("view", "_unsafe_view", "reshape"), _view),
-    **dict.fromkeys(("t", "transpose", "permute"), _moved),
-    "unsqueeze": _unsqueeze,
-    "squeeze": _squeeze,
-    **dict.fromkeys(("select", "unbind"), _select),
-    "slice": _slice,
-    "constant_pad_nd": _pad,
-    "cat": _concat,
-    "embedding": _embedding,
-    **dict.fromkeys(("upsample_nearest2d", "upsample_bilinear2d", "upsample_nearest1d", "upsample_linear1d"), _stretched),
-    **dict.fromkeys(
-        ("expand", "clone", "alias", "detach", "_to_copy", "copy_", "native_dropout", "split", "chunk", "unsafe_split",
-         "split_with_sizes", "bernoulli_", "glu"), _same,
+_NAMES: tuple[tuple[Look, str], ...] = (
+    (_convolution, "convolution _convolution"),
+    (_pool, "max_pool2d_with_indices max_pool3d_with_indices max_pool1d max_pool2d"),
+    (_pool, "avg_pool1d avg_pool2d avg_pool3d"),
+    (_adaptive, "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d"),
+    (_reduce, "mean sum amax amin var std max linalg_vector_norm logsumexp"),
+    (_softmax, "_softmax _log_softmax cumsum"),
+    (_layer_norm, "native_layer_norm"),
+    (_group_norm, "native_group_norm"),
+    (_batch_norm, "native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training"),
+    (_product, "mm bmm addmm baddbmm"),
+    (_view, "view _unsafe_view reshape"),
+    (_moved, "t transpose permute"),
+    (_unsqueeze, "unsqueeze"),
+    (_squeeze, "squeeze"),
+    (_select, "select unbind"),
+    (_slice, "slice"),
+    (_pad, "constant_pad_nd"),
+    (_concat, "cat"),
+    (_embedding, "embedding"),
+    (_stretched, "upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d"),
+    (
+        _same,
+        "expand clone alias detach _to_copy copy_ native_dropout glu split split_with_sizes",
     ),
-}  # fmt: skip
+)
+RULES: dict[str, Look] = {name: rule for rule, names in _NAMES for name in names.split()}

@@ -1,7 +1,7 @@
 """Watches every operation of one forward pass and writes down what each layer did.
 
-The pass runs on a copy of the module whose tensors are `meta`: shapes without numbers, so VGG-16 takes milliseconds
-and the module itself is not touched. Where an operation needs real numbers, a real copy runs.
+The pass runs on a copy of the module whose tensors are `meta`: shapes without numbers, so VGG-16 takes
+milliseconds and the module itself is not touched. Where an operation needs real numbers, a real copy runs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from svertka.errors import UsageError
+from svertka.shapes import Field
 from svertka.tabulate import sight
 from svertka.tabulate.records import Layer, Reach
 from svertka.tabulate.wording import word_of
@@ -54,7 +55,7 @@ def reach(seen: sight.Sight | None, input: tuple[int, ...]) -> Reach:
         return None
     sizes = input[-len(seen.views) :]
     found = tuple(
-        view.size if isinstance(view, sight.Field) else size for view, size in zip(seen.views, sizes, strict=True)
+        view.size if isinstance(view, Field) else size for view, size in zip(seen.views, sizes, strict=True)
     )
     return found[0] if len(set(found)) == 1 else found
 
@@ -63,14 +64,17 @@ def watch(module: nn.Module, input: tuple[int, ...], dtype: torch.dtype) -> tupl
     """The rows of one forward pass, and how many parameters took part in none of them."""
     try:
         return _run(_copy(module, meta=True), torch.empty((1, *input), dtype=dtype, device="meta"))
-    except (NotImplementedError, RuntimeError):  # an operation that needs numbers, or a size that does not fit
+    except (
+        NotImplementedError,
+        RuntimeError,
+    ):  # an operation that needs numbers, or a size that does not fit
         real = _copy(module, meta=False)
         device = next((p.device for p in module.parameters()), torch.device("cpu"))
         return _run(real, torch.zeros((1, *input), dtype=dtype, device=device))
 
 
 def _copy(module: nn.Module, meta: bool) -> nn.Module:
-    """A copy in evaluation mode; `meta` gives every tensor in it by shape alone, buffers and stray ones too."""
+    """A copy in evaluation mode; `meta` gives every tensor in it by shape alone, stray ones too."""
     memo: dict[int, Any] = {}
     if meta:
         for part in module.modules():
@@ -81,7 +85,7 @@ def _copy(module: nn.Module, meta: bool) -> nn.Module:
         return copy.deepcopy(module, memo).eval()
     except (TypeError, RuntimeError, AttributeError) as why:
         raise UsageError(
-            f"{type(module).__name__} cannot be copied ({why}), and the table runs a copy so that yours stays as it is."
+            f"{type(module).__name__} cannot be copied ({why}); the table runs a copy to leave yours as it is."
         ) from why
 
 
@@ -131,19 +135,21 @@ class _Watch(TorchDispatchMode):
         results = sight.tensors(out)
         self.alive.append((args, out))
         if results:
-            self.note(func, (*args, *(kwargs or {}).values()), out, results)
+            row = self.note(func, (*args, *(kwargs or {}).values()), out, results)
             seen = sight.after(func, args, self.known, results[0].shape)
-            for result in results if seen else ():
-                self.known[id(result)] = seen
+            if row:
+                row.seen = seen or row.seen
+            if seen:
+                self.known.update((id(result), seen) for result in results)
         return out
 
-    def note(self, func: Any, args: Any, out: Any, results: list[Tensor]) -> None:
-        """Adds an operation to the row where it belongs."""
+    def note(self, func: Any, args: Any, out: Any, results: list[Tensor]) -> Row | None:
+        """Adds an operation to the row where it belongs; None for a mere view."""
         given = sight.tensors(args)
         learned = {id(t) for t in given} & self.waiting.keys()
         view = any(r.alias_info is not None for r in func._schema.returns)
         if not given or (view and not learned and not func._schema.is_mutable):
-            return
+            return None
         row = self.row()
         for key in learned:
             numbers = self.waiting.pop(key).numel()
@@ -159,6 +165,7 @@ class _Watch(TorchDispatchMode):
             row.output = tuple(results[0].shape[1:])
         if not row.module and not (view and not func._schema.is_mutable):
             row.operations.append(NAMES.get(name := func._overloadpacket.__name__, name.strip("_")))
+        return row
 
     def row(self) -> Row:
         """The row of the layer that runs, or of what its container does by itself."""

@@ -26,12 +26,11 @@ def _conv(conv: Any) -> tree.Node:
         return tree.Activation(f"upconv{_sides(conv.kernel_size)}-{conv.out_channels}")
     same = tuple(d * (k - 1) // 2 for k, d in zip(conv.kernel_size, conv.dilation, strict=True))
     odd = all(d * (k - 1) % 2 == 0 for k, d in zip(conv.kernel_size, conv.dilation, strict=True))
-    given = conv.padding
-    padding: tree.Padding = given if isinstance(given, str) else _short(given)
-    if not isinstance(given, str) and not any(given) and any(same):
+    padding: tree.Padding = "same"
+    if conv.padding == "valid" or (not any(conv.padding) and any(same)):
         padding = "valid"
-    elif given == same and odd:
-        padding = "same"
+    elif conv.padding != "same" and not (odd and conv.padding == same):
+        padding = _short(conv.padding)
     window = (_short(conv.stride), padding, _short(conv.dilation))
     if 1 < conv.groups == conv.in_channels == conv.out_channels:
         return tree.Depthwise(_short(conv.kernel_size), *window)
@@ -40,9 +39,8 @@ def _conv(conv: Any) -> tree.Node:
 
 def _pool(kind: str) -> Callable[[Any], tree.Node]:
     def pool(module: Any) -> tree.Node:
-        inner = getattr(module, "negated", module)
-        size, stride, padding = (_short(v) for v in (inner.kernel_size, inner.stride, inner.padding))
-        return tree.Pool(kind, size, stride, padding if any(padding) else "valid", inner.ceil_mode)
+        size, stride, padding = (_short(v) for v in (module.kernel_size, module.stride, module.padding))
+        return tree.Pool(kind, size, stride, padding if any(padding) else "valid", module.ceil_mode)
 
     return pool
 
