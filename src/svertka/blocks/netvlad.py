@@ -136,7 +136,8 @@ def with_netvlad(
         pool = NetVLAD(features.shape[1], clusters)
         pool.initialise(features, seed)
     made = Net(net.stem, net.stages, pool, nn.Linear(pool.channels * clusters, classes))
-    made.least = net.least
+    if type(net).check is Net.check:
+        made.least = net.least
     like = next(net.parameters(), None)
     if like is not None:
         made.pool.to(like)

@@ -1,13 +1,13 @@
-"""Conformer: attention looks at all of a sound at once, convolution at what is near, each in its own half-step.
+"""Conformer: attention looks at all of a sound at once, convolution at what is near, in turns.
 
-Gulati et al. 2020, arXiv:2005.08100: sizes of table 1, the block of section 2.3, here as a classifier of spectrograms
-(n, channels, mels, frames) or (n, mels, frames). Notable choices:
-- positions enter as distances between frames (Transformer-XL, Dai et al. 2019, arXiv:1901.02860, section 3.3): a score
-  is (q + u) k + (q + v) r, with r the sinusoids of the distance behind a linear layer of its own in every block;
-- the first layers are two convolutions of stride 2, a projection of all their bands, and the Linear of figure 1;
+Gulati et al. 2020, arXiv:2005.08100: sizes of table 1, the block of section 2.4, here as a classifier of
+spectrograms (n, channels, mels, frames) or (n, mels, frames). Notable choices:
+- positions enter as distances between frames (Transformer-XL, Dai et al. 2019, arXiv:1901.02860): a score is
+  (q + u) k + (q + v) r, with r the sinusoids of the distance behind a linear layer of each block's own;
+- the stem is two convolutions of stride 2, a projection of all their bands, and the Linear of figure 1;
 - features are (n, c, frames) between the blocks, as everywhere here; a block turns them for its own use;
-- logits are those of the frames' mean. The published models recognise speech with an LSTM transducer on top, which is
-  part of the 10.3, 30.7 and 118.8 million parameters of table 1 and is no part of this network.
+- the logits are of the mean over frames. The published models recognise speech by an LSTM transducer on top,
+  which counts in the 10.3, 30.7 and 118.8 million parameters of table 1 and is no part of this network.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PLANS = {
 
 
 class Subsampling(nn.Module):
-    """A quarter of the frames, all bands in one vector: (n, channels, mels, frames) -> (n, width, frames / 4)."""
+    """A quarter of the frames, mels in one vector: (n, channels, mels, frames) -> (n, c, frames / 4)."""
 
     def __init__(self, channels: int, mels: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -55,18 +55,20 @@ class Subsampling(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raises ShapeError for another number of bands than this network was built for."""
-        if x.dim() == 3:
-            x = x.unsqueeze(1)  # (n, 1, mels, frames)
-        if x.shape[2] != self.mels:
-            raise ShapeError(f"This Conformer was built for {self.mels} mels; the input has {x.shape[2]}.")
+        """Raises ShapeError for another number of mels than this network was built for."""
+        x = x.unsqueeze(1) if x.dim() == 3 else x  # (n, channels, mels, frames)
+        if x.dim() != 4 or x.shape[2] != self.mels:
+            raise ShapeError(
+                f"A Conformer for {self.mels} mels takes (n, channels, {self.mels}, frames); "
+                f"received {tuple(x.shape)}. Build it with mels=... for others."
+            )
         y = F.relu(self.conv2(F.relu(self.conv1(x))))  # (n, width, mels / 4, frames / 4)
         y = y.flatten(1, 2).mT  # (n, frames / 4, width * mels / 4)
         return self.dropout(self.linear(self.project(y))).mT  # (n, width, frames / 4)
 
 
 class FeedForward(nn.Sequential):
-    """Every frame by itself, four times as wide in the middle (figure 4): (n, frames, c) -> (n, frames, c)."""
+    """Every frame by itself, four times as wide on the way (figure 4): (n, frames, c) -> (n, frames, c)."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__(
@@ -85,7 +87,7 @@ class Attention(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.distance = nn.Linear(width, width, bias=False)
-        self.content_bias = nn.Parameter(torch.empty(heads, 1, width // heads))   # u of the paper
+        self.content_bias = nn.Parameter(torch.empty(heads, 1, width // heads))  # u of the paper
         self.distance_bias = nn.Parameter(torch.empty(heads, 1, width // heads))  # v of the paper
         self.out = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -98,39 +100,41 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend."""
-        frames, width = x.shape[1:]
         x = self.norm(x)
-        q, k, v = (self.split(part(x)) for part in (self.query, self.key, self.value))  # (n, heads, frames, c')
-        r = self.split(self.distance(sinusoids(frames, width).to(x))[None])  # (1, heads, 2 * frames - 1, c')
-        by_distance = shift((q + self.distance_bias) @ r.mT)                 # (n, heads, frames, frames)
-        scale = 1 / math.sqrt(width // self.heads)
+        q, k, v = (self.split(part(x)) for part in (self.query, self.key, self.value))
+        r = self.split(self.distance(sinusoids(x))[None])  # (1, heads, 2 * frames - 1, d)
+        by_distance = shift((q + self.distance_bias) @ r.mT)  # (n, heads, frames, frames)
+        scale = 1 / math.sqrt(q.shape[-1])
+        drop = self.dropout.p if self.training else 0.0
         y = F.scaled_dot_product_attention(
-            q + self.content_bias, k, v, attn_mask=by_distance * scale, scale=scale,
-            dropout_p=self.dropout.p if self.training else 0.0,
-        )                                                                    # (n, heads, frames, c')
-        return self.dropout(self.out(y.transpose(1, 2).flatten(2)))          # (n, frames, c)
+            q + self.content_bias, k, v, attn_mask=by_distance * scale, dropout_p=drop, scale=scale
+        )  # (n, heads, frames, d)
+        return self.dropout(self.out(y.transpose(1, 2).flatten(2)))  # (n, frames, c)
 
     def split(self, x: Tensor) -> Tensor:
         """(n, frames, c) -> (n, heads, frames, c / heads)."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
-def sinusoids(frames: int, width: int) -> Tensor:
-    """Every distance between two frames, from frames - 1 (far behind) to 1 - frames, as waves: (2 * frames - 1, width).
+def sinusoids(like: Tensor) -> Tensor:
+    """Every distance between two frames, from far behind to far ahead, as waves.
 
-    Pairs of sine and cosine at `distance / 10000^(2i / width)`: Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+    Pairs of sine and cosine of distance / 10000^(2i / c): Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+    (n, frames, c) -> (2 * frames - 1, c); only size, device and dtype of the input matter.
     """
-    distance = torch.arange(frames - 1, -frames, -1, dtype=torch.float64)
-    rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10000.0) / width))
-    angle = distance[:, None] * rate                                # (2 * frames - 1, width / 2)
-    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
+    frames, width = like.shape[1:]
+    exact = torch.promote_types(like.dtype, torch.float32)  # half precision cannot count frames
+    distance = torch.arange(frames - 1, -frames, -1, device=like.device, dtype=exact)
+    octave = torch.arange(0, width, 2, device=like.device, dtype=exact) / width
+    angle = distance[:, None] * 10000.0**-octave  # (2 * frames - 1, c / 2)
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).to(like.dtype)
 
 
 def shift(scores: Tensor) -> Tensor:
     """From (query, distance) to (query, key): (..., frames, 2 * frames - 1) -> (..., frames, frames).
 
-    Query i finds key j at distance i - j, which stands in column frames - 1 - i + j. One row after the other in
-    memory, that is a matrix with one column less, read from the place of query 0 and key 0.
+    Query i finds key j at distance i - j, which stands in column frames - 1 - i + j. With one column more,
+    and read in rows as long as before, all keys come to stand below each other.
     """
     frames = scores.shape[-2]
     flat = F.pad(scores, (0, 1)).flatten(-2)[..., : frames * (2 * frames - 1)]
@@ -152,14 +156,14 @@ class Convolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Look around."""
-        y = F.glu(self.widen(self.norm(x).mT), dim=1)           # (n, c, frames)
-        y = self.depthwise(F.pad(y, self.pad))                  # (n, c, frames)
-        y = self.narrow(F.silu(self.batch_norm(y)))             # (n, c, frames)
-        return self.dropout(y.mT)                               # (n, frames, c)
+        y = F.glu(self.widen(self.norm(x).mT), dim=1)  # (n, c, frames)
+        y = self.depthwise(F.pad(y, self.pad))  # (n, c, frames)
+        y = self.narrow(F.silu(self.batch_norm(y)))  # (n, c, frames)
+        return self.dropout(y.mT)  # (n, frames, c)
 
 
 class Block(nn.Module):
-    """Half a feed-forward step, attention, convolution, the other half (equation 1): (n, c, frames) -> the same."""
+    """Half a feed-forward step, attention, convolution, the other half: (n, c, frames) -> (n, c, frames)."""
 
     def __init__(self, plan: Plan, dropout: float) -> None:
         super().__init__()
@@ -171,18 +175,29 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Equation 1 of the paper, line by line."""
-        x = x.mT                                # (n, frames, c)
+        x = x.mT  # (n, frames, c)
         x = x + self.before(x) / 2
         x = x + self.attention(x)
         x = x + self.convolution(x)
         return self.norm(x + self.after(x) / 2).mT
 
 
+class Conformer(Net):
+    """Any number of frames works, and of mels the one it was built for, which the stem checks."""
+
+    def check(self, x: Tensor) -> None:
+        """Leave it to the stem."""
+
+
 def conformer(plan: Plan, *, classes: int, channels: int, mels: int = 80, dropout: float = 0.1) -> Net:
-    """A Conformer by its plan: (n, channels, mels, frames) -> (n, classes), for any number of frames."""
+    """A Conformer by its plan: (n, channels, mels, frames) -> (n, classes), for any number of frames.
+
+    Raises:
+        UsageError: there is less than one mel.
+    """
     if mels < 1:
         raise UsageError(f"mels is the height of the spectrograms, 1 or more, not {mels}.")
-    return Net(
+    return Conformer(
         Subsampling(channels, mels, plan.width, dropout),
         nn.Sequential(*(Block(plan, dropout) for _ in range(plan.blocks))),
         nn.AdaptiveAvgPool1d(1),
