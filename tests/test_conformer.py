@@ -110,7 +110,7 @@ def test_a_block_is_equation_1():
 def decoder(width_encoder, width, vocabulary=1024, embedding=256, joint=384):
     """Parameters of an LSTM transducer's other half: embedding, one LSTM layer, joint network, softmax.
 
-    Table 1 says one layer of `width` cells, section 3.2 says a 1k word-piece vocabulary. The paper does not print the
+    Table 1 says one layer of `width` cells, and the vocabulary is of 1k word pieces. The paper does not print the
     widths of embedding and joint; 256 and 384, the same for all three sizes, give all three of its totals.
     """
     embed = vocabulary * embedding

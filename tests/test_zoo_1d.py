@@ -122,7 +122,10 @@ def of_inception(channels):
     return module(channels) + 5 * module(128) + skip(channels) + skip(128)
 
 
-@pytest.mark.parametrize(("name", "count"), zip(NAMES, (of_fcn, of_resnet, of_inception), strict=True))
+COUNTS = {"fcn1d": of_fcn, "resnet1d": of_resnet, "inceptiontime": of_inception}
+
+
+@pytest.mark.parametrize(("name", "count"), list(COUNTS.items()))
 @pytest.mark.parametrize(("channels", "classes"), [(1, 2), (6, 4)])
 def test_parameters(name, count, channels, classes):
     net = zoo.net(name, channels=channels, classes=classes)
@@ -163,7 +166,7 @@ def test_it_takes_netvlad(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_learns_gunpoint(shared, name):
-    """50 real series, hands that draw a gun or only point: 60 passes over them tell most of 150 others apart."""
+    """50 real series, hands that draw a gun or only point: 60 passes tell most of 150 others apart."""
     parts = {}
     with zipfile.ZipFile(shared / "data" / "ucr.zip") as archive:
         for part in ("TRAIN", "TEST"):
