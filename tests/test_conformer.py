@@ -110,8 +110,8 @@ def test_a_block_is_equation_1():
 def decoder(width_encoder, width, vocabulary=1024, embedding=256, joint=384):
     """Parameters of an LSTM transducer's other half: embedding, one LSTM layer, joint network, softmax.
 
-    Table 1 says one layer of `width` cells, and the vocabulary is of 1k word pieces. The paper does not print the
-    widths of embedding and joint; 256 and 384, the same for all three sizes, give all three of its totals.
+    Table 1 says one layer of `width` cells, and the vocabulary is of 1k word pieces. The paper does not print
+    the widths of embedding and joint; 256 and 384, the same for all sizes, give all three of its totals.
     """
     embed = vocabulary * embedding
     lstm = 4 * width * (embedding + width + 2)  # four gates, two biases each

@@ -52,14 +52,15 @@ def test_every_row_of_the_catalogue_is_whole():
         assert len(row.mean) == len(row.std) == 3
 
 
+HALVES = ("wide_resnet50_2.tv", "wide_resnet101_2.tv")  # published in half precision
+
+
 def test_sizes_of_files_are_those_of_the_networks_weights():
-    """What torchvision says of its files against our count of the same network: 4 bytes each, and a little more."""
+    """What torchvision says of its files against our count of the network: 4 bytes each and a little more."""
+    nets = {row.network: zoo.empty_net(row.network) for row in catalogue()}
     for row in catalogue():
-        net = zoo.empty_net(row.network)
-        each = (
-            2 if row.name in ("wide_resnet50_2.tv", "wide_resnet101_2.tv") else 4
-        )  # those are in half precision
-        ours = sum(each * t.numel() for t in net.state_dict().values()) / 2**20
+        each = 2 if row.name in HALVES else 4
+        ours = sum(each * t.numel() for t in nets[row.network].state_dict().values()) / 2**20
         if row.mebibytes is not None:
             assert ours * 0.99 < row.mebibytes < ours * 1.01 + 0.5, (row.name, ours, row.mebibytes)
 
@@ -303,7 +304,7 @@ def test_names_of_the_catalogue(tmp_path, monkeypatch):
     with pytest.raises(UnknownName, match="no set of published weights called 'nope'"):
         load_weights("squeezenet1_0", "nope")
     with pytest.raises(
-        WeightsError, match="no file of weights at nope.pth, and none is published under that name"
+        WeightsError, match=r"no file of weights at nope\.pth, and none is published under that name"
     ):
         load_weights("squeezenet1_0", "nope.pth")
     (tmp_path / "own.pth").write_bytes(b"something else")
@@ -352,7 +353,7 @@ def test_mobilenet_with_keras_weights_gives_the_golden_features(shared):
 
 
 def as_published(data):
-    """A photo as the catalogue says: the shorter side to 256, the middle 224, mean and deviation of ImageNet."""
+    """A photo as the catalogue says: shorter side 256, middle 224, ImageNet's mean and deviation."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(data)).convert("RGB")
@@ -368,7 +369,7 @@ def as_published(data):
     ("folder", "label", "share"), [("ants", "ant, emmet, pismire", 0.57), ("bees", "bee", 0.67)]
 )
 def test_squeezenet_names_ants_and_bees(shared, folder, label, share):
-    """Of the validation photos, so many are named right at first guess; the figures are those that came with the data."""
+    """Of the validation photos, so many are named right at first; the figures came with the data."""
     net = load_weights("squeezenet1_0", shared / "weights" / "squeezenet1_0_imagenet_deepcomp.npz").eval()
     with zipfile.ZipFile(shared / "data" / "hymenoptera.zip") as archive, torch.inference_mode():
         names = [n for n in archive.namelist() if f"val/{folder}/" in n and n.endswith(".jpg")]

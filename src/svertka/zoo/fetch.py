@@ -14,6 +14,7 @@ import hashlib
 import http.client
 import os
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -214,7 +215,9 @@ def receive(goal: Goal, part: Path, way: Way) -> None:
         if total is None or total <= goal.largest:
             tag_file(part).write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
             with part.open("ab" if goes_on else "wb") as out:
-                while done <= goal.largest and (piece := answer.read(CHUNK)):
+                while done <= goal.largest and (
+                    piece := answer.read1(CHUNK)
+                ):  # what has come, without waiting for more
                     done += out.write(piece)
                     if way.progress:
                         way.progress(done, total)
@@ -230,26 +233,26 @@ def receive(goal: Goal, part: Path, way: Way) -> None:
 @contextlib.contextmanager
 def part_of(path: Path) -> Iterator[Path]:
     """The unfinished file beside `path`, ours alone: who comes while it is taken gets one of another name."""
-    part, own = path.with_name(path.name + ".part"), path.with_name(f"{path.name}.{os.getpid()}.part")
-    lock = path.with_name(path.name + ".lock")
+    part, lock = path.with_name(path.name + ".part"), path.with_name(path.name + ".lock")
+    own = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     with lock.open("wb") as file:
         if lock_of(file):
-            yield part
+            try:
+                yield part
+            finally:
+                lock.unlink(missing_ok=True)
         else:
             try:
                 yield own
             finally:
                 forget(own)
-    lock.unlink(missing_ok=True)
 
 
 def lock_of(file: IO[bytes]) -> bool:
-    """Take the lock of an open file, which ends with it; False where another process has it."""
+    """Take the lock of an open file, which ends with it; False where another has it."""
     try:
         import fcntl
-    except (
-        ImportError
-    ):  # not on Windows: there every process has its own part, and none goes on with another's
+    except ImportError:  # on Windows everybody has an own part, and goes on after a cut within one run only
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
