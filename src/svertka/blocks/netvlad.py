@@ -113,7 +113,7 @@ class NetVLAD(nn.Module):
 def with_netvlad(
     net: Net, *, clusters: int = 64, classes: int, sample: Tensor | None = None, seed: int = 0
 ) -> Net:
-    """A network with NetVLAD and a linear layer in place of pool and head; it shares stem and stages with `net`.
+    """A network that shares stem and stages with `net`, behind them NetVLAD and a linear layer.
 
     Args:
         net: any network of the silhouette; stays as it is. Auxiliary heads stay behind with it.
@@ -136,6 +136,8 @@ def with_netvlad(
         pool = NetVLAD(features.shape[1], clusters)
         pool.initialise(features, seed)
     made = Net(net.stem, net.stages, pool, nn.Linear(pool.channels * clusters, classes))
+    if type(net).check is Net.check:
+        made.least = net.least
     like = next(net.parameters(), None)
     if like is not None:
         made.pool.to(like)

@@ -32,6 +32,10 @@ FAMILIES: tuple[str, ...] = (
     "mobilenet_v3",
     "efficientnet",
     "convnext",
+    "conformer",
+    "fcn1d",
+    "resnet1d",
+    "inceptiontime",
 )
 
 __all__ = ["FAMILIES", "Variant", "empty_net", "make", "net", "variant", "variants"]
@@ -113,5 +117,6 @@ def make(what: str, shape: tuple[int, ...], classes: int) -> Net:
 
         return build(what, shape, classes)
     row = variant(what)
-    options: dict[str, object] = {"size": shape[-1]} if "size" in row.options() else {}
+    given = {"size": shape[-1], "mels": shape[1]}  # what some networks are built for
+    options = {key: value for key, value in given.items() if key in row.options()}
     return net(what, classes=classes, channels=shape[0], **options)

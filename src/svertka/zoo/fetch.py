@@ -1,8 +1,9 @@
 """One file from the net into a folder: whole, verified, or not at all.
 
-- Only https, and plain http to this very machine (loopback), where tests and mirrors live. A redirect keeps the scheme.
-- A cut connection goes on where it stopped, in this run or the next (HTTP Range; If-Range, so that a file that was
-  changed meanwhile starts anew). A server that ignores ranges sends all of it again.
+- Only https, and plain http to this very machine (loopback), where tests and mirrors live. A redirect keeps
+  the scheme.
+- A cut connection goes on where it stopped, in this run or the next (HTTP Range; If-Range, so that a file
+  that was changed meanwhile starts anew). A server that ignores ranges sends all of it again.
 - What has arrived stands beside the goal as `.part` and takes its name only after its SHA-256 is right.
 """
 
@@ -12,6 +13,8 @@ import contextlib
 import hashlib
 import http.client
 import os
+import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -29,60 +32,21 @@ Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all where
 CHUNK = 1 << 18
 LARGEST = 4 << 30  # bytes; no published file here comes near
 PAUSES = (0.5, 1.0, 2.0)  # seconds before each try that follows one without progress
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers that may be better next time
+PASSING = (408, 416, 425, 429, 500, 502, 503, 504)  # answers that may be another next time
 
 
 class Opener(Protocol):
     """What `urllib.request.OpenerDirector` offers of itself here."""
 
-    def open(self, request: urllib.request.Request, /, *, timeout: float) -> http.client.HTTPResponse: ...
+    def open(self, request: urllib.request.Request, /, *, timeout: float) -> http.client.HTTPResponse:
+        """Ask, follow redirects, and give the answer."""
 
 
 class Cut(Exception):
     """The connection ended early; what arrived stays, and the next try goes on from there."""
 
 
-def allowed(url: str) -> bool:
-    """Whether an address may be asked: https anywhere, http on this machine.
-
-    >>> allowed("https://download.pytorch.org/x.pth"), allowed("http://127.0.0.1:80/x"), allowed("http://a.org/x")
-    (True, True, False)
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "http":
-        try:
-            return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
-        except ValueError:
-            return False
-    return parts.scheme == "https" and bool(parts.hostname)
-
-
-class StrictRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to the same scheme, and only where `allowed`."""
-
-    max_redirections = 5
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
-    ) -> urllib.request.Request | None:
-        if urlsplit(newurl).scheme != req.type or not allowed(newurl):
-            raise WeightsError(f"{req.full_url} redirects to {newurl}, which is not followed: only {req.type} is.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def strict_opener() -> Opener:
-    """An opener that speaks http and https and nothing else: no file, no ftp, no data addresses, no passwords."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        StrictRedirect(),
-    ):
-        opener.add_handler(handler)
-    return opener
+BROKEN = (Cut, urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +58,15 @@ class Goal:
     sha256: str
     largest: int = LARGEST
 
-    @property
-    def advice(self) -> str:
-        """What a person without a connection can do."""
-        return f"Fetch {self.url} elsewhere and put it at {self.path}."
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How it is fetched: see `fetch_file`."""
+
+    opener: Opener
+    timeout: float
+    pauses: tuple[float, ...]
+    progress: Progress | None
 
 
 def fetch_file(
@@ -121,55 +90,109 @@ def fetch_file(
         WeightsError: there is no connection, the server refuses, or the content is not what was published.
     """
     if goal.path.is_file():
-        if not digest(goal.path).startswith(goal.sha256):
-            raise WeightsError(f"{goal.path} is not the file that was published; remove it, and it is fetched anew.")
+        if not right(goal.path, goal):
+            raise WeightsError(f"{goal.path} is not what was published; remove it, and it is fetched anew.")
         return goal.path
     if not allowed(goal.url):
         raise WeightsError(f"{goal.url} is not asked: only https addresses are, and http on this machine.")
+    way = Way(opener or strict_opener(), timeout, pauses, progress)
     try:
         goal.path.parent.mkdir(parents=True, exist_ok=True)
         with part_of(goal.path) as part:
-            download(goal, part, progress, opener or strict_opener(), timeout, pauses)
-            found = digest(part)
-            if not found.startswith(goal.sha256):
+            if not right(part, goal):
+                download(goal, part, way)
+            if not right(part, goal):
+                found = digest(part)[:8]
                 forget(part)
                 raise WeightsError(
-                    f"What came from {goal.url} is not the file that was published "
-                    f"(its sha256 begins with {found[:8]}, not {goal.sha256[:8]}); it was removed."
+                    f"What came from {goal.url} is not what was published (its sha256 begins with {found}, "
+                    f"not {goal.sha256[:8]}); it was removed."
                 )
-            os.replace(part, goal.path)
+            part.replace(goal.path)
             forget(part)
     except OSError as why:
         raise WeightsError(f"{goal.path} cannot be written: {why.strerror or why}.") from why
     return goal.path
 
 
-def download(
-    goal: Goal, part: Path, progress: Progress | None, opener: Opener, timeout: float, pauses: tuple[float, ...]
-) -> None:
-    """Fill the part; go on after every cut that brought something, and a few times after those that did not."""
-    left = list(pauses)
+def allowed(url: str) -> bool:
+    """Whether an address may be asked: https anywhere, http on this machine.
+
+    >>> allowed("https://download.pytorch.org/x.pth"), allowed("http://127.0.0.1:80/x"), allowed("http://a.org/x")
+    (True, True, False)
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        try:
+            return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+        except ValueError:  # a name, not a number
+            return False
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
+class StrictRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect only to the same scheme, and only where `allowed`."""
+
+    max_redirections = 5
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The request that follows; WeightsError where none may."""
+        if urlsplit(newurl).scheme != req.type or not allowed(newurl):
+            raise WeightsError(f"{req.full_url} redirects to {newurl}, where nothing is fetched from.")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def strict_opener() -> Opener:
+    """An opener that speaks http and https and nothing else: no file, ftp or data addresses, no passwords."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        StrictRedirect(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def download(goal: Goal, part: Path, way: Way) -> None:
+    """Fill the part; go on after every cut that brought something, and a few times after others."""
+    left = list(way.pauses)
     while True:
         before = size_of(part)
         try:
-            return receive(goal, part, progress, opener, timeout)
+            return receive(goal, part, way)
         except urllib.error.HTTPError as why:
-            reason = f"the server answers {why.code} {why.reason}".rstrip()
             why.close()
-            if why.code == 416:  # the part is longer than the file: it is of something else
+            reason = f"the server answers {why.code} {why.reason}".rstrip()
+            if why.code not in PASSING:
+                left.clear()
+            if why.code == 416:  # the part is as long as the file and yet not it
                 forget(part)
-            elif why.code not in PASSING:
-                raise WeightsError(f"{goal.path.name} cannot be fetched: {reason}. {goal.advice}") from why
-        except (Cut, urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as why:
-            reason = str(getattr(why, "reason", why)) or type(why).__name__
+        except BROKEN as why:
+            inner = getattr(why, "reason", why)
+            reason = str(getattr(inner, "strerror", None) or inner or type(inner).__name__)
             if size_of(part) > before:
-                left = list(pauses)
+                left = list(way.pauses)
         if not left:
-            raise WeightsError(f"{goal.path.name} cannot be fetched: {reason}. {goal.advice}")
+            raise WeightsError(
+                f"{goal.path.name} cannot be fetched ({reason}): "
+                f"get {goal.url} on another machine or day and put it at {goal.path}."
+            )
         time.sleep(left.pop(0))
 
 
-def receive(goal: Goal, part: Path, progress: Progress | None, opener: Opener, timeout: float) -> None:
+def receive(goal: Goal, part: Path, way: Way) -> None:
     """One request: append to the part what it lacks.
 
     Raises:
@@ -180,48 +203,62 @@ def receive(goal: Goal, part: Path, progress: Progress | None, opener: Opener, t
     headers = {"User-Agent": "svertka", "Accept-Encoding": "identity"}
     if start and tag:
         headers |= {"Range": f"bytes={start}-", "If-Range": tag}
-    with opener.open(urllib.request.Request(goal.url, headers=headers), timeout=timeout) as answer:
-        if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            start = 0
-        if answer.status == 206 and not start:
-            raise Cut("the server sends another part than was asked")
-        length = answer.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdecimal() else None
-        if total is not None and total > goal.largest:
+    request = urllib.request.Request(goal.url, headers=headers)
+    with way.opener.open(request, timeout=way.timeout) as answer:
+        goes_on = answer.status == 206
+        if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             forget(part)
-            raise WeightsError(f"{goal.url} has {total} bytes, and {goal.path.name} cannot have so many.")
-        remember_tag(part, answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
-        with part.open("ab" if start else "wb") as out:
-            done = start
-            while piece := answer.read(CHUNK):
-                done += out.write(piece)
-                if done > goal.largest:
-                    break
-                if progress:
-                    progress(done, total)
-    if done > goal.largest:
+            raise Cut("the server sends another part than was asked for")
+        done = start if goes_on else 0
+        length = answer.headers.get("Content-Length", "")
+        total = done + int(length) if length.isdecimal() else None
+        if total is None or total <= goal.largest:
+            tag_file(part).write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
+            with part.open("ab" if goes_on else "wb") as out:
+                while done <= goal.largest and (
+                    piece := answer.read1(CHUNK)
+                ):  # what has come, without waiting for more
+                    done += out.write(piece)
+                    if way.progress:
+                        way.progress(done, total)
+    if max(done, total or 0) > goal.largest:
         forget(part)
-        raise WeightsError(f"{goal.url} sends more than {goal.path.name} can have, {goal.largest} bytes.")
+        raise WeightsError(
+            f"{goal.url} sends more than the {goal.largest} bytes that {goal.path.name} can have."
+        )
     if total is not None and done < total:
         raise Cut(f"the connection ended after {done} of {total} bytes")
 
 
 @contextlib.contextmanager
 def part_of(path: Path) -> Iterator[Path]:
-    """The unfinished file beside `path`, ours alone: who comes while it is taken gets one under another name."""
-    part, own = path.with_name(path.name + ".part"), path.with_name(f"{path.name}.{os.getpid()}.part")
-    with contextlib.ExitStack() as stack:
-        try:
-            import fcntl
-
-            lock = stack.enter_context(path.with_name(path.name + ".lock").open("wb"))
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (ImportError, BlockingIOError):
-            stack.callback(forget, own)
-            yield own
+    """The unfinished file beside `path`, ours alone: who comes while it is taken gets one of another name."""
+    part, lock = path.with_name(path.name + ".part"), path.with_name(path.name + ".lock")
+    own = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    with lock.open("wb") as file:
+        if lock_of(file):
+            try:
+                yield part
+            finally:
+                lock.unlink(missing_ok=True)
         else:
-            yield part
-            Path(lock.name).unlink(missing_ok=True)
+            try:
+                yield own
+            finally:
+                forget(own)
+
+
+def lock_of(file: IO[bytes]) -> bool:
+    """Take the lock of an open file, which ends with it; False where another has it."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows everybody has an own part, and goes on after a cut within one run only
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def tag_file(part: Path) -> Path:
@@ -231,13 +268,8 @@ def tag_file(part: Path) -> Path:
 
 def tag_of(part: Path) -> str:
     """The server's mark of the content that a part is of; a weak one proves nothing and counts as none."""
-    tag = tag_file(part).read_text("latin-1") if tag_file(part).is_file() else ""
+    tag = tag_file(part).read_text() if tag_file(part).is_file() else ""
     return "" if tag.startswith("W/") else tag
-
-
-def remember_tag(part: Path, tag: str) -> None:
-    """Keep the server's mark for the next try."""
-    tag_file(part).write_text(tag, "latin-1")
 
 
 def forget(part: Path) -> None:
@@ -249,6 +281,11 @@ def forget(part: Path) -> None:
 def size_of(part: Path) -> int:
     """Bytes that have arrived."""
     return part.stat().st_size if part.is_file() else 0
+
+
+def right(path: Path, goal: Goal) -> bool:
+    """Whether a file is there and is what was published."""
+    return path.is_file() and digest(path).startswith(goal.sha256)
 
 
 def digest(path: Path) -> str:

@@ -1,8 +1,8 @@
 """Tensors out of a file of weights, whoever wrote it, without ever running code from it.
 
 - `.safetensors`: numbers behind a JSON header; nothing in it can run.
-- `.npz`: numpy arrays, read with `allow_pickle=False`. Arrays under Keras names are turned to PyTorch's layout.
-- `.pth`, `.pt`, `.th`: PyTorch's pickles, read with `weights_only=True`, which knows tensors and containers alone.
+- `.npz`: numpy arrays, read with `allow_pickle=False`; under Keras names, turned to PyTorch's layout.
+- `.pth`, `.pt`, `.th`: PyTorch's pickles, read with `weights_only=True`: tensors and containers, no more.
 - any of them inside a `.zip`: `weights.zip/folder/file.th` or `weights.zip!folder/file.th`.
 
 A file that is cut short, of another kind, or made to harm ends in one sentence.
@@ -76,7 +76,7 @@ def unzip(file: Path, member: str) -> bytes:
     """One member of an archive, wholly in memory.
 
     Raises:
-        WeightsError: it is not there (the message says what is), or unpacks to far more than the archive's size.
+        WeightsError: it is not there (the message says what is), or unpacks to far more than the archive.
     """
     with zipfile.ZipFile(file) as archive:
         if member not in archive.namelist():
@@ -151,4 +151,5 @@ def read_torch(source: Path | BinaryIO) -> dict[str, Tensor]:
     return tensors
 
 
-READERS = {".safetensors": read_safetensors, ".npz": read_npz} | dict.fromkeys((".pth", ".pt", ".th"), read_torch)
+READERS = {".safetensors": read_safetensors, ".npz": read_npz}
+READERS |= dict.fromkeys((".pth", ".pt", ".th"), read_torch)
