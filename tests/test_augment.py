@@ -53,21 +53,21 @@ def test_batch_and_order_change_nothing(order, cut):
 
 def test_shift_and_flip_equal_loops():
     x, samples = pictures(), torch.arange(12)
-    y = Augment(flip=True, shift=0.3)(x, samples, seed=1, epoch=2)
+    y = Augment(flip=True, upend=True, shift=0.3)(x, samples, seed=1, epoch=2)
     for n in range(12):
-        mirror = splitmix(1, 2, n, 1) < 0.5
+        mirror, upend = splitmix(1, 2, n, 1) < 0.5, splitmix(1, 2, n, 9) < 0.5
         down = round(float((np.float32(splitmix(1, 2, n, 2)) * 2 - 1) * np.float32(0.3) * 9))
         right = round(float((np.float32(splitmix(1, 2, n, 3)) * 2 - 1) * np.float32(0.3) * 7))
         for i in range(9):
             for j in range(7):
                 row, col = min(max(i - down, 0), 8), min(max(j - right, 0), 6)
-                assert torch.equal(y[n, i, j], x[n, row, 6 - col if mirror else col])
+                assert torch.equal(y[n, i, j], x[n, 8 - row if upend else row, 6 - col if mirror else col])
 
 
 def test_resampling_agrees_with_the_gather_where_both_apply():
     x, samples = pictures(), torch.arange(12)
-    moved = Augment(flip=True, shift=0.3)(x, samples, seed=1, epoch=2)
-    resampled = Augment(flip=True, shift=0.3, rotate=1e-7)(x, samples, seed=1, epoch=2)
+    moved = Augment(flip=True, upend=True, shift=0.3)(x, samples, seed=1, epoch=2)
+    resampled = Augment(flip=True, upend=True, shift=0.3, rotate=1e-7)(x, samples, seed=1, epoch=2)
     assert (moved.int() - resampled.int()).abs().max() <= 1
 
 

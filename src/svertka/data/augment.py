@@ -30,6 +30,7 @@ class Augment:
     scale       up to this share larger or smaller
     erase       a square of up to this share of the side becomes the picture's mean
     untouched   this share of the pictures stays as it is
+    upend       mirror half of the pictures top to bottom
     """
 
     flip: bool = False
@@ -38,11 +39,12 @@ class Augment:
     scale: float = 0.0
     erase: float = 0.0
     untouched: float = 0.0
+    upend: bool = False
 
     @property
     def none(self) -> bool:
         """Whether pictures stay as they are."""
-        return not (self.flip or self.shift or self.rotate or self.scale or self.erase)
+        return not (self.flip or self.upend or self.shift or self.rotate or self.scale or self.erase)
 
     def __call__(self, pixels: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
         """Vary a batch: uint8 (n, h, w, c) -> uint8 (n, h, w, c); `samples` (n,) names each row for its random numbers."""
@@ -65,6 +67,7 @@ class _Moves:
         on = changed.float()
         self.h, self.w = h, w
         self.mirror = changed & (draw(1) < 0.5) if how.flip else torch.zeros_like(changed)
+        self.upend = changed & (draw(9) < 0.5) if how.upend else torch.zeros_like(changed)
         self.down = torch.round((draw(2) * 2 - 1) * how.shift * h * on).long()  # whole pixels, (n,)
         self.right = torch.round((draw(3) * 2 - 1) * how.shift * w * on).long()
         self.turn = (draw(4) * 2 - 1) * math.radians(how.rotate) * on
@@ -74,6 +77,7 @@ class _Moves:
         n, h, w, c = pixels.shape
         rows = (torch.arange(h, device=pixels.device) - self.down[:, None]).clamp_(0, h - 1)  # (n, h)
         cols = (torch.arange(w, device=pixels.device) - self.right[:, None]).clamp_(0, w - 1)  # (n, w)
+        rows = torch.where(self.upend[:, None], h - 1 - rows, rows)
         cols = torch.where(self.mirror[:, None], w - 1 - cols, cols)
         first = torch.arange(n, device=pixels.device)[:, None] * h
         flat = ((first + rows) * w)[:, :, None] + cols[:, None, :]  # (n, h, w)
@@ -82,12 +86,12 @@ class _Moves:
     def resample(self, pixels: Tensor) -> Tensor:
         x = pixels.permute(0, 3, 1, 2).float()  # (n, c, h, w)
         cos, sin = torch.cos(self.turn) / self.zoom, torch.sin(self.turn) / self.zoom
-        side = torch.where(self.mirror, -1.0, 1.0)
+        side, top = torch.where(self.mirror, -1.0, 1.0), torch.where(self.upend, -1.0, 1.0)
         aspect = self.h / self.w  # grid coordinates are shares of a side: a turn must not shear oblong pictures
         theta = torch.stack(
             [
                 torch.stack([cos * side, -sin * aspect * side, -2 * self.right / self.w * side], 1),
-                torch.stack([sin / aspect, cos, -2 * self.down / self.h], 1),
+                torch.stack([sin / aspect * top, cos * top, -2 * self.down / self.h * top], 1),
             ],
             1,
         )  # (n, 2, 3)

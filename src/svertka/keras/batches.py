@@ -1,7 +1,7 @@
 """What models are fed with: a `svertka.data.Loader` that looks like a Keras iterator from outside.
 
-Outside: `next(flow)` gives (n, height, width, channels) and targets as numpy arrays, for ever. Inside: the loop takes torch
-batches from the same loader.
+Outside: `next(flow)` gives (n, height, width, channels) and targets as numpy arrays, for ever. Inside: the
+loop takes torch batches from the same loader.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 import numpy as np
-import torch
 
 from svertka.data.loader import Batch, Loader
 from svertka.errors import ShapeError, UnknownName, UsageError
@@ -70,7 +69,7 @@ class Flow:
 
 @dataclass
 class Passes:
-    """So many batches of a flow a pass, as the loop takes a loader; `onward` goes on where the last pass ended."""
+    """So many batches of a flow a pass, as the loop takes a loader; `onward`: from where the last ended."""
 
     flow: Flow
     steps: int | None = None
@@ -91,7 +90,7 @@ class Passes:
 
 
 def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | None = None) -> Flow:
-    """Whatever a model is given as one flow: a flow as it is, arrays (n, h, w, c) with labels (n,) or (n, classes).
+    """Whatever a model is given as a flow: a flow itself, or arrays (n, h, w, c), (n,) or (n, classes).
 
     Args:
         x, y: a flow and None, or arrays; labels may be missing where nothing is learned.
@@ -107,12 +106,16 @@ def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | No
         raise UsageError("There is nothing to go through: pass arrays, or what flow_from_directory returned.")
     pictures = np.ascontiguousarray(x, dtype=np.float32)
     if pictures.ndim != 4:
-        raise ShapeError(f"Pictures come as (n, height, width, channels); received an array of {pictures.shape}.")
+        raise ShapeError(
+            f"Pictures come as (n, height, width, channels); received an array of {pictures.shape}."
+        )
     labels = np.zeros(len(pictures), np.int64) if y is None else np.asarray(y)
     if labels.ndim == 2:
         labels = labels.argmax(1) if labels.shape[1] > 1 else labels[:, 0]
     if labels.shape != (len(pictures),):
-        raise ShapeError(f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work.")
+        raise ShapeError(
+            f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work."
+        )
     preprocess = unscaled(*pictures.shape[1:], rescale=1.0)
     index = np.arange(len(pictures))
     loader = Loader(pictures, labels, index, preprocess, batch=batch_size, seed=seed)

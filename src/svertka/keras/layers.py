@@ -1,14 +1,16 @@
 """Keras' layers: settings first, a torch module once the shape of the input is known.
 
-`same` pads as TensorFlow does, only what the last window needs, and an average does not count padding. Kernels start
-as Glorot and Bengio 2010 (uniform), biases at zero. Inside, shapes are torch's: (channels, height, width) without the
-batch.
+`same` pads as TensorFlow does, only what the last window needs, and an average does not count padding.
+Kernels start as Glorot and Bengio 2010 (uniform), biases at zero. Inside, shapes are torch's: (channels,
+height, width) without the batch.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import ClassVar
 
@@ -53,7 +55,7 @@ def shown(shape: Shape) -> tuple[int | None, ...]:
     return (None, *shape[1:], *shape[:1])
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Layer:
     """What all layers share.
 
@@ -61,17 +63,18 @@ class Layer:
     name         given by the model where None: conv2d, conv2d_1, ...
     """
 
-    _: KW_ONLY
     input_shape: tuple[int, ...] | None = None
     name: str | None = None
     core: nn.Module = field(init=False, repr=False)  # the layer without its activation
     act: nn.Module = field(init=False, repr=False)
     shape: Shape | None = field(init=False, default=None)  # of the output, torch's order, once built
-    activation: ClassVar[str | None] = None
+    activation = None  # without a type, so that it keeps its place among the fields of those that have one
 
     def make(self, shape: Shape) -> nn.Module:
         """The torch module for an input of that shape, without the activation."""
-        raise UsageError(f"{type(self).__name__} is no layer that computes; take one of svertka.keras.layers.")
+        raise UsageError(
+            f"{type(self).__name__} is no layer that computes; take one of svertka.keras.layers."
+        )
 
     def build(self, shape: Shape) -> Shape:
         """Make the module for an input of that shape, and return the shape of its output.
@@ -96,7 +99,9 @@ class Layer:
             UsageError: the layer has seen no shape yet.
         """
         if self.shape is None:
-            raise UsageError(f"{self.name or type(self).__name__} is not built: its model knows no input_shape yet.")
+            raise UsageError(
+                f"{self.name or type(self).__name__} is not built: its model knows no input_shape yet."
+            )
         return shown(self.shape)
 
     @property
@@ -113,7 +118,7 @@ class Layer:
     _trainable: ClassVar[bool] = True  # until set on the instance
 
     def counts(self) -> tuple[int, int]:
-        """How many numbers the layer holds as Keras counts (statistics of batch norm included), and learns."""
+        """How many numbers the layer holds (with the statistics of batch norm, as Keras counts), and learns."""
         learned = sum(p.numel() for p in self.core.parameters() if p.requires_grad)
         statistics = (b for b in self.core.buffers() if b.is_floating_point())
         return sum(t.numel() for t in chain(self.core.parameters(), statistics)), learned
@@ -146,32 +151,37 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
 class Convolution(nn.Conv2d):
     """`nn.Conv2d` with Keras' two paddings: (n, c, h, w) -> (n, filters, h', w')."""
 
-    def __init__(self, channels: int, filters: int, kernel: Sides, stride: Sides, padding: str, bias: bool) -> None:
+    def __init__(
+        self, channels: int, filters: int, kernel: Sides, stride: Sides, padding: str, bias: bool
+    ) -> None:
         super().__init__(channels, filters, kernel, stride, bias=bias)
         self.pads = PADDINGS[padding]
         glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Slide the kernels."""
         return ops.conv2d(x, self.weight, self.bias, stride=self.stride, padding=self.pads)
 
 
 class Pooling(nn.Module):
     """A window of `svertka.ops` over each channel: (n, c, h, w) -> (n, c, h', w')."""
 
-    def __init__(self, operation: str, size: Sides, stride: Sides | None, padding: str) -> None:
+    def __init__(
+        self, operation: Callable[..., Tensor], size: Sides, stride: Sides | None, padding: str
+    ) -> None:
         super().__init__()
         self.operation, self.size, self.stride, self.pads = operation, size, stride, PADDINGS[padding]
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.operation == "maxpool2d":
-            return ops.maxpool2d(x, self.size, self.stride, self.pads)
-        return ops.avgpool2d(x, self.size, self.stride, self.pads, count_padding=False)
+        """Slide the window."""
+        return self.operation(x, self.size, self.stride, self.pads)
 
 
 class RowFlatten(nn.Module):
-    """One vector, in Keras' order: (n, c, h, w) -> (n, h * w * c); for channels-last memory that is a view."""
+    """One vector in Keras' order: (n, c, h, w) -> (n, h * w * c); a view of channels-last memory."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Lay the numbers in a row."""
         return (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).flatten(1)
 
 
@@ -179,6 +189,7 @@ class GlobalAverage(nn.Module):
     """The mean of each channel: (n, c, h, w) -> (n, c)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Take the means."""
         return ops.globalavgpool(x)
 
 
@@ -218,17 +229,19 @@ class Conv2D(Layer):
         """The convolution for so many input channels."""
         _check_padding(self.padding)
         channels = _picture(shape)[0]
-        return Convolution(channels, self.filters, self.kernel_size, self.strides, self.padding, self.use_bias)
+        return Convolution(
+            channels, self.filters, self.kernel_size, self.strides, self.padding, self.use_bias
+        )
 
 
 @dataclass(eq=False)
 class MaxPooling2D(Layer):
-    """The largest number under each window: (None, h, w, c) -> (None, h', w', c); the stride is the size where None."""
+    """The largest number under each window: (None, h, w, c) -> (None, h', w', c); strides None: the size."""
 
-    pool_size: Sides = 2
+    pool_size: Sides = (2, 2)
     strides: Sides | None = None
     padding: str = "valid"
-    operation: ClassVar[str] = "maxpool2d"
+    operation: ClassVar[Callable[..., Tensor]] = ops.maxpool2d
 
     def make(self, shape: Shape) -> nn.Module:
         """The pooling."""
@@ -241,7 +254,7 @@ class MaxPooling2D(Layer):
 class AveragePooling2D(MaxPooling2D):
     """The mean under each window, padding left out: (None, h, w, c) -> (None, h', w', c)."""
 
-    operation: ClassVar[str] = "avgpool2d"
+    operation: ClassVar[Callable[..., Tensor]] = partial(ops.avgpool2d, count_padding=False)
 
 
 @dataclass(eq=False)
@@ -274,7 +287,9 @@ class Dense(Layer):
     def make(self, shape: Shape) -> nn.Module:
         """The matrix for so many inputs."""
         if len(shape) != 1:
-            raise ShapeError("a Dense layer takes vectors; put Flatten() or GlobalAveragePooling2D() before it.")
+            raise ShapeError(
+                "a Dense layer takes vectors; put Flatten() or GlobalAveragePooling2D() before it."
+            )
         module = nn.Linear(shape[0], self.units, bias=self.use_bias)
         glorot(module)
         return module

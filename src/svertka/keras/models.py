@@ -1,7 +1,7 @@
 """Keras' models: a chain of layers with `compile`, `fit`, `evaluate`, `predict` and `summary`.
 
-`fit` hands the chain to `svertka.training.fit` and prints its records. A last softmax or sigmoid belongs to the loss
-while learning (cross-entropy of logits, which cannot overflow) and to the answer in `predict`.
+`fit` hands the chain to `svertka.training.fit` and prints its records. A last softmax or sigmoid belongs to
+the loss while learning (cross-entropy of logits, which cannot overflow) and to the answer in `predict`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Chain(nn.Module):
 
 
 class Learner(nn.Module):
-    """A chain as the loop takes a network: its outputs are logits, two of them where a model ends in one sigmoid."""
+    """A chain as the loop takes a network: its outputs are logits, two of them where it ends in one sigmoid."""
 
     def __init__(self, chain: Chain, binary: bool) -> None:
         super().__init__()
@@ -178,8 +178,8 @@ class Model(Layer):
         wanted = LOSSES[loss]
         if self.layers and self.activation != wanted:
             raise UsageError(
-                f"{loss} wants probabilities, and {self.layers[-1].name} ends in {self.activation or 'no activation'}; "
-                f"activation={wanted!r} there would work."
+                f"{loss} wants probabilities, and {self.layers[-1].name} ends in "
+                f"{self.activation or 'no activation'}; activation={wanted!r} there would work."
             )
 
     def fit(
@@ -226,9 +226,15 @@ class Model(Layer):
         if not self.trainable:
             raise UsageError(f"Every layer of {self.name} is frozen: there is nothing to learn.")
         return Recipe(
-            epochs=epochs, batch=flow.batch_size, optimiser=self.optimizer.recipe_name, schedule="constant",
-            rate=self.optimizer.learning_rate, momentum=self.optimizer.momentum, weight_decay=0.0, seed=self._fits,
-        )  # fmt: skip
+            epochs=epochs,
+            batch=flow.batch_size,
+            optimiser=self.optimizer.recipe_name,
+            rate=self.optimizer.learning_rate,
+            momentum=self.optimizer.momentum,
+            schedule="constant",
+            weight_decay=0.0,
+            seed=self._fits,
+        )
 
     def _learner(self, flow: Flow) -> Learner:
         """The chain as a network of logits, once it is sure that the data fit it."""
@@ -240,7 +246,8 @@ class Model(Layer):
             raise ShapeError(f"{self.loss} wants {wanted}, and {self.name} gives {self.output_shape}.")
         if flow.num_classes > max(2 * binary, *outputs):
             raise ShapeError(
-                f"The data have {flow.num_classes} classes and {self.layers[-1].name} tells {outputs[0] + binary} apart."
+                f"The data have {flow.num_classes} classes, and {self.layers[-1].name} tells "
+                f"{outputs[0] + binary} apart."
             )
         return Learner(self.core, binary)
 
@@ -267,7 +274,12 @@ class Model(Layer):
     # --- using ---
 
     def evaluate(
-        self, x: object = None, y: object = None, batch_size: int = 32, verbose: int = 1, steps: int | None = None
+        self,
+        x: object = None,
+        y: object = None,
+        batch_size: int = 32,
+        verbose: int = 1,
+        steps: int | None = None,
     ) -> float | list[float]:
         """The loss, and behind it the accuracy once for each metric, over a flow or arrays.
 
@@ -279,8 +291,7 @@ class Model(Layer):
             raise UsageError("compile() comes before evaluate(): say which loss and metrics.")
         flow = flow_of(x, y, batch_size=batch_size)
         learner = self._learner(flow)
-        device = str(_device(learner))
-        loss, accuracy = measure(learner, Passes(flow, steps, device=device), Plan(device=device))
+        loss, accuracy = measure(learner, Passes(flow, steps, device=_device(learner)))
         said = {"loss": loss, **dict.fromkeys(self.metrics, accuracy)}
         if verbose:
             print(" - ".join(f"{name}: {value:.4f}" for name, value in said.items()))
@@ -298,7 +309,7 @@ class Model(Layer):
         self._ready(flow.shape)
         self.core.eval()
         with torch.inference_mode():
-            answers = [self.core(batch.x).cpu() for batch in Passes(flow, steps, device=str(_device(self.core)))]
+            answers = [self.core(batch.x).cpu() for batch in Passes(flow, steps, device=_device(self.core))]
         y = torch.cat(answers)  # (n, *shape)
         return (y.movedim(1, -1) if y.ndim > 2 else y).numpy()
 
@@ -316,8 +327,8 @@ def _flow(data: object, batch_size: int) -> Flow:
     return flow_of(*data, batch_size=batch_size) if isinstance(data, tuple) else flow_of(data)
 
 
-def _device(module: nn.Module) -> torch.device:
-    return next((p.device for p in module.parameters()), torch.device("cpu"))
+def _device(module: nn.Module) -> str:
+    return str(next((p.device for p in module.parameters()), "cpu"))
 
 
 class Sequential(Model):

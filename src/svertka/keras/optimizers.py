@@ -24,7 +24,7 @@ class Optimizer:
         return self.learning_rate
 
 
-def SGD(  # noqa: N802  Keras' name
+def SGD(
     learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, *, lr: float | None = None
 ) -> Optimizer:
     """Gradient descent, with momentum where it is not 0.
@@ -35,17 +35,17 @@ def SGD(  # noqa: N802  Keras' name
     return Optimizer("nesterov" if nesterov else "sgd", lr or learning_rate, momentum)
 
 
-def Adam(learning_rate: float = 0.001, beta_1: float = 0.9, *, lr: float | None = None) -> Optimizer:  # noqa: N802
+def Adam(learning_rate: float = 0.001, beta_1: float = 0.9, *, lr: float | None = None) -> Optimizer:
     """Adaptive moment estimation: Kingma and Ba 2014, arXiv:1412.6980."""
     return Optimizer("adam", lr or learning_rate, beta_1)
 
 
-def RMSprop(learning_rate: float = 0.001, momentum: float = 0.0, *, lr: float | None = None) -> Optimizer:  # noqa: N802
+def RMSprop(learning_rate: float = 0.001, momentum: float = 0.0, *, lr: float | None = None) -> Optimizer:
     """Steps divided by a running mean of the gradient's size (Tieleman and Hinton 2012)."""
     return Optimizer("rmsprop", lr or learning_rate, momentum)
 
 
-def Adadelta(learning_rate: float = 0.001, *, lr: float | None = None) -> Optimizer:  # noqa: N802
+def Adadelta(learning_rate: float = 0.001, *, lr: float | None = None) -> Optimizer:
     """Steps in the units of the parameters: Zeiler 2012, arXiv:1212.5701."""
     return Optimizer("adadelta", lr or learning_rate, 0.9)
 

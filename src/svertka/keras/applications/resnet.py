@@ -1,8 +1,8 @@
 """ResNet as a Keras model: the zoo's network, stem and stages as its layers.
 
-It is ResNet v1.5 without biases before batch norm, as PyTorch's checkpoints want it; Keras has v1 with those biases, so
-ResNet50 holds 26,560 numbers fewer here. Weights of ImageNet expect pixels / 255, less (0.485, 0.456, 0.406), divided by
-(0.229, 0.224, 0.225) for red, green, blue.
+It is ResNet v1.5 without biases before batch norm, as PyTorch's checkpoints want it; Keras has v1 with
+those biases, so ResNet50 holds 26,560 numbers fewer here. Weights of ImageNet expect pixels / 255, less
+(0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225) for red, green, blue.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def _resnet(
     classes: int,
 ) -> Model:
     if input_shape is not None and len(input_shape) != 3:
-        raise UsageError(f"input_shape is (height, width, channels), such as (224, 224, 3); received {input_shape}.")
+        raise UsageError(
+            f"input_shape is (height, width, channels), such as (224, 224, 3); received {input_shape}."
+        )
     channels = input_shape[2] if input_shape else 3
     net = load_weights(network, weights, classes=classes, channels=channels, drop_head=not include_top)
     parts = [Part(net.stem, name="stem", input_shape=input_shape)]
@@ -51,7 +53,7 @@ def _resnet(
     return Model(parts, name=network)
 
 
-def ResNet50(  # noqa: N802  Keras' name
+def ResNet50(
     include_top: bool = True,
     weights: str | Path | None = "imagenet",
     input_shape: tuple[int, int, int] | None = None,
@@ -71,7 +73,7 @@ def ResNet50(  # noqa: N802  Keras' name
     return _resnet("resnet50", include_top, weights, input_shape, classes)
 
 
-def ResNet101(  # noqa: N802
+def ResNet101(
     include_top: bool = True,
     weights: str | Path | None = "imagenet",
     input_shape: tuple[int, int, int] | None = None,
@@ -81,7 +83,7 @@ def ResNet101(  # noqa: N802
     return _resnet("resnet101", include_top, weights, input_shape, classes)
 
 
-def ResNet152(  # noqa: N802
+def ResNet152(
     include_top: bool = True,
     weights: str | Path | None = "imagenet",
     input_shape: tuple[int, int, int] | None = None,

@@ -1,8 +1,9 @@
 """`ImageDataGenerator`: folders of pictures as batches, read and decoded once by `svertka.data`.
 
-Differences from Keras, all to the better for who learns: the part for validation is drawn at random and the same for
-every seed, so that training and validation never meet (Keras cuts off the first files by name); pictures are scaled with
-smoothing (Keras: nearest pixel); unreadable files are left out and named; classes are in natural order (2 before 10).
+Differences from Keras, all to the better for who learns: the part for validation is drawn at random and the
+same for every seed, so that training and validation never meet (Keras cuts off the first files by name);
+pictures are scaled with smoothing (Keras: nearest pixel); unreadable files are left out and named; classes
+are in natural order (2 before 10).
 """
 
 from __future__ import annotations
@@ -61,16 +62,20 @@ class ImageDataGenerator:
         if self.rescale is not None and not self.rescale > 0:
             raise RecipeError(f"rescale is greater than 0, such as 1/255; received {self.rescale!r}.")
         if not 0 <= self.validation_split < 1:
-            raise RecipeError(f"validation_split is a share of 1 below it; received {self.validation_split!r}.")
+            raise RecipeError(
+                f"validation_split is a share of 1 below it; received {self.validation_split!r}."
+            )
         if self.width_shift_range != self.height_shift_range:
-            raise RecipeError("Pictures are moved as far across as down: give both shift ranges the same number.")
+            raise RecipeError(
+                "Pictures are moved as far across as down: give both shift ranges the same number."
+            )
 
     @property
     def augment(self) -> Augment:
         """The same as `svertka.data` varies batches by it."""
         return Augment(
             flip=self.horizontal_flip,
-            flip_vertical=self.vertical_flip,
+            upend=self.vertical_flip,
             rotate=self.rotation_range,
             scale=self.zoom_range,
             shift=self.width_shift_range,
@@ -93,7 +98,7 @@ class ImageDataGenerator:
             directory: the folder (or an archive of it).
             target_size: (height, width) that all are brought to.
             color_mode: "rgb" or "grayscale".
-            class_mode: labels as "sparse" (the number of the folder), "categorical" (one-hot), "binary", or None.
+            class_mode: labels as "sparse" (number of the folder), "categorical" (one-hot), "binary", or None.
             batch_size: pictures in a batch.
             shuffle: in a new order each pass; else by name, and not varied.
             seed: of order and variation.
@@ -106,10 +111,14 @@ class ImageDataGenerator:
         if color_mode not in COLOURS:
             raise UnknownName("color_mode", str(color_mode), COLOURS)
         if not shuffle and not self.augment.none:
-            raise UsageError("Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation.")
+            raise UsageError(
+                "Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation."
+            )
         source = open_source(directory)
         if source.parts.any():
-            raise DataError(f"{directory} holds parts, not classes: name one of them, such as {directory}/train.")
+            raise DataError(
+                f"{directory} holds parts, not classes: name one of them, such as {directory}/train."
+            )
         preprocess = unscaled(*target_size, COLOURS[color_mode], self.rescale)
         store = begin_store(source, preprocess).finish()
         index = self._part(source, store, subset)
@@ -134,5 +143,7 @@ class ImageDataGenerator:
         if subset not in SUBSETS:
             raise UnknownName("subset", str(subset), SUBSETS)
         if not self.validation_split:
-            raise UsageError(f"subset={subset!r} needs ImageDataGenerator(validation_split=...), such as 0.25.")
+            raise UsageError(
+                f"subset={subset!r} needs ImageDataGenerator(validation_split=...), such as 0.25."
+            )
         return make_manifest(source, store, share=self.validation_split).indices(SUBSETS[subset])
