@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, one thread each; torch reads it when imported
+
 SHARED = Path(os.environ.get("SVERTKA_DATA", Path(__file__).parents[2] / "shared"))
 
 

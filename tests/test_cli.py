@@ -246,8 +246,8 @@ def test_a_class_that_validation_lacks_still_scores_by_name(sv, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_usable_and_resumes_to_the_weights_of_an_undisturbed_one(tmp_path, number):
-    data = shapes(tmp_path / "data", each=200)
-    options = ["--epochs", "30", "--set", "batch=8", "--json"]
+    data = shapes(tmp_path / "data", each=100)
+    options = ["--epochs", "16", "--set", "batch=8", "--json"]
     command = [sys.executable, "-m", "svertka", "train", str(data), *options]
 
     def start(out):
@@ -269,7 +269,7 @@ def test_an_interrupted_run_is_usable_and_resumes_to_the_weights_of_an_undisturb
         [sys.executable, "-m", "svertka", "predict", "stopped", str(data / "disc"), "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert len(json.loads(usable.stdout)["predictions"]) == 200
+    assert len(json.loads(usable.stdout)["predictions"]) == 100
     done = subprocess.run(
         [sys.executable, "-m", "svertka", "train", "--resume", "stopped", "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
