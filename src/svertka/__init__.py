@@ -21,6 +21,8 @@ _HOMES: dict[str, str] = {
     "predict": "svertka.verbs.predict",
     "evaluate": "svertka.verbs.evaluate",
     "report": "svertka.verbs.report",
+    "resume": "svertka.verbs.train",
+    "table": "svertka.verbs.table",
     # nouns
     "Model": "svertka.bundle",
     "Recipe": "svertka.training.recipe",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from svertka.blocks import Net
 from svertka.errors import ReadError, RunError, SvertkaError
 from svertka.records import Prediction, Unreadable
 from svertka.signals import Preprocess
+from svertka.zoo import weights as catalogue
 from svertka.zoo.convert import load_state
 
 FORMAT = 1
@@ -38,7 +39,7 @@ class Model:
     net          in evaluation mode
     classes      names, in the order of the outputs
     preprocess   how bytes become input
-    spec         how to build the empty network again: {"name": of the zoo, or notation; "shape": (c, h, w) of its input}
+    spec         how to build the empty network again (see `describe`)
     temperature  the logits are divided by it before softmax
     """
 
@@ -89,9 +90,8 @@ class Model:
         try:
             tensors = load(data)
             classes = tuple(map(str, facts["classes"]))
-            network = facts["network"]
             with torch.device("meta"):
-                net = zoo.make(network["name"], tuple(network["shape"]), len(classes))
+                net = build(facts["network"], len(classes))
             load_state(net, tensors)
             preprocess = Preprocess.from_dict(facts["preprocess"])
             temperature = float(facts["temperature"])
@@ -99,6 +99,31 @@ class Model:
             raise RunError(f"{folder / FACTS} does not describe a model: {why!r}.") from why
         net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(net, classes, preprocess, facts["network"], temperature, facts)
+
+    @classmethod
+    def published(cls, what: str, weights: str | Path | None = None) -> Model:
+        """A network with its ImageNet weights: the thousand classes, and pictures prepared as it learned them.
+
+        Args:
+            what: a network of the zoo, or a name of `svertka weights`.
+            weights: a file to take instead of the published one.
+
+        Raises:
+            UnknownName: nothing of that name.
+            WeightsError: the weights cannot be had, or are of another network.
+        """
+        row = catalogue.published(weights or what)
+        name = what if what in zoo.variants() else catalogue.find(what).network
+        classes = catalogue.imagenet_classes()
+        net = catalogue.load_weights(name, weights or what, classes=len(classes))
+        variant = zoo.variant(name)
+        preprocess = Preprocess(
+            *(row.size if row else variant.size,) * 2, variant.channels, "crop",
+            *(row.mean, row.std) if row else catalogue.RANGES["imagenet"],
+            zoom=row.size / row.resize if row else 0.875,
+            interpolation=row.interpolation if row else "bilinear",
+        )  # fmt: skip
+        return cls(net, classes, preprocess, describe(net, name, preprocess.shape))
 
     # ---- in use
 
@@ -141,6 +166,25 @@ class Model:
     def _prediction(self, path: str, shares: list[float]) -> Prediction:
         ranking = tuple(sorted(zip(self.classes, shares, strict=True), key=lambda pair: -pair[1]))
         return Prediction(path, ranking[0][0], ranking[0][1], ranking)
+
+
+def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """How to build a network again without its weights, as JSON: {"name", "shape", "options"}.
+
+    Args:
+        net: the network.
+        what: its name in the zoo, or the line of notation it was built from.
+        shape: of one input, (channels, *size).
+    """
+    return {"name": what, "shape": list(shape), "options": dict(net.options)}
+
+
+def build(spec: Mapping[str, Any], classes: int) -> Net:
+    """The network that `describe` told of, with fresh weights."""
+    shape = tuple(spec["shape"])
+    if spec["options"]:
+        return zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
+    return zoo.make(spec["name"], shape, classes)
 
 
 def _picture_bytes(picture: Any) -> bytes:

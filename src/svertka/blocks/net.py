@@ -7,6 +7,10 @@ their names say.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from torch import Tensor, nn
 
 from svertka.errors import ShapeError
@@ -23,10 +27,12 @@ class Net(nn.Module):
     Attributes:
         name: what errors call it.
         least: the least side of the input that works.
+        options: what it was built with beyond classes and channels, so that it can be built again.
     """
 
     name: str = "this network"
     least: int = 1
+    options: Mapping[str, Any] = MappingProxyType({})
     stem: nn.Module
     stages: nn.Sequential
     pool: nn.Module

@@ -68,8 +68,8 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME-N if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run where it stopped.")] = None,
     net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
-    weights: Annotated[str, typer.Option(help="Start from weights: none, or a file.")] = "auto",
-    freeze: Annotated[str, typer.Option(help="Parts that do not learn: auto, none, backbone, or the first N stages.")] = "auto",
+    weights: Annotated[str, typer.Option(help="Start from these: none, a name of `svertka weights`, a file.")] = "auto",
+    freeze: Annotated[str, typer.Option(help="What does not learn: auto, none, backbone, or the first N stages.")] = "auto",
     size: Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time that the whole run may take.")] = None,
@@ -84,7 +84,8 @@ def train(
 
     if (data is None) == (resume is None):
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
-    asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
+    start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
+    asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
     asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
     if resume is not None and asked:
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
@@ -137,6 +138,7 @@ def evaluate(
 def predict(
     model: ModelArg,
     files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    weights: Annotated[str | None, typer.Option(help="With a network of the zoo: this file of weights.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the predictions to this file as CSV.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -147,7 +149,7 @@ def predict(
 
     if csv is not None and csv.exists():
         raise UsageError(f"{csv} exists already and is never overwritten; name another file with --csv.")
-    answers = run(model, files)
+    answers = run(model, files, weights=weights)
     if csv is not None:
         write_csv(answers, csv)
     if as_json:
@@ -186,11 +188,12 @@ def table(
 ) -> None:
     """Every layer of a network: output, memory, weights, multiply-adds, receptive field."""
     from svertka.cli.results import parse_shape, write_text
+    from svertka.tabulate import show
     from svertka.verbs.table import table as make
 
     found = make(net, shape=parse_shape(shape) if shape else None, classes=classes)
     if html is not None:
-        write_text(html, found.to_html())
+        write_text(html, show.html(found))
     if as_json:
         _print_json(found.to_dict())
     elif html is not None:
@@ -198,7 +201,33 @@ def table(
     else:
         from rich.console import Console
 
-        Console(highlight=False).print(found.to_rich())
+        Console(highlight=False).print(show.rich_table(found))
+
+
+@app.command()
+def weights(
+    name: Annotated[str | None, typer.Argument(help="Fetch these weights into the cache; without a name, list all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the published weights that can be had, or fetch some."""
+    import dataclasses
+
+    from svertka.cli.progress import downloading
+    from svertka.cli.results import print_weights
+    from svertka.zoo.weights import catalogue, fetch, find
+
+    if name is not None:
+        row = find(name)
+        with downloading(row.file) as progress:
+            path = fetch(row, progress)
+        if as_json:
+            _print_json({**dataclasses.asdict(row), "path": str(path)})
+        else:
+            print(path)
+    elif as_json:
+        _print_json({"weights": [dataclasses.asdict(row) for row in catalogue()]})
+    else:
+        print_weights(catalogue())
 
 
 @app.command()

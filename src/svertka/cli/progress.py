@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -28,6 +28,30 @@ def watching(*, quiet: bool = False) -> Iterator[_Reader]:
             yield live
     else:
         yield _Lines()
+
+
+@contextlib.contextmanager
+def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress for one file: (bytes so far, bytes in all or None)."""
+    if not sys.stderr.isatty():
+        said = [-1]
+
+        def line(done: int, total: int | None) -> None:
+            tenth = 10 * done // total if total else done // (1 << 25)
+            if tenth > said[0]:
+                said[0] = tenth
+                of = f" of {total / 2**20:.1f}" if total else ""
+                print(f"{name}: {done / 2**20:.1f}{of} MiB", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class _Lines:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from svertka.verbs.evaluate import Evaluated
     from svertka.verbs.job import Trained
     from svertka.zoo import Variant
+    from svertka.zoo.weights import Published
 
 
 def print_trained(done: Trained) -> None:
@@ -82,6 +83,20 @@ def print_nets(rows: Iterable[Variant]) -> None:
     for row in rows:
         size = f"{row.channels}x" + "x".join([str(row.size)] * row.dims)
         table.add_row(row.name, size, str(row.least), _plain(row.source))
+    _console().print(table)
+
+
+def print_weights(rows: Iterable[Published]) -> None:
+    """The published weights, a line each."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("weights", "network", "top-1", "MiB", "input", "file"):
+        table.add_column(title, justify="right" if title in ("top-1", "MiB", "input") else "left", overflow="fold")
+    for row in rows:
+        top1 = f"{row.top1:.2f}" if row.top1 is not None else ""
+        size = f"{row.mebibytes:.1f}" if row.mebibytes is not None else ""
+        table.add_row(row.name, row.network, top1, size, str(row.size), _plain(row.file))
     _console().print(table)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "Preprocess", "decode", "fit", "read", "read_sized"]
 
 Fit = Literal["stretch", "crop", "pad"]
+Interpolation = Literal["bilinear", "bicubic"]
 
 _BLOCK = 2**17  # numbers that are normalised at once
 
@@ -37,6 +38,8 @@ class Preprocess:
     fit            what happens to another aspect ratio: "stretch" changes it, "crop" cuts what is too long
     evenly
                    at both ends, "pad" adds borders in the colour of `mean`, which is zero after normalisation
+    zoom           with "crop": the share of the shorter side that is kept, such as 224 / 256
+    interpolation  of the one resampling: "bilinear" or "bicubic"
     mean, std      per channel, of pixels / 255; 0.5 where they are left out, which maps 0..255 to -1..1
 
     >>> Preprocess(28, 28, 1).shape
@@ -49,6 +52,8 @@ class Preprocess:
     fit: Fit = "stretch"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    zoom: float = 1.0
+    interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -59,6 +64,10 @@ class Preprocess:
             raise RecipeError(f"channels is 1 (grey) or 3 (colour); received {self.channels!r}.")
         if self.fit not in get_args(Fit):
             raise RecipeError(f"fit is one of {', '.join(get_args(Fit))}; received {self.fit!r}.")
+        if not 0.1 <= self.zoom <= 1:
+            raise RecipeError(f"zoom is a share from 0.1 to 1; received {self.zoom!r}.")
+        if self.interpolation not in get_args(Interpolation):
+            raise RecipeError(f"interpolation is bilinear or bicubic; received {self.interpolation!r}.")
         object.__setattr__(self, "mean", tuple(float(v) for v in self.mean) or (0.5,) * self.channels)
         object.__setattr__(self, "std", tuple(float(v) for v in self.std) or (0.5,) * self.channels)
         for name in ("mean", "std"):
@@ -132,7 +141,8 @@ def read(data: bytes, preprocess: Preprocess, path: str) -> Pixels:
 
 def read_sized(data: bytes, preprocess: Preprocess, path: str) -> tuple[Pixels, tuple[int, int]]:
     """Like `read`, and with it the (height, width) that the picture has at full size."""
-    pixels, size = decode_sized(data, path, least=(preprocess.height, preprocess.width))
+    least = math.ceil(preprocess.height / preprocess.zoom), math.ceil(preprocess.width / preprocess.zoom)
+    pixels, size = decode_sized(data, path, least=least)
     return fit(pixels, preprocess), size
 
 
@@ -143,7 +153,7 @@ def fit(pixels: Pixels, preprocess: Preprocess) -> Pixels:
     (antialiased); a picture that already has the size is not resampled.
     """
     height, width = preprocess.height, preprocess.width
-    if pixels.shape[:2] != (height, width):
+    if pixels.shape[:2] != (height, width) or (preprocess.fit == "crop" and preprocess.zoom < 1):
         image = Image.fromarray(pixels)
         if preprocess.channels == 1 and image.mode != "L":
             image = image.convert("L")
@@ -160,29 +170,33 @@ def fit(pixels: Pixels, preprocess: Preprocess) -> Pixels:
 def _resized(image: Image.Image, preprocess: Preprocess) -> Pixels:
     width, height = preprocess.width, preprocess.height
     if preprocess.fit == "stretch":
-        return np.asarray(_scaled(image, (width, height)))
+        return np.asarray(_scaled(image, (width, height), preprocess))
     across, down = width / image.width, height / image.height
     if preprocess.fit == "crop":
-        scale = max(across, down)
+        scale = max(across, down) / preprocess.zoom
         margin_x = max(
             0.0, (image.width - width / scale) / 2
         )  # rounding may take it below 0, which Pillow refuses
         margin_y = max(0.0, (image.height - height / scale) / 2)
         box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
-        return np.asarray(_scaled(image, (width, height), box))
+        return np.asarray(_scaled(image, (width, height), preprocess, box))
     scale = min(across, down)
     inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     ground = [min(255, max(0, round(255 * m))) for m in preprocess.mean]
     canvas = np.empty((height, width, preprocess.channels), np.uint8)
     canvas[:] = ground
-    small = np.asarray(_scaled(image, inner))
+    small = np.asarray(_scaled(image, inner, preprocess))
     canvas[top : top + inner[1], left : left + inner[0]] = small if small.ndim == 3 else small[..., None]
     return canvas
 
 
 def _scaled(
-    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+    image: Image.Image,
+    size: tuple[int, int],
+    preprocess: Preprocess,
+    box: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
+    kernel = Image.Resampling[preprocess.interpolation.upper()]
     # reducing_gap: a far reduction first averages whole blocks down to three times the target; nobody sees it
-    return image.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=3.0)
+    return image.resize(size, kernel, box=box, reducing_gap=3.0)

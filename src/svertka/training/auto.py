@@ -49,6 +49,8 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     n, size = facts.training, recipe.size or facts.side
     choices: dict[str, tuple[Any, str]] = {}
     choices["net"] = _net(size, n)
+    choices["weights"] = "none", "nothing is fetched unasked: training starts from scratch"
+    choices["freeze"] = _freeze(recipe)
     choices["batch"] = _batch(n)
     choices["epochs"] = _epochs(facts)
     choices["optimiser"] = "nesterov", "the quickest to a good result on convolutional networks of this size"
@@ -76,6 +78,12 @@ def _net(size: int, n: int) -> tuple[str, str]:
     if size <= GLYPH:
         return "small", f"made for pictures of {size} pixels"
     return "small", f"{n:,} pictures are too few to teach a larger network from scratch"
+
+
+def _freeze(recipe: Recipe) -> tuple[str, str]:
+    if recipe.weights in (None, "none"):
+        return "none", "fresh weights have everything to learn"
+    return "backbone", "what the weights have learned is kept; the head learns your classes"
 
 
 def _batch(n: int) -> tuple[int, str]:

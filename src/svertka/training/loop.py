@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svertka.blocks import Net
@@ -22,6 +22,7 @@ from svertka.data.loader import Batch, Loader
 from svertka.data.random import mix
 from svertka.errors import TrainingError
 from svertka.records import Epoch, Step
+from svertka.training.freeze import freeze
 from svertka.training.optimiser import make_optimiser
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
@@ -37,6 +38,7 @@ class State:
 
     net        the network that learns
     average    its running average, where the recipe wants one; it is what is measured and kept
+    frozen     parts of it that stay in evaluation mode, so that their batch norms do not move
     step       optimiser steps taken so far in the whole run
     best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
     """
@@ -44,6 +46,7 @@ class State:
     net: Net
     optimiser: torch.optim.Optimizer
     average: AveragedModel | None = None
+    frozen: tuple[nn.Module, ...] = ()
     step: int = 0
     best: tuple[float, float] = (-1.0, -math.inf)
     best_epoch: int = 0
@@ -60,12 +63,13 @@ class State:
 
 
 def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
-    """A fresh state for a network, which moves to the plan's device and layout."""
+    """A fresh state for a network, which moves to the plan's device and layout and is frozen as the recipe says."""
+    frozen = freeze(net, recipe.freeze or "none")
     net = net.to(plan.device, memory_format=plan.memory_format)  # type: ignore[call-overload]
     average = None
     if recipe.average:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    return State(net, make_optimiser(net, recipe), average)
+    return State(net, make_optimiser(net, recipe), average, tuple(frozen))
 
 
 def fit(
@@ -82,6 +86,8 @@ def fit(
     clock = time.perf_counter() - state.seconds
     for epoch in range(state.step // per_epoch, epochs):
         state.net.train()
+        for part in state.frozen:
+            part.eval()
         for batch in train.epoch(epoch, start=state.step % per_epoch):
             rate = peak * schedule(state.step, steps)
             for group in state.optimiser.param_groups:

@@ -27,6 +27,8 @@ class Recipe:
     """What to learn and how; None means: chosen from the data, with the reason written down."""
 
     net: str | None = _field(None, "network: a name of the zoo, or a line of notation")
+    weights: str | None = _field(None, "start from these weights: a name of `svertka weights`, a file, or none")
+    freeze: str | None = _field(None, "what does not learn: none, backbone, or the first N stages")
     size: int | None = _field(None, "side of the square input in pixels")
     fit: str | None = _field(None, "what happens to other aspect ratios: stretch, crop or pad")
     epochs: int | None = _field(None, "passes over the training pictures")

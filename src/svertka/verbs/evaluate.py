@@ -16,6 +16,7 @@ from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
 from svertka.records import Unreadable
+from svertka.verbs.predict import open_model
 from svertka.verbs.job import Watch, silent
 
 BATCH = 256
@@ -52,7 +53,7 @@ def evaluate(
         DataError: no usable pictures, or classes that the model does not know.
     """
     begun = time.perf_counter()
-    model = model if isinstance(model, Model) else Model.load(model)
+    model = open_model(model)
     source = rooms.open_source(data, least_classes=1)
     labels = _labels(source, model.classes)
     part, chosen = _choose(source, part)

@@ -15,10 +15,11 @@ import torch
 
 import svertka
 from svertka import zoo
-from svertka.bundle import Model
+from svertka.blocks import Net
+from svertka.bundle import Model, build, describe
 from svertka.data.augment import Augment
 from svertka.data.loader import Loader
-from svertka.errors import TrainingError
+from svertka.errors import TrainingError, UnknownName, UsageError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.records import Epoch, plain
@@ -29,6 +30,7 @@ from svertka.training.plan import Plan, machine, make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import CHECKPOINT
 from svertka.verbs.job import Job, Trained
+from svertka.zoo.weights import load_weights, published
 
 CHECKPOINT_SECONDS = 20.0  # at least this long between two checkpoints at ends of epochs
 FINISH_SECONDS = 3.0  # kept free for scoring and the report
@@ -53,13 +55,13 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
     job.reasons = {**job.reasons, **reasons}
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
-        net = zoo.make(job.recipe.net, job.preprocess.shape, len(job.manifest.classes))
+        net = _first_net(job)
         shape = (min(job.recipe.batch, _count(job, "train")), *job.preprocess.shape)
         plan = make_plan(net, shape, len(job.manifest.classes))
         job.watch("plan", plan)
         if job.recipe.minutes is not None:
             _fit_into_minutes(job, plan, told=reasons)
-        _write_recipe(job, plan)
+        _write_recipe(job, plan, net)
         for sentence in (*job.source.notes, *_sentences(job)):
             job.note(sentence)
         job.run.log({"kind": "plan", **plan.to_dict()})
@@ -72,7 +74,7 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     plan = Plan(**told["plan"])
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
-        net = zoo.make(job.recipe.net, job.preprocess.shape, len(job.manifest.classes))
+        net = build(told["network"], len(job.manifest.classes))
         state = checkpoint.restore(loop.begin(net, job.recipe, plan), job.run.path / CHECKPOINT)
         torch.set_num_threads(plan.threads)  # other threads sum in another order
         return _carry_out(job, plan, state)
@@ -116,7 +118,7 @@ def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float
         shares = softmax(logits, temperature)
         found[part] = evaluate(shares, labels, job.manifest.classes)
         arrays |= {f"{part}_index": index, f"{part}_probability": shares}
-    spec = {"name": job.recipe.net, "shape": list(job.preprocess.shape)}
+    spec = describe(state.net, job.recipe.net, job.preprocess.shape)
     Model(net, job.manifest.classes, job.preprocess, spec, temperature).save(job.run.path / "model")
     _save_arrays(job, arrays)
     summary = _write_metrics(job, plan, state, found, stopped, speed)
@@ -205,13 +207,17 @@ def _count(job: Job, part: str) -> int:
 
 def _with_statistics(job: Job) -> Preprocess:
     """Mean and deviation of each channel over (at most 2,000 of) the training pictures."""
+    row = published(job.recipe.weights) if job.recipe.weights not in (None, "none") else None
+    if row is not None:  # the weights know pictures in this range
+        return dataclasses.replace(job.preprocess, mean=row.mean, std=row.std)
     index = job.manifest.indices("train")
     some = index[:: -(-len(index) // 2000)]
     pixels = np.asarray(job.store.pixels[some], dtype=np.float32) / 255  # (k, h, w, c)
     mean, std = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2))
     return dataclasses.replace(
         job.preprocess,
-        mean=tuple(round(float(m), 4) for m in mean),
+        # The borders of "pad" are in the store already, in the colour of the mean it was made with.
+        mean=job.preprocess.mean if job.preprocess.fit == "pad" else tuple(round(float(m), 4) for m in mean),
         std=tuple(round(max(float(s), 0.01), 4) for s in std),
     )
 
@@ -230,7 +236,20 @@ def _fit_into_minutes(job: Job, plan: Plan, told: dict[str, str]) -> None:
         job.note(f"One pass takes about {step * steps / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allowed.")
 
 
-def _write_recipe(job: Job, plan: Plan) -> None:
+def _first_net(job: Job) -> Net:
+    """The network at the start: fresh, or with the weights that were asked for."""
+    recipe, classes = job.recipe, len(job.manifest.classes)
+    if recipe.weights in (None, "none"):
+        return zoo.make(recipe.net, job.preprocess.shape, classes)
+    try:
+        return load_weights(recipe.net, recipe.weights, classes=classes, channels=job.preprocess.channels, drop_head=True)
+    except UnknownName:
+        if recipe.net in zoo.variants():
+            raise
+        raise UsageError(f"--weights needs a network of the zoo by name, not {recipe.net!r}; see `svertka nets`.") from None
+
+
+def _write_recipe(job: Job, plan: Plan, net: Net) -> None:
     job.run.write(
         "recipe.json",
         {
@@ -240,6 +259,7 @@ def _write_recipe(job: Job, plan: Plan) -> None:
             "recipe": job.recipe.to_dict(),
             "reasons": job.reasons,
             "preprocess": job.preprocess.to_dict(),
+            "network": describe(net, job.recipe.net, job.preprocess.shape),
             "plan": plan.to_dict(),
         },
     )

@@ -83,7 +83,7 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
     if classes < 1 or channels < 1:
         raise UsageError(f"{name} needs 1 class and 1 channel at least, not {classes} and {channels}.")
     made = row.build(classes=classes, channels=channels, **options)
-    made.name, made.least = row.name, row.least
+    made.name, made.least, made.options = row.name, row.least, dict(options)
     return made
 
 

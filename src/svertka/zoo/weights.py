@@ -188,6 +188,7 @@ def load_weights(
         WeightsError: the weights cannot be had or read, or are of another network.
     """
 
+
     def empty(**options: object) -> Net:
         if isinstance(network, Net):
             return network
