@@ -8,7 +8,7 @@ from torch import nn
 
 from svertka import zoo
 from svertka.blocks import Net
-from svertka.errors import UnknownName, UsageError, WeightsError
+from svertka.errors import ShapeError, UnknownName, UsageError, WeightsError
 from svertka.zoo.convert import load_state, rename_all
 
 
@@ -153,3 +153,13 @@ def test_wrong_calls_are_told_in_a_sentence():
 
 def test_an_empty_network_takes_no_memory():
     assert all(t.is_meta for t in zoo.empty_net("vgg19").state_dict().values())
+
+
+def test_a_network_for_inputs_of_one_shape_is_checked_before_it_is_used():
+    assert zoo.make("lenet", (1, 20, 20), 3)(torch.zeros(1, 1, 20, 20)).shape == (1, 3)
+    with pytest.raises(ShapeError, match="vgg11 takes inputs of 32 or more along each side, not 28x28"):
+        zoo.make("vgg11", (3, 28, 28), 10)
+    with pytest.raises(ShapeError, match="lenet takes inputs of 4 or more along each side, not 2"):
+        zoo.make("lenet", (1, 2, 2), 10)
+    with pytest.raises(ShapeError, match="lenet was built for inputs of 28 along each side, not 30x28"):
+        zoo.make("lenet", (1, 30, 28), 10)

@@ -19,9 +19,6 @@ NAMES = [
     "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4",
     "efficientnet_v2_s", "convnext_tiny", "convnext_small",
 ]  # fmt: skip
-# A smaller sibling with the same code runs always; these take seconds each.
-SLOW = {"vgg13", "vgg16", "vgg19", "resnet101", "resnet152", "wide_resnet50_2", "convnext_small"}
-SLOW |= {f"efficientnet_b{n}" for n in (1, 2, 3, 4)}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +55,7 @@ large = functools.lru_cache(1)(he)
 @pytest.mark.shared
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NAMES if n in zoo.variants()],
+    [name for name in NAMES if name in zoo.variants()],
 )
 def test_logits_are_torchvisions(name, golden):
     fact = golden[name]

@@ -7,7 +7,7 @@ their names say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -28,11 +28,13 @@ class Net(nn.Module):
         name: what errors call it.
         least: the least side of the input that works.
         options: what it was built with beyond classes and channels, so that it can be built again.
+        side: the only side that works, where the head counts places; None where all from `least` on do.
     """
 
     name: str = "this network"
     least: int = 1
     options: Mapping[str, Any] = MappingProxyType({})
+    side: int | None = None
     stem: nn.Module
     stages: nn.Sequential
     pool: nn.Module
@@ -42,24 +44,25 @@ class Net(nn.Module):
         super().__init__()
         self.stem, self.stages, self.pool, self.head = stem, stages, pool, head
 
-    def check(self, x: Tensor) -> None:
-        """Refuse an input that would shrink to nothing on its way; every `features` begins with it.
+    def check(self, size: Sequence[int]) -> None:
+        """Refuse an input of a size that cannot pass; every `features` begins with it.
 
         Raises:
-            ShapeError: a side of it is below `least`; the message says both.
+            ShapeError: a side is below `least`, or is not the one that the network was built for.
         """
-        size = x.shape[2:]
+        met = "x".join(map(str, size))
         if any(side < self.least for side in size):
-            met = "x".join(map(str, size))
             raise ShapeError(f"{self.name} takes inputs of {self.least} or more along each side, not {met}.")
+        if self.side is not None and any(side != self.side for side in size):
+            raise ShapeError(f"{self.name} was built for inputs of {self.side} along each side, not {met}.")
 
     def features(self, x: Tensor) -> Tensor:
         """The last feature maps: (n, channels, *size) -> (n, c, *size').
 
         Raises:
-            ShapeError: the input is smaller than `least` along a side.
+            ShapeError: see `check`.
         """
-        self.check(x)
+        self.check(x.shape[2:])
         y: Tensor = self.stages(self.stem(x))
         return y
 

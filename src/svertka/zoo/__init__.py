@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from typing import Any
 
 import torch
 
 from svertka.blocks import Net
-from svertka.errors import UnknownName, UsageError
+from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.zoo.registry import Variant
 
 FAMILIES: tuple[str, ...] = (
@@ -60,7 +61,7 @@ def variant(name: str) -> Variant:
     return rows[name]
 
 
-def net(name: str, *, classes: int | None = None, channels: int | None = None, **options: object) -> Net:
+def net(name: str, *, classes: int | None = None, channels: int | None = None, **options: Any) -> Net:
     """A fresh network by name, on torch's default device, its weights drawn from torch's generator.
 
     Args:
@@ -72,6 +73,7 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
     Raises:
         UnknownName: there is no network of that name, or the family has no such option.
         UsageError: fewer than one class or channel.
+        ShapeError: the network is built for one input size and cannot be for this one.
     """
     row = variant(name)
     known = row.options()
@@ -82,14 +84,16 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
     channels = row.channels if channels is None else channels
     if classes < 1 or channels < 1:
         raise UsageError(f"{name} needs 1 class and 1 channel at least, not {classes} and {channels}.")
+    if options.get("size", row.least) < row.least:
+        raise ShapeError(
+            f"{name} takes inputs of {row.least} or more along each side, not {options['size']}."
+        )
     made = row.build(classes=classes, channels=channels, **options)
     made.name, made.least, made.options = row.name, row.least, dict(options)
     return made
 
 
-def empty_net(
-    name: str, *, classes: int | None = None, channels: int | None = None, **options: object
-) -> Net:
+def empty_net(name: str, *, classes: int | None = None, channels: int | None = None, **options: Any) -> Net:
     """The same network without storage for its weights: made at once, to be filled by `convert.load_state`.
 
     Raises:
@@ -112,11 +116,15 @@ def make(what: str, shape: tuple[int, ...], classes: int) -> Net:
         NotationError: a line of notation that does not parse or does not fit the shape.
         ShapeError: the input is smaller than the network can take.
     """
-    if " " in what.strip() or "(" in what:  # no name has either; a typing error in a name is told by `variant`
+    if (
+        " " in what.strip() or "(" in what
+    ):  # no name has either; a typing error in a name is told by `variant`
         from svertka.notation import build
 
         return build(what, shape, classes)
     row = variant(what)
     given = {"size": shape[-1], "mels": shape[1]}  # what some networks are built for
     options = {key: value for key, value in given.items() if key in row.options()}
-    return net(what, classes=classes, channels=shape[0], **options)
+    made = net(what, classes=classes, channels=shape[0], **options)
+    made.check(shape[1:])
+    return made

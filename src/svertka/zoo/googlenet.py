@@ -37,15 +37,22 @@ class Branches(nn.Module):
 class Inception(Net):
     """A Net with auxiliary heads on blocks of its middle stage; `aux` holds them by the blocks' names."""
 
-    def __init__(self, *parts: nn.Module, aux: dict[str, nn.Module]) -> None:
-        super().__init__(*parts)
+    def __init__(
+        self,
+        stem: nn.Module,
+        stages: nn.Sequential,
+        pool: nn.Module,
+        head: nn.Module,
+        aux: dict[str, nn.Module],
+    ) -> None:
+        super().__init__(stem, stages, pool, head)
         self.aux = nn.ModuleDict(aux)
 
     def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
         """Logits, and in training those of the auxiliary heads in order of depth: each (n, classes)."""
         if not (self.training and self.aux):
             return (self(x),)
-        self.check(x)
+        self.check(x.shape[2:])
         first, middle, last = self.stages
         y = first(self.stem(x))
         aside = []

@@ -34,14 +34,18 @@ def lenet(classes: int, channels: int, size: int = 28) -> Net:
     head = nn.Sequential(
         nn.Linear(width * side * side, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, classes)
     )
-    return Net(stages[0], nn.Sequential(*stages[1:]), nn.Flatten(), head)
+    net = Net(stages[0], nn.Sequential(*stages[1:]), nn.Flatten(), head)
+    net.side = size
+    return net
 
 
 def oneconv(classes: int, channels: int, size: int = 28) -> Net:
     """The simplest network of lecture 002: one convolution, ReLU, max pooling, one dense layer."""
     stem = nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1), nn.ReLU())  # (n, 16, size, size)
     stages = nn.Sequential(nn.MaxPool2d(2))  # (n, 16, size/2, size/2)
-    return Net(stem, stages, nn.Flatten(), nn.Linear(16 * (size // 2) ** 2, classes))
+    net = Net(stem, stages, nn.Flatten(), nn.Linear(16 * (size // 2) ** 2, classes))
+    net.side = size
+    return net
 
 
 VARIANTS = (

@@ -48,8 +48,9 @@ class SqueezeNet(Net):
         """Logits: (n, channels, h, w) -> (n, classes)."""
         if not isinstance(self.head, PlaceHead):
             return super().forward(x)
-        y = self.head(self.features(x))  # (n, classes, h', w')
-        return self.pool(y).flatten(1)  # (n, classes)
+        places: Tensor = self.head(self.features(x))  # (n, classes, h', w')
+        logits: Tensor = self.pool(places).flatten(1)  # (n, classes)
+        return logits
 
 
 @dataclass(frozen=True, slots=True)
