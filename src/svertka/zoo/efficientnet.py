@@ -120,7 +120,7 @@ class FusedInvertedResidual(nn.Module):
         y = self.fused(x)  # (n, hidden, h', w')
         y = self.project(y)  # (n, c_out, h', w')
         if self.residual:
-            y = x + self.drop(y)
+            y = self.drop(y).add_(x)  # in place, without a pass over new memory
         return y
 
 
