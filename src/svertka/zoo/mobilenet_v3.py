@@ -1,8 +1,8 @@
 """MobileNet v3: the blocks of v2, sized by a search, with squeeze and excitation and a cheap smooth ramp.
 
 Howard et al. 2019, arXiv:1905.02244. Notable choices:
-- at another `width` blocks keep their expansion, and below 1 the layer before the logits keeps its width, as in
-  TensorFlow's published weights;
+- at another `width` blocks keep their expansion, and below 1 the layer before the logits keeps its width, as
+  in TensorFlow's published weights;
 - batch norm's epsilon is that of torchvision's and of Keras's weights, its momentum PyTorch's usual one: with
   theirs a short training would leave running statistics that are still half made up;
 - `padding="tensorflow"` pads as Keras's weights want it (see svertka.blocks.conv).
