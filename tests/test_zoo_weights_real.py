@@ -47,9 +47,7 @@ def test_keras_weights_give_the_features_that_keras_gives(shared):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(
-    "wrong", [{"padding": "symmetric", "eps": 1e-3}, {"padding": "tensorflow", "eps": 1e-5}]
-)
+@pytest.mark.parametrize("wrong", [{"padding": "symmetric", "eps": 1e-3}, {"padding": "tensorflow", "eps": 1e-5}])
 def test_keras_weights_need_both_settings(shared, wrong):
     golden = json.loads((shared / "golden/weights.json").read_text())["mobilenetv2_035_features"]
     features = keras_mobilenet(shared, **wrong).embed(synthetic_picture())[0]

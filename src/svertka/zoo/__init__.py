@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from svertka.blocks import Net
 from svertka.errors import UnknownName, UsageError
@@ -87,16 +89,25 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
     return made
 
 
-def empty_net(
-    name: str, *, classes: int | None = None, channels: int | None = None, **options: object
-) -> Net:
+def empty_net(name: str, *, classes: int | None = None, channels: int | None = None, **options: object) -> Net:
     """The same network without storage for its weights: made at once, to be filled by `convert.load_state`.
 
     Raises:
         UnknownName, UsageError: as `net` does.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _NothingDrawn():
         return net(name, classes=classes, channels=channels, **options)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """No normal numbers for weights without storage: PyTorch would import a symbolic algebra, seconds, to draw none."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.normal_:
+            return args[0]
+        if func is torch.nn.init.normal_:
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def make(what: str, shape: tuple[int, ...], classes: int) -> Net:

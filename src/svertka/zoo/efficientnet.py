@@ -194,8 +194,7 @@ def torchvision_renames(plan: Plan) -> Renames:
         else:
             parts = ["expand"] * widens + ["depthwise", "excite", "project"]
         rules += [
-            (rf"^features\.{i + 1}\.(\d+)\.block\.{k}\.", rf"stages.{i}.\1.{part}.")
-            for k, part in enumerate(parts)
+            (rf"^features\.{i + 1}\.(\d+)\.block\.{k}\.", rf"stages.{i}.\1.{part}.") for k, part in enumerate(parts)
         ]
     last = len(plan.stages)
     return (

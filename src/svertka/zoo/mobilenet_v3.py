@@ -165,9 +165,7 @@ def torchvision_renames(plan: Plan) -> Renames:
     for number, (row, (i, j)) in enumerate(zip(plan.rows, places(plan), strict=True), start=1):
         widens = number > 1  # the first block of either network is as wide as the stem
         parts = ["expand"] * widens + ["depthwise"] + ["excite"] * row.excite + ["project"]
-        blocks += [
-            (rf"^features\.{number}\.block\.{k}\.", f"stages.{i}.{j}.{part}.") for k, part in enumerate(parts)
-        ]
+        blocks += [(rf"^features\.{number}\.block\.{k}\.", f"stages.{i}.{j}.{part}.") for k, part in enumerate(parts)]
     return (
         *blocks,
         (r"^features\.0\.", "stem."),
