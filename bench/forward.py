@@ -3,8 +3,8 @@
     PYTHONPATH=src python bench/forward.py [--batch 8] [--runs 20] [--threads 2]
 
 Both networks get the same weights and must give the same logits; then their passes alternate, each first in
-every other round, so that whatever else the machine does meets both. Printed are the medians and the median of the
-ratios of neighbours: below 1 ours is faster. Pictures are 224 x 224, memory is channels-last, mode is evaluation.
+every other round, so that whatever else the machine does meets both. Printed are the medians, and the median
+of the ratios of neighbours: below 1 ours is faster. Pictures are 224 x 224, memory is channels-last.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ class PlainBottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
         if stride > 1 or c_in != c_out:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))

@@ -16,26 +16,15 @@ from PIL import Image
 
 from svertka import zoo
 from svertka.zoo.convert import load_state
+from svertka.zoo.tensors import read_tensors
 
 pytestmark = pytest.mark.shared
 CIFAR_FILES = {20: "12fca82f", 32: "d509ac18", 44: "014dd654", 56: "4bfd9763"}
 
 
-def keras_tensors(path):
-    """Keras keeps kernels as (h, w, in, out), depthwise ones as (h, w, channels, 1)."""
-    turned = {"kernel": (3, 2, 0, 1), "depthwise_kernel": (2, 3, 0, 1)}
-    with np.load(path, allow_pickle=False) as arrays:
-        return {
-            name: torch.from_numpy(
-                array.transpose(turned.get(name.rsplit("/")[-1], range(array.ndim))).copy()
-            )
-            for name, array in arrays.items()
-        }
-
-
 def keras_mobilenet(shared, **settings):
     net = zoo.net("mobilenet_v2_035", **settings).eval()
-    tensors = keras_tensors(shared / "weights/mobilenetv2_035_imagenet_notop.npz")
+    tensors = read_tensors(shared / "weights/mobilenetv2_035_imagenet_notop.npz")
     left = load_state(net, tensors, zoo.variant(net.name).renames["keras"], drop_head=True)
     assert {name for name in left if "num_batches" not in name} == {"head.linear.weight", "head.linear.bias"}
     return net
@@ -58,9 +47,7 @@ def test_keras_weights_give_the_features_that_keras_gives(shared):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(
-    "wrong", [{"padding": "symmetric", "eps": 1e-3}, {"padding": "tensorflow", "eps": 1e-5}]
-)
+@pytest.mark.parametrize("wrong", [{"padding": "symmetric", "eps": 1e-3}, {"padding": "tensorflow", "eps": 1e-5}])
 def test_keras_weights_need_both_settings(shared, wrong):
     golden = json.loads((shared / "golden/weights.json").read_text())["mobilenetv2_035_features"]
     features = keras_mobilenet(shared, **wrong).embed(synthetic_picture())[0]
@@ -68,9 +55,8 @@ def test_keras_weights_need_both_settings(shared, wrong):
 
 
 def cifar_weights(shared, depth):
-    with zipfile.ZipFile(shared / "weights/cifar_resnets.zip") as archive:
-        data = archive.read(f"pretrained_models/resnet{depth}-{CIFAR_FILES[depth]}.th")
-    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)["state_dict"]
+    member = f"pretrained_models/resnet{depth}-{CIFAR_FILES[depth]}.th"
+    return read_tensors(shared / "weights/cifar_resnets.zip" / member)
 
 
 def cifar_pictures(shared, per_class):
@@ -94,13 +80,11 @@ def plain_resnet(weights, x):
     """The network of section 4.2 as functions over the file's own names."""
 
     def norm(x, name):
-        stats = [
-            weights[f"module.{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
-        ]
+        stats = [weights[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
         return F.batch_norm(x, *stats)
 
     def conv(x, name, stride=1):
-        return F.conv2d(x, weights[f"module.{name}.weight"], stride=stride, padding=1)
+        return F.conv2d(x, weights[f"{name}.weight"], stride=stride, padding=1)
 
     y = F.relu(norm(conv(x, "conv1"), "bn1"))
     for layer in (1, 2, 3):
@@ -113,7 +97,7 @@ def plain_resnet(weights, x):
                 zeros = torch.zeros(len(y), y.shape[1] // 2, *z.shape[2:])
                 y = torch.cat([zeros, y[:, :, ::2, ::2], zeros], 1)
             y = F.relu(z + y)
-    return F.linear(y.mean((2, 3)), weights["module.linear.weight"], weights["module.linear.bias"])
+    return F.linear(y.mean((2, 3)), weights["linear.weight"], weights["linear.bias"])
 
 
 def cifar_net(shared, depth):

@@ -1,7 +1,8 @@
 """Convolution, batch norm, activation: the brick of every network since 2015.
 
 Two notable choices:
-- Activations work in place, which saves a pass over memory; whoever keeps what a norm puts out copies it.
+- Activations, and the sums of residual blocks, work in place: that saves a pass over new memory. Whoever
+  keeps what a norm puts out (in a hook, say) must copy it.
 - Padding is "symmetric", k // 2 on every side, as in PyTorch's checkpoints, or "tensorflow", which for a
   stride above one pads the right and the bottom more than the left and the top. The sizes are the same, the
   pixels are not: weights that were trained with the one lose a point or two with the other.

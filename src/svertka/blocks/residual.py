@@ -55,7 +55,7 @@ class InvertedResidual(nn.Module):
         y = self.excite(self.depthwise(y))  # (n, hidden, h', w')
         y = self.project(y)  # (n, c_out, h', w')
         if self.residual:
-            y = x + self.drop(y)
+            y = self.drop(y).add_(x)  # in place, without a pass over new memory
         return y
 
 

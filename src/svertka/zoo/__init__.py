@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from svertka.blocks import Net
 from svertka.errors import ShapeError, UnknownName, UsageError
@@ -99,8 +100,19 @@ def empty_net(name: str, *, classes: int | None = None, channels: int | None = N
     Raises:
         UnknownName, UsageError: as `net` does.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _NothingDrawn():
         return net(name, classes=classes, channels=channels, **options)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """No normal numbers for weights without storage: PyTorch would import a symbolic algebra, seconds, to draw none."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.normal_:
+            return args[0]
+        if func is torch.nn.init.normal_:
+            return kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def make(what: str, shape: tuple[int, ...], classes: int) -> Net:

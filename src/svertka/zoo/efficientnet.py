@@ -120,7 +120,7 @@ class FusedInvertedResidual(nn.Module):
         y = self.fused(x)  # (n, hidden, h', w')
         y = self.project(y)  # (n, c_out, h', w')
         if self.residual:
-            y = x + self.drop(y)
+            y = self.drop(y).add_(x)  # in place, without a pass over new memory
         return y
 
 
@@ -194,8 +194,7 @@ def torchvision_renames(plan: Plan) -> Renames:
         else:
             parts = ["expand"] * widens + ["depthwise", "excite", "project"]
         rules += [
-            (rf"^features\.{i + 1}\.(\d+)\.block\.{k}\.", rf"stages.{i}.\1.{part}.")
-            for k, part in enumerate(parts)
+            (rf"^features\.{i + 1}\.(\d+)\.block\.{k}\.", rf"stages.{i}.\1.{part}.") for k, part in enumerate(parts)
         ]
     last = len(plan.stages)
     return (

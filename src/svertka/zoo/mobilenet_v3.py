@@ -1,7 +1,7 @@
 """MobileNet v3: the blocks of v2, sized by a search, with squeeze and excitation and a cheap smooth ramp.
 
 Howard et al. 2019, arXiv:1905.02244. Notable choices:
-- at another `width` blocks keep their expansion, and below 1 the layer before the logits stays as it is, both as
+- at another `width` blocks keep their expansion, and below 1 the layer before the logits keeps its width, as
   in TensorFlow's published weights;
 - batch norm's epsilon is that of torchvision's and of Keras's weights, its momentum PyTorch's usual one: with
   theirs a short training would leave running statistics that are still half made up;
@@ -165,9 +165,7 @@ def torchvision_renames(plan: Plan) -> Renames:
     for number, (row, (i, j)) in enumerate(zip(plan.rows, places(plan), strict=True), start=1):
         widens = number > 1  # the first block of either network is as wide as the stem
         parts = ["expand"] * widens + ["depthwise"] + ["excite"] * row.excite + ["project"]
-        blocks += [
-            (rf"^features\.{number}\.block\.{k}\.", f"stages.{i}.{j}.{part}.") for k, part in enumerate(parts)
-        ]
+        blocks += [(rf"^features\.{number}\.block\.{k}\.", f"stages.{i}.{j}.{part}.") for k, part in enumerate(parts)]
     return (
         *blocks,
         (r"^features\.0\.", "stem."),

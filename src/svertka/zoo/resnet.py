@@ -39,7 +39,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """One block."""
-        return self.relu(self.body(x) + self.skip(x))
+        return self.relu(self.body(x).add_(self.skip(x)))  # in place, without a pass over new memory
 
 
 class Basic(Block):
@@ -72,7 +72,7 @@ class Bottleneck(Block):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One column of table 1: the block, its channels as multiples of 64, 128, 256, 512, and blocks per stage."""
+    """One column of table 1: the block, its channels over 64, 128, 256, 512, and blocks per stage."""
 
     block: Callable[..., Block]
     expansion: int

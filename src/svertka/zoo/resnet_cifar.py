@@ -66,7 +66,7 @@ def resnet_cifar(depth: int, *, classes: int = 10, channels: int = 3, zero_last:
     return net
 
 
-# github.com/akamaster/pytorch_resnet_cifar10, trained under DataParallel, hence the "module."
+# github.com/akamaster/pytorch_resnet_cifar10; DataParallel has put "module." before the names in its files.
 AKAMASTER: Renames = (
     (r"^module\.", ""),
     (r"^conv1\.", "stem.conv."),
