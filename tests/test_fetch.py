@@ -231,6 +231,12 @@ def test_a_redirect_to_another_scheme_or_out_of_this_machine_is_refused(server, 
     assert not goal.path.exists()
 
 
+def test_a_redirect_to_what_is_no_address(server, goal):
+    server.script = ["to http://["] * 9
+    with pytest.raises(WeightsError, match="Invalid IPv6 URL"):
+        get(goal)
+
+
 def test_a_redirect_on_the_same_server_is_followed_and_a_circle_is_not(server, goal):
     server.script = [f"to {server.url}/elsewhere", "cut 100000", f"to {server.url}/elsewhere"]
     get(goal)

@@ -1,5 +1,6 @@
 """NetVLAD against its formulas in loops, and on networks of every rank."""
 
+import importlib
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from svertka import zoo
 from svertka.blocks import Net, NetVLAD, with_netvlad
 from svertka.blocks.netvlad import width
 from svertka.errors import ShapeError, UsageError
@@ -164,3 +166,12 @@ def test_it_learns_places_that_averaging_cannot_tell_apart():
         loss.backward()
         step.step()
     assert (head(pool(x)).argmax(1) == y).float().mean() > 0.97
+
+
+@pytest.mark.parametrize("family", zoo.FAMILIES)
+def test_every_family_of_the_zoo_takes_it(family):
+    """On torch's meta device, where a network has shapes and no numbers."""
+    row = importlib.import_module(f"svertka.zoo.{family}").VARIANTS[0]
+    made = with_netvlad(zoo.empty_net(row.name), clusters=2, classes=3)
+    x = torch.empty(2, row.channels, *[row.size] * row.dims, device="meta")
+    assert made.eval()(x).shape == (2, 3)

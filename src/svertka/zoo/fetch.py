@@ -46,7 +46,15 @@ class Cut(Exception):
     """The connection ended early; what arrived stays, and the next try goes on from there."""
 
 
-BROKEN = (Cut, urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
+BROKEN = (
+    Cut,
+    urllib.error.URLError,
+    http.client.HTTPException,
+    TimeoutError,
+    ConnectionError,
+    ssl.SSLError,
+    ValueError,  # a redirect to what is no address
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +221,9 @@ def receive(goal: Goal, part: Path, way: Way) -> None:
         length = answer.headers.get("Content-Length", "")
         total = done + int(length) if length.isdecimal() else None
         if total is None or total <= goal.largest:
-            tag_file(part).write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
+            tag_file(part).write_text(
+                answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "", "utf-8"
+            )
             with part.open("ab" if goes_on else "wb") as out:
                 while done <= goal.largest and (
                     piece := answer.read1(CHUNK)
@@ -268,7 +278,7 @@ def tag_file(part: Path) -> Path:
 
 def tag_of(part: Path) -> str:
     """The server's mark of the content that a part is of; a weak one proves nothing and counts as none."""
-    tag = tag_file(part).read_text() if tag_file(part).is_file() else ""
+    tag = tag_file(part).read_text("utf-8") if tag_file(part).is_file() else ""
     return "" if tag.startswith("W/") else tag
 
 
