@@ -85,7 +85,7 @@ def _copy(module: nn.Module, meta: bool) -> nn.Module:
         return copy.deepcopy(module, memo).eval()
     except (TypeError, RuntimeError, AttributeError) as why:
         raise UsageError(
-            f"{type(module).__name__} cannot be copied ({why}); the table runs a copy to leave yours as it is."
+            f"{type(module).__name__} cannot be copied ({why}); the table runs a copy so as to spare yours."
         ) from why
 
 
@@ -159,7 +159,7 @@ class _Watch(TorchDispatchMode):
                 row.weights += numbers
         if func._overloadpacket in flop_registry:
             row.macs += flop_registry[func._overloadpacket](*args, out_val=out) // 2
-        alone = torch.Tag.pointwise in func.tags and sum(t.dim() > 0 for t in given) == 1
+        alone = sight.pointwise(func) and sum(t.dim() > 0 for t in given) == 1
         if not view:
             row.memory += 0 if alone else results[0].numel()
             row.output = tuple(results[0].shape[1:])
