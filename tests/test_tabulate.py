@@ -68,11 +68,7 @@ def test_vgg16_is_the_table_of_lecture_003_row_by_row():
 def test_vgg16_of_the_zoo_is_the_same_table():
     kinds = ("Conv2d", "MaxPool2d", "Linear")
     ours, zoos = (
-        [
-            (row.word, row.output, row.memory, row.weights, row.macs)
-            for row in table_of(net).layers
-            if row.type in kinds
-        ]
+        [(row.word, row.output, row.memory, row.weights, row.macs) for row in table_of(net).layers if row.type in kinds]
         for net in (VGG16, "vgg16")
     )
     assert ours == zoos
@@ -266,9 +262,7 @@ def test_parameters_that_take_no_part_are_named():
 
 
 def test_the_module_stays_as_it_was():
-    net = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Sequential(nn.ReLU(inplace=True))
-    )
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Sequential(nn.ReLU(inplace=True)))
     net[1].eval()
     net[0].weight.requires_grad_(False)
     before = copy.deepcopy(net.state_dict())
@@ -277,8 +271,7 @@ def test_the_module_stays_as_it_was():
     assert [m.training for m in net.modules()] == modes
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert all(
-        torch.equal(before[key], value) and value.device.type == "cpu"
-        for key, value in net.state_dict().items()
+        torch.equal(before[key], value) and value.device.type == "cpu" for key, value in net.state_dict().items()
     )
     assert not net[0].weight.requires_grad
     assert all(p.grad is None for p in net.parameters())
@@ -374,9 +367,7 @@ def test_for_people():
     console.print(found.to_rich())
     text = console.export_text()
     page = table(nn.Sequential(nn.Conv2d(3, 8, 3)), (3, 32, 32), name="<b>&").to_html()
-    assert all(
-        piece in text for piece in ("conv3-8", "8x32x32", "multiply-adds", f"{found.totals.parameters:,}")
-    )
+    assert all(piece in text for piece in ("conv3-8", "8x32x32", "multiply-adds", f"{found.totals.parameters:,}"))
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page
     assert "http" not in page  # nothing is fetched from elsewhere

@@ -46,9 +46,7 @@ def table(
     """
     shape = tuple(input)
     if not shape or min(shape) < 1:
-        raise UsageError(
-            f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}."
-        )
+        raise UsageError(f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}.")
     _takes_one_tensor(net)
     floating = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
     dtype = dtype or floating
@@ -56,9 +54,7 @@ def table(
         rows, idle = watch(net, shape, dtype)
     except (RuntimeError, ValueError, IndexError, TypeError) as why:
         reason = str(why).strip().partition("\n")[0]
-        raise ShapeError(
-            f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}"
-        ) from why
+        raise ShapeError(f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}") from why
     first = Layer("input", "input", "input", shape, prod(shape), 0, 0, 0, reach(of_input((1, *shape)), shape))
     layers = (first, *(row.layer(shape) for row in rows))
     memory = sum(layer.memory for layer in layers)

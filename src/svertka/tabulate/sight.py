@@ -39,7 +39,7 @@ NONE: Axes = frozenset()
 
 
 class Piece(NamedTuple):
-    """A factor of a dimension: `size` places along these axes; `cut` where they no longer follow one another."""
+    """A factor of a dimension: `size` places along these axes; `cut` where they are no longer in order."""
 
     axes: Axes
     size: int
@@ -111,11 +111,7 @@ def _merge(a: Dim, b: Dim) -> Dim:
     axes_a, axes_b = (NONE.union(*(piece.axes for piece in dim)) for dim in (a, b))
     if a == b or not axes_b:
         return a
-    return (
-        b
-        if not axes_a or (len(b) == 1 and axes_a == axes_b)
-        else (Piece(axes_a | axes_b, b[0].size, cut=True),)
-    )
+    return b if not axes_a or (len(b) == 1 and axes_a == axes_b) else (Piece(axes_a | axes_b, b[0].size, cut=True),)
 
 
 def _either(a: View, b: View) -> View:
@@ -132,9 +128,7 @@ def _either(a: View, b: View) -> View:
 Look = Callable[[dict[int, Sight], Sequence[Any], torch.Size], Sight]
 
 
-def after(
-    func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size
-) -> Sight | None:
+def after(func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size) -> Sight | None:
     """The sight of the first output of an operation; None where nothing of the input came in."""
     seen = [known[id(t)] for t in tensors(args) if id(t) in known]
     if not seen:
@@ -154,7 +148,7 @@ def pointwise(func: torch._ops.OpOverload) -> bool:
     return torch.Tag.pointwise in func.tags or func._overloadpacket.__name__ in UNTAGGED
 
 
-UNTAGGED = frozenset("hardswish hardswish_ _prelu_kernel log_sigmoid_forward native_dropout".split())
+UNTAGGED = {"hardswish", "hardswish_", "_prelu_kernel", "log_sigmoid_forward", "native_dropout"}
 
 
 def tensors(args: Any) -> list[Tensor]:
@@ -193,9 +187,7 @@ def _pool(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Si
 
 def _step(kernel: int, stride: Any, padding: Any, dilation: Any, i: int) -> Field:
     """The field of a window along axis i; torch takes one number for all axes too."""
-    each = [
-        int(v if isinstance(v, int) else v[i] if len(v) > 1 else v[0]) for v in (stride, padding, dilation)
-    ]
+    each = [int(v if isinstance(v, int) else v[i] if len(v) > 1 else v[0]) for v in (stride, padding, dilation)]
     return Field.of(Window(int(kernel), each[0], each[1], each[2]))
 
 
@@ -218,9 +210,7 @@ def _reduce(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> 
     """Mean, sum, largest over some dimensions (all where none are named), which go or stay with size 1."""
     x = args[0]
     sight, rank = known[id(x)], x.dim()
-    named = (
-        args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
-    )
+    named = args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
     gone = {d % rank for d in ([named] if isinstance(named, int) else named or range(rank))}
     sight = sight.whole(_mixed_by(x, sight, gone))
     if len(shape) == rank:
@@ -271,7 +261,7 @@ def _product(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) ->
 
 
 def _view(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
-    """The same numbers in another shape: the pieces stay in their order, and new dimensions take their share."""
+    """The same numbers in another shape: the pieces keep their order, new dimensions take their share."""
     x = args[0]
     sight = known[id(x)].sized(x.shape)
     pieces = [piece for dim in sight.dims for piece in dim if piece.size > 1]

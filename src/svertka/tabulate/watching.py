@@ -54,9 +54,7 @@ def reach(seen: sight.Sight | None, input: tuple[int, ...]) -> Reach:
     if seen is None or sight.UNKNOWN in seen.views:
         return None
     sizes = input[-len(seen.views) :]
-    found = tuple(
-        view.size if isinstance(view, Field) else size for view, size in zip(seen.views, sizes, strict=True)
-    )
+    found = tuple(view.size if isinstance(view, Field) else size for view, size in zip(seen.views, sizes, strict=True))
     return found[0] if len(set(found)) == 1 else found
 
 

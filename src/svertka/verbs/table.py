@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from svertka import tabulate, zoo
+from svertka import tabulate
 from svertka.bundle import Model
 
 
@@ -26,9 +24,4 @@ def table(net: Any, *, shape: tuple[int, ...] | None = None, classes: int | None
         net = Model.load(net)
     if isinstance(net, Model):
         shape, net = shape or net.preprocess.shape, net.net
-    if isinstance(net, str):
-        row = zoo.variants().get(net)
-        shape = shape or ((row.channels, *([row.size] * row.dims)) if row else (3, 224, 224))
-        with torch.device("meta"):
-            net = zoo.make(net, shape, classes or (row.classes if row else 1000))
-    return tabulate.table(net, shape or (3, 224, 224))
+    return tabulate.table_of(net, shape, classes)
