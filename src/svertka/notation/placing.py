@@ -159,7 +159,8 @@ class _Walk:
         try:
             along = windows(node, len(shape) - 1)
         except ShapeError as why:
-            raise self.error(f"{node} does not suit an input with {len(shape) - 1} axes: {why}", node) from why
+            axes = "one axis" if len(shape) == 2 else "two axes"
+            raise self.error(f"{node} does not suit an input with {axes}: {why}", node) from why
         try:
             return shapes.output_shape(shape[1:], along)
         except ShapeError as why:
