@@ -181,7 +181,7 @@ def test_the_pointer_is_two_lines_even_where_the_text_is_many():
         ),
         ("res(conv3-8v) gap fc", (1, 8, 8), "res(conv3-8v)", "adds its input, 1x8x8, to its result, 8x6x6"),
         ("res(conv3-8 | conv1-4) gap fc", (1, 8, 8), "conv1-4", "skip gives 4x8x8, but the body gives 8x8x8"),
-        ("conv1x7-8 gap fc", (1, 80), "conv1x7-8", "does not suit an input with 1 axes"),
+        ("conv1x7-8 gap fc", (1, 80), "conv1x7-8", "does not suit an input with one axis"),
         ("pool3p2 gap fc", (1, 8, 8), "pool3p2", "takes at most 1"),
         ("flatten fc9999999 fc", (3, 224, 224), "fc9999999", "1,505,279,849,472 weights"),
         ("3*(pool2) gap fc", (1, 4, 4), "pool2", "the maps are 1x1 here"),
@@ -309,9 +309,7 @@ def test_uneven_padding_never_wins_a_pooling(kind, outside):
 
 
 def test_the_parts_of_a_network():
-    vgg = notation.build(
-        "2*(conv3-4 relu) pool2 2*(conv3-8 relu) pool2 flatten fc16 relu dropout fc", (3, 16, 16), 5
-    )
+    vgg = notation.build("2*(conv3-4 relu) pool2 2*(conv3-8 relu) pool2 flatten fc16 relu dropout fc", (3, 16, 16), 5)
     assert [type(m).__name__ for m in vgg.stem] == ["Conv2d", "ReLU"]
     assert [[type(m).__name__ for m in stage] for stage in vgg.stages] == [
         ["Conv2d", "ReLU", "MaxPool2d"],
@@ -364,18 +362,14 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 def test_channels_last_gives_the_same():
-    net = notation.build(
-        "conv3-8 bn relu pool2 res(conv3-8 relu) conv3-8s2 minpool2 flatten fc", (3, 16, 16), 4
-    ).eval()
+    net = notation.build("conv3-8 bn relu pool2 res(conv3-8 relu) conv3-8s2 minpool2 flatten fc", (3, 16, 16), 4).eval()
     x = torch.randn(2, 3, 16, 16)
     last = net(x.to(memory_format=torch.channels_last))
     torch.testing.assert_close(last, net(x))
 
 
 def test_the_cut_behind_pooling_and_at_strides():
-    placed = notation.place(
-        notation.parse("conv3-4 conv3-4 pool2 bn conv3-8 conv3-8s2 relu gap fc"), (1, 16, 16), 2
-    )
+    placed = notation.place(notation.parse("conv3-4 conv3-4 pool2 bn conv3-8 conv3-8s2 relu gap fc"), (1, 16, 16), 2)
     stem, stages = building.split(placed[:-2])
     assert [[str(p.node) for p in part] for part in (stem, *stages)] == [
         ["conv3-4"],

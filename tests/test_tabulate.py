@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from svertka import notation
 from svertka.errors import NotationError, ShapeError, UnknownName, UsageError
-from svertka.tabulate import show, sight, table, table_of
+from svertka.tabulate import sight, table, table_of
 from svertka.tabulate.wording import word_of
 
 VGG16 = (
@@ -63,6 +63,15 @@ def test_vgg16_is_the_table_of_lecture_003_row_by_row():
         assert row.weights == int(weights.replace(",", ""))
     assert found.totals.parameters == 138_357_544  # "138M"
     assert sum(row.weights for row in rows) + sum(row.biases for row in rows) == found.totals.parameters
+
+
+def test_vgg16_of_the_zoo_is_the_same_table():
+    kinds = ("Conv2d", "MaxPool2d", "Linear")
+    ours, zoos = (
+        [(row.word, row.output, row.memory, row.weights, row.macs) for row in table_of(net).layers if row.type in kinds]
+        for net in (VGG16, "vgg16")
+    )
+    assert ours == zoos
 
 
 def test_the_lectures_own_rows_do_not_sum_to_its_total_of_24M():
@@ -138,6 +147,18 @@ class Shuffle(nn.Module):
         return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)[:, :, ::2]
 
 
+class Tokens(nn.Module):
+    """Maps as a row of tokens, and back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.mix = nn.Conv2d(2, 2, 3, padding=1), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.mix(self.conv(x).flatten(2).transpose(1, 2))  # (n, h*w, 2)
+        return tokens.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
 class Patches(nn.Module):
     """Rows of a picture as a sequence: one axis is folded into the channels and mixed by a matrix product."""
 
@@ -163,7 +184,9 @@ def line(text: str) -> nn.Module:
         line("res(conv3-2 sigmoid conv5-2) sigmoid cat(conv1-2 | conv7-2 | avgpool3s1p1 conv3-2) conv3-2s2"),
         line("res(conv3-4s2p0 | conv1-4 avgpool5s2p1) conv2-3 conv2-3s2 sumpool2same"),
         Gate(),
-        ChannelsLast(),
+        nn.Sequential(ChannelsLast(), ChannelsLast()),
+        nn.Sequential(Tokens(), nn.Conv2d(2, 2, (5, 3))),
+        nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Hardswish()),
         nn.Sequential(nn.Conv2d(2, 4, 3), Shuffle(), nn.Conv2d(4, 2, 3)),
         nn.Sequential(nn.Conv2d(2, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Upsample(5, mode="nearest"))[:2],
         nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Patches()),
@@ -183,6 +206,15 @@ def test_what_is_not_known_is_left_open():
     )
     net(torch.zeros(1, 2, 8, 8))
     assert [row.receptive_field for row in table(net, (2, 8, 8)).layers] == [1, 3, None, None, None, 8]
+
+
+def test_places_out_of_order_are_left_open():
+    class Shuffled(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.view(1, 2, 4, 2, 8).transpose(2, 3).reshape(1, 2, 8, 8)
+
+    found = table(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Shuffled(), nn.Conv2d(2, 2, 3)), (2, 8, 8))
+    assert [row.receptive_field for row in found.layers][1::2] == [3, None]
 
 
 def test_attention_is_counted_and_sees_everything():
@@ -230,9 +262,7 @@ def test_parameters_that_take_no_part_are_named():
 
 
 def test_the_module_stays_as_it_was():
-    net = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Sequential(nn.ReLU(inplace=True))
-    )
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Sequential(nn.ReLU(inplace=True)))
     net[1].eval()
     net[0].weight.requires_grad_(False)
     before = copy.deepcopy(net.state_dict())
@@ -241,8 +271,7 @@ def test_the_module_stays_as_it_was():
     assert [m.training for m in net.modules()] == modes
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
     assert all(
-        torch.equal(before[key], value) and value.device.type == "cpu"
-        for key, value in net.state_dict().items()
+        torch.equal(before[key], value) and value.device.type == "cpu" for key, value in net.state_dict().items()
     )
     assert not net[0].weight.requires_grad
     assert all(p.grad is None for p in net.parameters())
@@ -282,7 +311,10 @@ def test_table_of_names_lines_and_modules():
         table_of("resnet5O")
     with pytest.raises(NotationError):
         table_of("conv3-8 rleu fc")
-    assert table_of("conv3-8 gap fc").layers[-1].output == (10,)
+    assert table_of("conv3-8 gap fc").layers[-1].output == (1000,)
+    assert table_of("conv3-8 gap fc12").layers[-1].output == (12,)
+    assert table_of("lenet").input == (1, 28, 28)
+    assert table_of("vgg16", classes=5, input=(1, 64, 64)).layers[-1].output == (5,)
     assert table_of("conv3-8 gap fc", input=(1, 100), classes=4).layers[-1].output == (4,)
     assert table_of(nn.Conv2d(3, 2, 1)).layers[-1].output == (2, 224, 224)
 
@@ -332,12 +364,10 @@ def test_for_people():
 
     found = table_of("conv3-8 relu 2*res(conv3-8 bn) pool2 gap fc", input=(3, 32, 32))
     console = Console(width=120, record=True, file=io.StringIO())
-    console.print(show.rich_table(found))
+    console.print(found.to_rich())
     text = console.export_text()
-    page = show.html(table(nn.Sequential(nn.Conv2d(3, 8, 3)), (3, 32, 32), name="<b>&"))
-    assert all(
-        piece in text for piece in ("conv3-8", "8x32x32", "multiply-adds", f"{found.totals.parameters:,}")
-    )
+    page = table(nn.Sequential(nn.Conv2d(3, 8, 3)), (3, 32, 32), name="<b>&").to_html()
+    assert all(piece in text for piece in ("conv3-8", "8x32x32", "multiply-adds", f"{found.totals.parameters:,}"))
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page
     assert "http" not in page  # nothing is fetched from elsewhere

@@ -11,9 +11,7 @@ Sides = int | tuple[int, ...]
 class _Pool(nn.Module):
     """What poolings have in common: torch's names for how a window moves."""
 
-    def __init__(
-        self, axes: int, kernel: Sides, stride: Sides, padding: Sides = 0, ceil_mode: bool = False
-    ) -> None:
+    def __init__(self, axes: int, kernel: Sides, stride: Sides, padding: Sides = 0, ceil_mode: bool = False) -> None:
         super().__init__()
         self.axes, self.kernel_size, self.stride, self.padding = axes, kernel, stride, padding
         self.ceil_mode = ceil_mode

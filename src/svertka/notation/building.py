@@ -106,11 +106,7 @@ def _module(sequence: Sequence[Placed], i: int, top: bool) -> nn.Module:
         case tree.Conv() | tree.Depthwise() | tree.Linear():
             following = [p.node for p in sequence[i + 1 :]]
             normed = bool(following) and isinstance(following[0], tree.BatchNorm)
-            made = (
-                _linear(placed, not normed)
-                if isinstance(node, tree.Linear)
-                else _conv(placed, node, not normed)
-            )
+            made = _linear(placed, not normed) if isinstance(node, tree.Linear) else _conv(placed, node, not normed)
             return _start(made, *_gain(following, last=top and isinstance(node, tree.Linear)))
         case tree.Activation():
             return _ACTIVATIONS[node.name](node, i > 0 and isinstance(sequence[i - 1].node, _FRESH))

@@ -39,8 +39,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = re.sub(r"\s", " ", text)  # as long as it was, but one line, for the pointer of an error
         self.tokens = [
-            Token(str(m.lastgroup), m.group().lower(), m.start(), m.end())
-            for m in _TOKENS.finditer(self.text)
+            Token(str(m.lastgroup), m.group().lower(), m.start(), m.end()) for m in _TOKENS.finditer(self.text)
         ]
         self.at = 0
 
@@ -103,9 +102,7 @@ class _Parser:
     def group(self, token: Token, depth: int) -> Node:
         bracket = self.peek()
         if bracket is None or bracket.kind != "open":
-            raise self.error(
-                f"{token.text} needs layers in brackets, as in {WORDS[token.text].example}.", token
-            )
+            raise self.error(f"{token.text} needs layers in brackets, as in {WORDS[token.text].example}.", token)
         self.at += 1
         branches = self.branches(bracket, depth, most=2 if token.text == "res" else None)
         end = self.tokens[self.at - 1].end
@@ -118,11 +115,7 @@ class _Parser:
         found = [self.layers(depth + 1, bracket)]
         while (token := self.peek()) and token.kind == "bar":
             if len(found) == most:
-                room = (
-                    "res( ) has a body and at most one skip"
-                    if most == 2
-                    else "only res( ) and cat( ) have branches"
-                )
+                room = "res( ) has a body and at most one skip" if most == 2 else "only res( ) and cat( ) have branches"
                 raise self.error(f"This '|' is one too many: {room}.", token)
             self.at += 1
             found.append(self.layers(depth + 1, bracket))

@@ -110,8 +110,7 @@ class _Walk:
         if self.classes not in (None, *result):
             weighty = [p.node for p in placed if isinstance(p.node, tree.Linear)]
             raise self.error(
-                f"The network ends in {result[0]} numbers, but there are {self.classes} classes; "
-                "end it with fc.",
+                f"The network ends in {result[0]} numbers, but there are {self.classes} classes; end it with fc.",
                 weighty[-1] if weighty and placed[-1].input == result else last,
             )
         return placed
@@ -160,9 +159,8 @@ class _Walk:
         try:
             along = windows(node, len(shape) - 1)
         except ShapeError as why:
-            raise self.error(
-                f"{node} does not suit an input with {len(shape) - 1} axes: {why}", node
-            ) from why
+            axes = "one axis" if len(shape) == 2 else "two axes"
+            raise self.error(f"{node} does not suit an input with {axes}: {why}", node) from why
         try:
             return shapes.output_shape(shape[1:], along)
         except ShapeError as why:

@@ -45,11 +45,7 @@ def read_word(token: Token, line: str) -> Node:
 
 def _unknown(text: str, letters: str) -> str:
     near = difflib.get_close_matches(letters, [*WORDS, *ALIASES], n=1, cutoff=0.6) if letters else []
-    hint = (
-        f"Did you mean {near[0]}{text[len(letters) :]}?"
-        if near
-        else "The words are " + ", ".join(WORDS) + "."
-    )
+    hint = f"Did you mean {near[0]}{text[len(letters) :]}?" if near else "The words are " + ", ".join(WORDS) + "."
     return f"There is no layer called {text!r}. {hint}"
 
 
@@ -86,9 +82,7 @@ class _Numbers:
         """3 or 1x7."""
         text = self.take(r"\d+(x\d+)*")
         return (
-            tuple(self.whole(what, number, least) for number in text.split("x"))
-            if text
-            else (self.whole(what, None),)
+            tuple(self.whole(what, number, least) for number in text.split("x")) if text else (self.whole(what, None),)
         )
 
     def decimal(self, usual: float) -> float:

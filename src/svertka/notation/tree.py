@@ -37,11 +37,7 @@ class Conv(Node):
     groups: int = 1
 
     def __str__(self) -> str:
-        return (
-            f"conv{sides(self.kernel)}-{self.filters}"
-            + slide(self)
-            + (f"g{self.groups}" if self.groups > 1 else "")
-        )
+        return f"conv{sides(self.kernel)}-{self.filters}" + slide(self) + (f"g{self.groups}" if self.groups > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from svertka import notation, zoo
 from svertka.errors import ShapeError, UsageError
 from svertka.tabulate.records import Layer, Table, Totals
 from svertka.tabulate.sight import of_input
-from svertka.tabulate.watch import reach, watch
+from svertka.tabulate.watching import reach, watch
 
 __all__ = ["Layer", "Table", "Totals", "table", "table_of"]
 
@@ -46,9 +46,7 @@ def table(
     """
     shape = tuple(input)
     if not shape or min(shape) < 1:
-        raise UsageError(
-            f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}."
-        )
+        raise UsageError(f"The input is a shape such as 3x224x224; received {'x'.join(map(str, shape)) or 'nothing'}.")
     _takes_one_tensor(net)
     floating = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
     dtype = dtype or floating
@@ -56,9 +54,7 @@ def table(
         rows, idle = watch(net, shape, dtype)
     except (RuntimeError, ValueError, IndexError, TypeError) as why:
         reason = str(why).strip().partition("\n")[0]
-        raise ShapeError(
-            f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}"
-        ) from why
+        raise ShapeError(f"{type(net).__name__} cannot take an input of {'x'.join(map(str, shape))}: {reason}") from why
     first = Layer("input", "input", "input", shape, prod(shape), 0, 0, 0, reach(of_input((1, *shape)), shape))
     layers = (first, *(row.layer(shape) for row in rows))
     memory = sum(layer.memory for layer in layers)
@@ -75,12 +71,12 @@ def table(
 
 
 def table_of(what: str | nn.Module, input: Sequence[int] | None = None, classes: int | None = None) -> Table:
-    """The layer table of a network by name, of a line of notation (it has blanks in it), or of a module.
+    """The layer table of a network by name, of a line of notation, or of a module.
 
     Args:
         what: the network; by name or notation it is built without numbers, whatever its size.
         input: the shape without the batch; where None, the published one, and 3x224x224 for all others.
-        classes: outputs; where None, the published number, and 10 for notation.
+        classes: outputs of a name or of bare `fc`; where None, the published number, or 1000.
 
     Raises:
         UnknownName: no network of that name.
@@ -89,20 +85,16 @@ def table_of(what: str | nn.Module, input: Sequence[int] | None = None, classes:
     """
     if isinstance(what, nn.Module):
         return table(what, input or (3, 224, 224))
+    row = zoo.variants().get(what)
+    published = (row.channels, *(row.size,) * row.dims) if row else (3, 224, 224)
+    shape = tuple(input or published)
+    if row is None and len(what.split()) > 1:
+        tree = notation.parse(what)
+        fixed = [node.units for node in tree.layers if isinstance(node, notation.tree.Linear)][-1:]
+        classes = classes or (fixed[0] if fixed else None)
     with torch.device("meta"):
-        if len(what.split()) > 1:
-            tree = notation.parse(what)
-            shape = tuple(input or (3, 224, 224))
-            return table(notation.build(tree, shape, _classes(tree, classes)), shape, name=str(tree))
-        row = zoo.variant(what)
-        shape = tuple(input or (row.channels, *(row.size,) * row.dims))
-        return table(zoo.net(what, classes=classes, channels=shape[0]), shape, name=what)
-
-
-def _classes(tree: notation.Network, classes: int | None) -> int | None:
-    """Ten classes, where bare fc needs a number and none is given."""
-    last = [node for node in tree.layers if isinstance(node, notation.tree.Linear)][-1:]
-    return 10 if classes is None and last and last[0].units is None else classes
+        net = zoo.make(what, shape, classes or (row.classes if row else 1000))
+    return table(net, shape, name=what)
 
 
 def _takes_one_tensor(net: nn.Module) -> None:

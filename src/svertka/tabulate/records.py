@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 Reach = int | tuple[int, ...] | None
 
@@ -65,6 +68,18 @@ class Table:
     input: tuple[int, ...]
     layers: tuple[Layer, ...]
     totals: Totals
+
+    def to_rich(self) -> Group:
+        """To print with rich."""
+        from svertka.tabulate.show import rich_table
+
+        return rich_table(self)
+
+    def to_html(self) -> str:
+        """As one page of HTML that needs nothing else."""
+        from svertka.tabulate.show import html
+
+        return html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: {"net", "input", "layers": [...], "totals": {...}}, shapes as lists."""

@@ -53,9 +53,7 @@ def html(table: Table) -> str:
         [{"layer": row, "cells": cells(row, peak), "sees": sees(row.receptive_field)} for row in layers]
         for _, layers in parts(table)
     ]
-    return environment.from_string(source).render(
-        table=table, by=by(table.input), rows=rows, sums=sums(table)
-    )
+    return environment.from_string(source).render(table=table, by=by(table.input), rows=rows, sums=sums(table))
 
 
 def parts(table: Table) -> Iterator[tuple[str, list[Layer]]]:

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from math import prod
-from typing import Any
+from math import gcd
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,15 +36,30 @@ WHOLE, UNKNOWN = Beyond.WHOLE, Beyond.UNKNOWN
 View = Field | Beyond
 Axes = frozenset[int]
 NONE: Axes = frozenset()
-MIXED = -1  # among the axes of a dimension: places along it no longer follow one another as in the input
+
+
+class Piece(NamedTuple):
+    """A factor of a dimension: `size` places along these axes; `cut` where they are no longer in order."""
+
+    axes: Axes
+    size: int
+    cut: bool = False
+
+
+Dim = tuple[Piece, ...]  # one piece, or several where dimensions were merged: tokens are height times width
+FREE: Dim = (Piece(NONE, 1),)
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Views, one for each axis of the input; and for each dimension of the tensor the axes it runs along."""
+    """Views, one for each axis of the input; and for each dimension of the tensor what it runs along."""
 
     views: tuple[View, ...]
-    dims: tuple[Axes, ...]
+    dims: tuple[Dim, ...]
+
+    def axes(self, *dims: int) -> Axes:
+        """The axes that these dimensions run along."""
+        return NONE.union(*(piece.axes for d in dims for piece in self.dims[d]))
 
     def whole(self, axes: Axes) -> Sight:
         """The same after all places along these axes were mixed."""
@@ -57,32 +72,46 @@ class Sight:
 
     def then(self, dim: int, step: Field) -> Sight:
         """The same after a window has moved along a dimension."""
-        axes = self.dims[dim]
+        axes = self.axes(dim)
         if not axes:
             return self
-        shared = any(axes & other for i, other in enumerate(self.dims) if i != dim % len(self.dims))
-        if len(axes) > 1 or shared:
+        shared = any(axes & self.axes(d) for d in range(len(self.dims)) if d != dim % len(self.dims))
+        if len(self.dims[dim]) > 1 or self.dims[dim][0].cut or len(axes) > 1 or shared:
             return self.unknown(axes)
         (axis,) = axes
         view = self.views[axis]
         moved = view.then(step) if isinstance(view, Field) else view
         return replace(self, views=(*self.views[:axis], moved, *self.views[axis + 1 :]))
 
+    def sized(self, shape: Sequence[int]) -> Sight:
+        """The same with the sizes of the tensor that it belongs to; merged dimensions keep theirs."""
+        dims = zip(self.dims, shape, strict=True)
+        return replace(self, dims=tuple(d if len(d) > 1 else (d[0]._replace(size=size),) for d, size in dims))
+
 
 def of_input(shape: Sequence[int]) -> Sight:
     """The sight of an input (n, channels, *sizes), or of (n, numbers): each number sees itself."""
     first = min(2, len(shape) - 1)
     axes = len(shape) - first
-    return Sight((Field(),) * axes, (NONE,) * first + tuple(frozenset((a,)) for a in range(axes)))
+    dims = tuple((Piece(frozenset((d - first,)) if d >= first else NONE, n),) for d, n in enumerate(shape))
+    return Sight((Field(),) * axes, dims)
 
 
 def join(sights: Sequence[Sight], rank: int) -> Sight:
     """Of tensors that meet number by number: all that any of them saw; dimensions align from the right."""
-    first, *others = (replace(s, dims=(NONE,) * (rank - len(s.dims)) + s.dims) for s in sights)
+    first, *others = (replace(s, dims=(FREE,) * (rank - len(s.dims)) + s.dims) for s in sights)
     for other in others:
         views = tuple(map(_either, first.views, other.views))
-        first = Sight(views, tuple(a | b for a, b in zip(first.dims, other.dims, strict=True)))
+        first = Sight(views, tuple(map(_merge, first.dims, other.dims)))
     return first
+
+
+def _merge(a: Dim, b: Dim) -> Dim:
+    """Two dimensions that lie on each other: equal, or one of them a single place, or a muddle."""
+    axes_a, axes_b = (NONE.union(*(piece.axes for piece in dim)) for dim in (a, b))
+    if a == b or not axes_b:
+        return a
+    return b if not axes_a or (len(b) == 1 and axes_a == axes_b) else (Piece(axes_a | axes_b, b[0].size, cut=True),)
 
 
 def _either(a: View, b: View) -> View:
@@ -99,21 +128,27 @@ def _either(a: View, b: View) -> View:
 Look = Callable[[dict[int, Sight], Sequence[Any], torch.Size], Sight]
 
 
-def after(
-    func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size
-) -> Sight | None:
+def after(func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size) -> Sight | None:
     """The sight of the first output of an operation; None where nothing of the input came in."""
     seen = [known[id(t)] for t in tensors(args) if id(t) in known]
     if not seen:
         return None
     rule = RULES.get(func._overloadpacket.__name__)
     if rule and (rule in (_same, _product, _concat, _embedding) or id(args[0]) in known):
-        return rule(known, args, shape)
-    if torch.Tag.pointwise in func.tags:
-        return join(seen, len(shape))
+        return rule(known, args, shape).sized(shape)
+    if pointwise(func):
+        return join(seen, len(shape)).sized(shape)
     lost = join(seen, max(len(s.dims) for s in seen))
     every = frozenset(range(len(lost.views)))
-    return replace(lost.unknown(every), dims=(every | {MIXED},) * len(shape))
+    return replace(lost.unknown(every), dims=tuple((Piece(every, size, cut=True),) for size in shape))
+
+
+def pointwise(func: torch._ops.OpOverload) -> bool:
+    """Does each number of the output come from the numbers at its own place alone?"""
+    return torch.Tag.pointwise in func.tags or func._overloadpacket.__name__ in UNTAGGED
+
+
+UNTAGGED = {"hardswish", "hardswish_", "_prelu_kernel", "log_sigmoid_forward", "native_dropout"}
 
 
 def tensors(args: Any) -> list[Tensor]:
@@ -133,11 +168,11 @@ def _same(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Si
 
 def _convolution(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     x, weight, _, stride, padding, dilation, transposed, *_ = args
-    sight = known[id(x)].whole(known[id(x)].dims[1])
+    sight = known[id(x)].whole(known[id(x)].axes(1))
     for i in range(len(shape) - 2):
         step = _step(weight.shape[2 + i], stride, padding, dilation, i)
-        sight = sight.unknown(sight.dims[2 + i]) if transposed else sight.then(2 + i, step)
-    return replace(sight, dims=(sight.dims[0], NONE, *sight.dims[2:]))
+        sight = sight.unknown(sight.axes(2 + i)) if transposed else sight.then(2 + i, step)
+    return replace(sight, dims=(sight.dims[0], FREE, *sight.dims[2:]))
 
 
 def _pool(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
@@ -152,9 +187,7 @@ def _pool(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Si
 
 def _step(kernel: int, stride: Any, padding: Any, dilation: Any, i: int) -> Field:
     """The field of a window along axis i; torch takes one number for all axes too."""
-    each = [
-        int(v if isinstance(v, int) else v[i] if len(v) > 1 else v[0]) for v in (stride, padding, dilation)
-    ]
+    each = [int(v if isinstance(v, int) else v[i] if len(v) > 1 else v[0]) for v in (stride, padding, dilation)]
     return Field.of(Window(int(kernel), each[0], each[1], each[2]))
 
 
@@ -165,9 +198,9 @@ def _adaptive(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -
     for i in range(-len(out), 0):
         size, places = x.shape[i], shape[i]
         if places == 1 and size > 1:
-            sight = sight.whole(sight.dims[i])
+            sight = sight.whole(sight.axes(i))
         elif size % places:
-            sight = sight.unknown(sight.dims[i])
+            sight = sight.unknown(sight.axes(i))
         elif size > places:
             sight = sight.then(i, Field.of(Window(size // places, size // places)))
     return sight
@@ -177,19 +210,17 @@ def _reduce(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> 
     """Mean, sum, largest over some dimensions (all where none are named), which go or stay with size 1."""
     x = args[0]
     sight, rank = known[id(x)], x.dim()
-    named = (
-        args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
-    )
+    named = args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
     gone = {d % rank for d in ([named] if isinstance(named, int) else named or range(rank))}
     sight = sight.whole(_mixed_by(x, sight, gone))
     if len(shape) == rank:
-        return replace(sight, dims=tuple(NONE if d in gone else axes for d, axes in enumerate(sight.dims)))
-    return replace(sight, dims=tuple(axes for d, axes in enumerate(sight.dims) if d not in gone))
+        return replace(sight, dims=tuple(FREE if d in gone else dim for d, dim in enumerate(sight.dims)))
+    return replace(sight, dims=tuple(dim for d, dim in enumerate(sight.dims) if d not in gone))
 
 
 def _mixed_by(x: Tensor, sight: Sight, dims: set[int]) -> Axes:
     """The axes whose places an operation over these dimensions mixes: none where there is one place only."""
-    return NONE.union(*(sight.dims[d] for d in dims if x.shape[d] > 1))
+    return sight.axes(*(d for d in dims if x.shape[d] > 1))
 
 
 def _softmax(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
@@ -220,35 +251,36 @@ def _product(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) ->
         if id(t) in known:
             s = known[id(t)]
             s = s.whole(_mixed_by(t, s, {summed % t.dim()}))
-            kept = (s.dims[free], NONE) if t is a else (NONE, s.dims[free])
+            kept = (s.dims[free], FREE) if t is a else (FREE, s.dims[free])
             parts.append(replace(s, dims=(*s.dims[:-2], *kept)))
     parts += [known[id(t)] for t in added if id(t) in known]
     sight = join(parts, len(shape))
-    twice = frozenset(a for a in range(len(sight.views)) if sum(a in axes for axes in sight.dims) > 1)
+    rank, axes = range(len(sight.dims)), range(len(sight.views))
+    twice = frozenset(a for a in axes if sum(a in sight.axes(d) for d in rank) > 1)
     return sight.whole(twice)  # every place meets every place, as in attention
 
 
 def _view(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
-    """The same numbers in another shape: dimensions that were merged or cut share their axes."""
+    """The same numbers in another shape: the pieces keep their order, new dimensions take their share."""
     x = args[0]
-    old, new, dims = list(x.shape), list(shape), known[id(x)].dims
-    found: list[Axes] = []
-    i = j = 0
-    while i < len(old) or j < len(new):
-        first_i, first_j = i, j
-        i, j = min(i + 1, len(old)), min(j + 1, len(new))
-        while prod(old[first_i:i]) != prod(new[first_j:j]):
-            if prod(old[first_i:i]) < prod(new[first_j:j]):
-                i += 1
-            else:
-                j += 1
-        merged = [dims[d] for d in range(first_i, i) if old[d] > 1]
-        cut = sum(size > 1 for size in new[first_j:j])
-        axes = NONE.union(*merged)
-        if axes and (len(merged) > 1 or cut > 1):
-            axes |= {MIXED}
-        found += [axes if size > 1 else NONE for size in new[first_j:j]]
-    return replace(known[id(x)], dims=tuple(found))
+    sight = known[id(x)].sized(x.shape)
+    pieces = [piece for dim in sight.dims for piece in dim if piece.size > 1]
+    dims: list[Dim] = []
+    for size in shape:
+        taken: list[Piece] = []
+        while size > 1:
+            piece = pieces.pop(0)
+            share = gcd(piece.size, size)
+            if share == 1:  # not even a part of the piece fits: nothing is known of the order any more
+                every = frozenset(range(len(sight.views)))
+                return replace(sight, dims=tuple((Piece(every, n, cut=True),) for n in shape))
+            if share < piece.size:
+                pieces.insert(0, Piece(piece.axes, piece.size // share, cut=bool(piece.axes)))
+                piece = Piece(piece.axes, share, cut=bool(piece.axes))
+            taken.append(piece)
+            size //= share
+        dims.append(tuple(taken) or FREE)
+    return replace(sight, dims=tuple(dims))
 
 
 def _moved(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
@@ -268,21 +300,21 @@ def _moved(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> S
 
 def _unsqueeze(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     sight, at = known[id(args[0])], args[1] % len(shape)
-    return replace(sight, dims=(*sight.dims[:at], NONE, *sight.dims[at:]))
+    return replace(sight, dims=(*sight.dims[:at], FREE, *sight.dims[at:]))
 
 
 def _squeeze(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     x, *rest = args
     named = rest[0] if rest else range(x.dim())
     gone = {d % x.dim() for d in ([named] if isinstance(named, int) else named)}
-    kept = [axes for d, axes in enumerate(known[id(x)].dims) if d not in gone or x.shape[d] > 1]
+    kept = [dim for d, dim in enumerate(known[id(x)].dims) if d not in gone or x.shape[d] > 1]
     return replace(known[id(x)], dims=tuple(kept))
 
 
 def _select(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     x, dim = args[0], (args[1] if len(args) > 1 else 0)
     at = dim % x.dim()
-    return replace(known[id(x)], dims=tuple(axes for d, axes in enumerate(known[id(x)].dims) if d != at))
+    return replace(known[id(x)], dims=tuple(dim for d, dim in enumerate(known[id(x)].dims) if d != at))
 
 
 def _slice(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
@@ -302,17 +334,17 @@ def _pad(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sig
 def _concat(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     parts, dim = args[0], (args[1] if len(args) > 1 else 0)
     sight = join([known[id(t)] for t in parts if id(t) in known], len(shape))
-    return sight.unknown(sight.dims[dim])
+    return sight.unknown(sight.axes(dim))
 
 
 def _embedding(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     sight = known[id(args[1])]
-    return replace(sight, dims=(*sight.dims, NONE))
+    return replace(sight, dims=(*sight.dims, FREE))
 
 
 def _stretched(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
     sight = known[id(args[0])]
-    return sight.unknown(NONE.union(*sight.dims[2:]))
+    return sight.unknown(sight.axes(*range(2, len(sight.dims))))
 
 
 _NAMES: tuple[tuple[Look, str], ...] = (
@@ -338,7 +370,7 @@ _NAMES: tuple[tuple[Look, str], ...] = (
     (_stretched, "upsample_nearest1d upsample_nearest2d upsample_linear1d upsample_bilinear2d"),
     (
         _same,
-        "expand clone alias detach _to_copy copy_ native_dropout glu split split_with_sizes",
+        "expand clone alias detach _to_copy copy_ glu split split_with_sizes",
     ),
 )
 RULES: dict[str, Look] = {name: rule for rule, names in _NAMES for name in names.split()}

@@ -54,9 +54,7 @@ def reach(seen: sight.Sight | None, input: tuple[int, ...]) -> Reach:
     if seen is None or sight.UNKNOWN in seen.views:
         return None
     sizes = input[-len(seen.views) :]
-    found = tuple(
-        view.size if isinstance(view, Field) else size for view, size in zip(seen.views, sizes, strict=True)
-    )
+    found = tuple(view.size if isinstance(view, Field) else size for view, size in zip(seen.views, sizes, strict=True))
     return found[0] if len(set(found)) == 1 else found
 
 
@@ -85,7 +83,7 @@ def _copy(module: nn.Module, meta: bool) -> nn.Module:
         return copy.deepcopy(module, memo).eval()
     except (TypeError, RuntimeError, AttributeError) as why:
         raise UsageError(
-            f"{type(module).__name__} cannot be copied ({why}); the table runs a copy to leave yours as it is."
+            f"{type(module).__name__} cannot be copied ({why}); the table runs a copy so as to spare yours."
         ) from why
 
 
@@ -159,7 +157,7 @@ class _Watch(TorchDispatchMode):
                 row.weights += numbers
         if func._overloadpacket in flop_registry:
             row.macs += flop_registry[func._overloadpacket](*args, out_val=out) // 2
-        alone = torch.Tag.pointwise in func.tags and sum(t.dim() > 0 for t in given) == 1
+        alone = sight.pointwise(func) and sum(t.dim() > 0 for t in given) == 1
         if not view:
             row.memory += 0 if alone else results[0].numel()
             row.output = tuple(results[0].shape[1:])
