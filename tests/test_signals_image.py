@@ -270,7 +270,7 @@ def test_every_format_can_be_opened():
     assert {"." + e for e in EXTENSIONS} <= set(Image.registered_extensions()) | {".jpx", ".avifs", ".rgb"}
 
 
-# The mean of 16-bit files, which Pillow's convert("RGB") cuts off to white; transparent ones are composed below.
+# The mean of 16-bit files, which Pillow's convert("RGB") cuts off to white.
 DEEP = {"gen/gray16_photo.png": 112.6, "pillow/uint16_1_4660.tif": 4660 / 257, "pillow/i_trns.png": None}
 
 

@@ -11,6 +11,7 @@ import os
 import stat
 import struct
 import threading
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any, Protocol
@@ -78,10 +79,11 @@ class _ArchiveFile:
 
     def __init__(self, where: str) -> None:
         try:
-            self._file = Path(where).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader
+            self._file = Path(where).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader lives
         except OSError as why:
             raise DataError(f"{where} cannot be opened ({why.strerror}).") from why
         self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)
 
     def at(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`; fewer at the end of the file."""
