@@ -94,7 +94,7 @@ def _decode(
 def _write(store: IO[bytes], place: int, pixels: np.ndarray) -> None:
     # written and not mapped: a full disk is then an error here, and not the end of the process
     store.seek(place)
-    left = memoryview(pixels.reshape(-1))
+    left = pixels.reshape(-1).data
     while left:
         left = left[store.write(left) :]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from pathlib import Path
 
 from svertka.data.tree import Tree, hidden
@@ -11,7 +12,10 @@ from svertka.errors import DataError
 
 _DEPTH = 32  # directories below each other; more is a mistake
 
-Pending = tuple[str, tuple[tuple[int, int], ...]]  # a directory, and the identities of those on the way to it
+_VISITS = 8  # ways on which links may lead to one folder; without a limit, links across make factorially many
+
+Identity = tuple[int, int]  # device and number of a directory, whatever name it was reached by
+Pending = tuple[str, tuple[Identity, ...]]  # a directory, and the identities of those on the way to it
 
 
 def list_folder(root: Path) -> Tree:
@@ -23,6 +27,7 @@ def list_folder(root: Path) -> Tree:
     tree = Tree()
     facts = root.stat()
     pending: list[Pending] = [("", ((facts.st_dev, facts.st_ino),))]
+    visits = Counter[Identity]()
     while pending:
         folder, above = pending.pop()
         try:
@@ -34,14 +39,14 @@ def list_folder(root: Path) -> Tree:
             tree.skip(folder + "/", f"the folder cannot be listed ({why.strerror})")
             continue
         for entry in found:
-            below = _take(tree, folder, entry, above)
+            below = _take(tree, folder, entry, above, visits)
             if below is not None:
                 pending.append(below)
     return tree
 
 
 def _take(
-    tree: Tree, folder: str, entry: os.DirEntry[str], above: tuple[tuple[int, int], ...]
+    tree: Tree, folder: str, entry: os.DirEntry[str], above: tuple[Identity, ...], visits: Counter[Identity]
 ) -> Pending | None:
     """Put one entry into the tree, or leave it out with a reason; a directory to be listed is given back."""
     path = f"{folder}/{entry.name}" if folder else entry.name
@@ -66,6 +71,9 @@ def _take(
         tree.skip(path + "/", "a link that leads back to a folder above it")
     elif len(above) >= _DEPTH:
         tree.skip(path + "/", f"more than {_DEPTH} folders deep")
+    elif visits[here] >= _VISITS:
+        tree.skip(path + "/", f"a link to a folder that has been listed {_VISITS} times")
     else:
+        visits[here] += 1
         return path, (*above, here)
     return None

@@ -79,11 +79,11 @@ class _ArchiveFile:
 
     def __init__(self, where: str) -> None:
         try:
-            self._file = Path(where).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader
+            self._file = Path(where).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader lives
         except OSError as why:
             raise DataError(f"{where} cannot be opened ({why.strerror}).") from why
         self._lock = threading.Lock()
-        weakref.finalize(self, self._file.close)  # with the last reader goes the handle
+        weakref.finalize(self, self._file.close)
 
     def at(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`; fewer at the end of the file."""

@@ -56,7 +56,7 @@ def cut(labels: np.ndarray, digests: np.ndarray, share: float | None = None, see
 def _quotas(counts: np.ndarray, share: float) -> np.ndarray:
     """How many pictures each class gives: the share of all together, and of each as whole numbers allow."""
     exact = counts * share
-    quotas = np.floor(exact).astype(np.int64)
+    quotas: np.ndarray = np.floor(exact).astype(np.int64)
     short = round(exact.sum()) - quotas.sum()
     quotas[np.argsort(quotas - exact, kind="stable")[:short]] += 1
     quotas[(counts >= 2) & (quotas == 0)] = 1

@@ -55,7 +55,7 @@ class Worker:
         start = {"reader": reader.kind, "where": reader.where, "pixels": str(pixels)}
         self._send({**start, "preprocess": preprocess.to_dict()})
         if self._receive() is None:
-            raise DataError(f"A process that decodes pictures could not be started ({self._death()}).")
+            raise DataError(f"A process that decodes pictures cannot be started ({self._death()}).")
 
     @property
     def pid(self) -> int:
@@ -68,7 +68,7 @@ class Worker:
         self._send({"first": chunk.first}, paths.blob, paths.ends.tobytes(), rows.tobytes())
 
     def answer(self) -> tuple[np.ndarray, dict[int, str]] | None:
-        """Digests and sizes (k,) of RESULT, and why which file of the chunk is unreadable; None where it died.
+        """RESULT (k,) of a chunk, and why which of its files is unreadable; None where the process died.
 
         Raises:
             DataError: it cannot go on, and says why.

@@ -86,5 +86,5 @@ def other_kind(head: bytes) -> str:
     for offset, magic, words in _OTHERS:
         if start.startswith(magic, offset):
             return words
-    is_text = head.translate(None, _CONTROLS) == head
+    is_text = head.translate(None, _CONTROLS) == head and "\ufffd" not in head.decode(errors="replace")[:-3]
     return "it is a text" if is_text else "it is no picture of a known format"

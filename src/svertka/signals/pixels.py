@@ -141,6 +141,8 @@ def _jpeg_turn(data: bytes) -> int:
 
 def _turn(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where the block that should tell is damaged."""
+    if image.format == "TIFF":  # Pillow turns these itself, in size and pixels
+        return 1
     try:
         turn = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # a broken EXIF block raises anything, and says nothing about the pixels
