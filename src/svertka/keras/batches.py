@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 import numpy as np
+from torch import Tensor
 
 from svertka.data.loader import Batch, Loader
 from svertka.errors import ShapeError, UnknownName, UsageError
@@ -21,8 +22,19 @@ CLASS_MODES = ("categorical", "binary", "sparse", None)
 
 def unscaled(height: int, width: int, channels: int, rescale: float | None = None) -> Preprocess:
     """Pixels as network input the way Keras leaves them: times `rescale`, nothing subtracted."""
-    std = 1 / (255 * (1.0 if rescale is None else rescale))
+    std = 1 / (255 * (rescale or 1.0))
     return Preprocess(height, width, channels, "stretch", mean=(0.0,) * channels, std=(std,) * channels)
+
+
+@dataclass(frozen=True)
+class AsTheyAre:
+    """What a loader asks of a Preprocess, for arrays: their shape, and nothing done but torch's order."""
+
+    shape: tuple[int, int, int]  # (channels, height, width)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """(n, h, w, c) -> (n, c, h, w), channels-last in memory."""
+        return pixels.permute(0, 3, 1, 2)
 
 
 class Flow:
@@ -116,7 +128,9 @@ def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | No
         raise ShapeError(
             f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work."
         )
-    preprocess = unscaled(*pictures.shape[1:], rescale=1.0)
+    _, height, width, channels = pictures.shape
     index = np.arange(len(pictures))
-    loader = Loader(pictures, labels, index, preprocess, batch=batch_size, seed=seed)
+    loader = Loader(
+        pictures, labels, index, AsTheyAre((channels, height, width)), batch=batch_size, seed=seed
+    )
     return Flow(loader, num_classes=int(labels.max(initial=0)) + 1)

@@ -55,6 +55,15 @@ def shown(shape: Shape) -> tuple[int | None, ...]:
     return (None, *shape[1:], *shape[:1])
 
 
+def inward(shape: tuple[int, ...]) -> Shape:
+    """A shape as Keras gives it, without the batch, in torch's order.
+
+    >>> inward((28, 24, 6)), inward((84,))
+    ((6, 28, 24), (84,))
+    """
+    return (*shape[-1:], *shape[:-1])
+
+
 @dataclass(eq=False, kw_only=True)
 class Layer:
     """What all layers share.
@@ -98,11 +107,12 @@ class Layer:
         Raises:
             UsageError: the layer has seen no shape yet.
         """
+        return shown(self._known())
+
+    def _known(self) -> Shape:
         if self.shape is None:
-            raise UsageError(
-                f"{self.name or type(self).__name__} is not built: its model knows no input_shape yet."
-            )
-        return shown(self.shape)
+            raise UsageError(f"{self.name or type(self).__name__} is not built: no input_shape is known yet.")
+        return self.shape
 
     @property
     def trainable(self) -> bool:
@@ -118,7 +128,8 @@ class Layer:
     _trainable: ClassVar[bool] = True  # until set on the instance
 
     def counts(self) -> tuple[int, int]:
-        """How many numbers the layer holds (with the statistics of batch norm, as Keras counts), and learns."""
+        """How many numbers it holds (statistics of batch norm too, as in Keras), and how many are learned."""
+        self._known()
         learned = sum(p.numel() for p in self.core.parameters() if p.requires_grad)
         statistics = (b for b in self.core.buffers() if b.is_floating_point())
         return sum(t.numel() for t in chain(self.core.parameters(), statistics)), learned

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.keras.batches import Flow, Passes, flow_of
-from svertka.keras.layers import Layer, Shape, snake
+from svertka.keras.layers import Layer, Shape, inward, shown, snake
 from svertka.keras.optimizers import Optimizer, get
 from svertka.keras.table import table
 from svertka.records import Epoch
@@ -51,7 +51,9 @@ class Chain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The answer: (n, *shape) -> (n, *shape')."""
-        return self.chained[-1].act(self.raw(x))
+        for layer in self.chained:
+            x = layer.act(layer.core(x))
+        return x
 
     def raw(self, x: Tensor) -> Tensor:
         """The answer without the last activation."""
@@ -72,7 +74,7 @@ class Chain(nn.Module):
 
 
 class Learner(nn.Module):
-    """A chain as the loop takes a network: its outputs are logits, two of them where it ends in one sigmoid."""
+    """A chain as the loop takes a network: its outputs are logits, two where it ends in one sigmoid."""
 
     def __init__(self, chain: Chain, binary: bool) -> None:
         super().__init__()
@@ -111,7 +113,7 @@ class Model(Layer):
         shape = self.shape
         if not self.layers and layer.input_shape is not None:
             self.input_shape = tuple(layer.input_shape)
-            shape = (*self.input_shape[-1:], *self.input_shape[:-1])
+            shape = inward(self.input_shape)
         built = None if shape is None else layer.build(shape)
         self.layers.append(layer)
         if built is not None:
@@ -213,10 +215,13 @@ class Model(Layer):
             unseen = _flow(validation_data, batch_size)
             self._learner(unseen)
             validation = Passes(unseen, validation_steps, device=plan.device)
-        history = History()
+        history, before = History(), 0.0
         for record in fit(state, train, validation, recipe, plan):
             if isinstance(record, Epoch):
-                self._note(history, record, verbose)
+                said = self._note(history, record)
+                if verbose:
+                    print(f"Epoch {record.epoch}/{epochs} - {record.seconds - before:.0f}s - {said}")
+                before = record.seconds
         self._taught, self._fits = state.optimiser, self._fits + 1
         return history
 
@@ -254,12 +259,12 @@ class Model(Layer):
     def _ready(self, shape: Shape) -> None:
         if self.shape is None:
             self.build(shape)
-        given = None if self.input_shape is None else (*self.input_shape[-1:], *self.input_shape[:-1])
-        if given is not None and given != shape:
-            have, want = (shape[1:] + shape[:1] for shape in (shape, given))
-            raise ShapeError(f"The pictures are {have} and {self.name} was made for {want}.")
+        if self.input_shape is not None and inward(self.input_shape) != shape:
+            given = shown(shape)[1:]
+            raise ShapeError(f"The pictures are {given} and {self.name} was made for {self.input_shape}.")
 
-    def _note(self, history: History, record: Epoch, verbose: int) -> None:
+    def _note(self, history: History, record: Epoch) -> str:
+        """Put an epoch into the history, and in words."""
         said: dict[str, float] = {"loss": record.loss, **dict.fromkeys(self.metrics, record.accuracy)}
         if record.validation_loss is not None and record.validation_accuracy is not None:
             said["val_loss"] = record.validation_loss
@@ -267,9 +272,7 @@ class Model(Layer):
         for name, value in said.items():
             history.history.setdefault(name, []).append(value)
         history.epoch.append(record.epoch - 1)
-        if verbose:
-            numbers = " - ".join(f"{name}: {value:.4f}" for name, value in said.items())
-            print(f"Epoch {record.epoch}/{record.epochs} - {record.seconds:.0f}s - {numbers}")
+        return _words(said)
 
     # --- using ---
 
@@ -294,7 +297,7 @@ class Model(Layer):
         loss, accuracy = measure(learner, Passes(flow, steps, device=_device(learner)))
         said = {"loss": loss, **dict.fromkeys(self.metrics, accuracy)}
         if verbose:
-            print(" - ".join(f"{name}: {value:.4f}" for name, value in said.items()))
+            print(_words(said))
         return list(said.values()) if self.metrics else loss
 
     def predict(
@@ -319,12 +322,17 @@ class Model(Layer):
         Raises:
             UsageError: the model knows no input_shape yet.
         """
+        self._known()
         print_fn(table(self))
 
 
 def _flow(data: object, batch_size: int) -> Flow:
     """Validation data: a flow, or a pair of arrays."""
     return flow_of(*data, batch_size=batch_size) if isinstance(data, tuple) else flow_of(data)
+
+
+def _words(said: dict[str, float]) -> str:
+    return " - ".join(f"{name}: {value:.4f}" for name, value in said.items())
 
 
 def _device(module: nn.Module) -> str:

@@ -43,6 +43,7 @@ def _resnet(
         raise UsageError(
             f"input_shape is (height, width, channels), such as (224, 224, 3); received {input_shape}."
         )
+    input_shape = input_shape or ((224, 224, 3) if include_top else None)
     channels = input_shape[2] if input_shape else 3
     net = load_weights(network, weights, classes=classes, channels=channels, drop_head=not include_top)
     parts = [Part(net.stem, name="stem", input_shape=input_shape)]
@@ -64,7 +65,7 @@ def ResNet50(
     Args:
         include_top: with the last pooling and dense layer; else (None, h / 32, w / 32, 2048) comes out.
         weights: "imagenet", a file, or None for random ones.
-        input_shape: (height, width, channels); found out from the data where None.
+        input_shape: (height, width, channels); where None (224, 224, 3), or without the top whatever comes.
         classes: outputs of the last dense layer.
 
     Raises:
