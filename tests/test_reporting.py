@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 from html.parser import HTMLParser
+from itertools import pairwise
 
-import make_run
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.stats import binomtest
 
+import make_run
 from svertka.errors import RunError
 from svertka.records import Interval
 from svertka.reporting import charts, colours, pictures, words, write_report
@@ -114,8 +115,8 @@ def test_every_number_can_be_computed_again_from_the_run_folder(digits, page):
         k, n = int(confusion[digit, digit]), int(confusion[digit].sum())
         bounds = binomtest(k, n).proportion_ci(method="wilson")
         assert f"{100 * bounds.low:.0f}\u2009–\u2009" in text
-    for part, code in (("training", 1), ("validation", 2), ("test", 3)):
-        assert f"{manifest['parts'].count(code):,} for {part}" in text
+    for part, letter in (("training", "t"), ("validation", "v"), ("test", "e")):
+        assert f"{manifest['parts'].count(letter):,} for {part}" in text
 
 
 def test_curves_show_the_log(digits, page):
@@ -177,7 +178,7 @@ def test_headings_are_in_order_and_pictures_have_words(page):
     levels = [int(tag[1]) for tag, _ in read.tags if tag in ("h1", "h2", "h3")]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     assert all(a["alt"] for a in read.all("img"))
     assert all(a.get("aria-label") or a.get("aria-hidden") for a in read.all("svg"))
     assert read.all("html") == [{"lang": "en"}]
@@ -194,7 +195,8 @@ def test_hostile_names_are_only_text(tmp_path):
         scored=220,
         where='/data/"><script>alert(2)</script>',
         command="svertka train '\"><script>'",
-        unreadable=[("<b>p</b>/" + "y" * 400 + ".jpg", "it is a web page, not a picture: <html onload=x>")],
+        unreadable=[(7, "it is a web page, not a picture: <html onload=x>")],
+        skipped=[("<b>p</b>/" + "y" * 400 + ".txt", "no picture <hr onclick=x>")],
         notes=["<i>note</i>"],
         net="conv<b>",
         reasons={"<u>": "<script>"},
@@ -282,7 +284,7 @@ def test_tiny_pictures_are_kept_exactly():
 )
 def test_a_missing_piece_is_named(run, name):
     (run / name).unlink()
-    with pytest.raises(RunError, match=name):
+    with pytest.raises(RunError, match=re.escape(name.split("/")[-1])):
         write_report(run)
 
 
@@ -290,7 +292,7 @@ def test_a_missing_piece_is_named(run, name):
 @pytest.mark.parametrize("damage", ["", "{", "[1]", "\x00\x01"])
 def test_damaged_json_is_named(run, name, damage):
     (run / name).write_text(damage)
-    with pytest.raises(RunError, match=name):
+    with pytest.raises(RunError, match=re.escape(name.split("/")[-1])):
         write_report(run)
 
 
@@ -299,7 +301,7 @@ def test_damaged_json_is_named(run, name, damage):
 def test_damaged_arrays_are_named(run, name, keep):
     data = (run / name).read_bytes()
     (run / name).write_bytes(data[: int(len(data) * keep) if keep < 1 else keep])
-    with pytest.raises(RunError, match=name):
+    with pytest.raises(RunError, match=re.escape(name.split("/")[-1])):
         write_report(run)
 
 
@@ -334,7 +336,7 @@ def test_damaged_arrays_are_named(run, name, keep):
 )
 def test_arrays_that_do_not_fit_are_named(run, name, arrays):
     np.savez(run / name, **arrays)
-    with pytest.raises(RunError, match=name):
+    with pytest.raises(RunError, match=re.escape(name.split("/")[-1])):
         write_report(run)
 
 
@@ -345,7 +347,7 @@ def test_arrays_that_do_not_fit_are_named(run, name, arrays):
 def test_a_manifest_that_does_not_fit_is_named(run, change):
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | change))
-    with pytest.raises(RunError, match="manifest.json"):
+    with pytest.raises(RunError, match=r"manifest\.json"):
         write_report(run)
 
 
@@ -450,7 +452,7 @@ def test_labels_of_close_lines_do_not_touch():
     lines = [charts.Line(name, "train", [(1, 0.5), (2, 0.5001 + i * 1e-5)]) for i, name in enumerate("abc")]
     drawn = charts.curves(lines, title="t")
     ys = sorted(float(y) for y in re.findall(r'class="name[^"]*" x="[\d.]+" y="([\d.]+)"', drawn))
-    assert all(b - a >= charts.LABEL_GAP - 0.11 for a, b in zip(ys, ys[1:], strict=False))
+    assert all(b - a >= charts.LABEL_GAP - 0.11 for a, b in pairwise(ys))
     assert ys[-1] <= charts.HEIGHT
 
 

@@ -54,7 +54,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where values land in the drawing: x from `first` to `last`, y from `low` to `high` (outside is cut off)."""
+    """Where values land in the drawing: x from `first` to `last`, y from `low` to `high`; others are cut."""
 
     first: float
     last: float
@@ -81,9 +81,9 @@ def curves(
     best: float | None = None,
     faint: Line | None = None,
 ) -> Markup:
-    """Lines over the epochs, labelled at their ends; `best` marks an epoch, `faint` is a fine line behind them.
+    """Lines over the epochs, labelled at their ends; `best` marks an epoch, `faint` is a fine line behind.
 
-    Both axes stop at values that can be: y not below 0 and not above `ceiling`. Nothing known gives an empty string.
+    The axis shows no value below 0 or above `ceiling`. Where nothing is known the drawing is empty.
     """
     values = [y for line in lines for _, y in line.known()]
     if not values:
@@ -182,7 +182,7 @@ def _end_labels(lines: Sequence[Line], frame: Frame) -> Markup:
 def whisker(
     value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit"
 ) -> Markup:
-    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no dot without a value."""
+    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no value, no dot."""
 
     def place(share: float) -> float:
         return 100 * min(max((share - axis[0]) / (axis[1] - axis[0]), 0), 1)
@@ -254,7 +254,8 @@ def confusion(
     line = Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>')
     totals = [sum(row) for row in counts] if support is None else support
     return Markup(
-        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead><tbody>{}</tbody></table>'
+        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead>'
+        "<tbody>{}</tbody></table>"
     ).format(
         size,
         level,

@@ -1,7 +1,7 @@
 """run folder -> report.html: what was learned, how well, where it fails, and how to get it again.
 
-The page is one file: style, charts and pictures are inside, there is no script, and its own security policy forbids
-every request. Whatever comes from the user's data (class names, paths, reasons) is escaped by the template.
+The page is one file: style, charts and pictures are inside, there is no script, and its own security policy
+forbids every request. Whatever comes from the user's data (class names, paths, reasons) is escaped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
-    """Make the report of the run folder `run`, from it alone, and give back its place: `out`, or report.html in it.
+    """Make the report of the run folder `run`, from it alone; returns its place, `out` or report.html in it.
 
     A folder as `out` receives a report.html. A report that is there is replaced; no other file is.
 

@@ -1,4 +1,4 @@
-"""What each section of the report says: one function a section, from the run folder to plain data for the template.
+"""What each section of the report says: one function a section, from the run folder to data for the template.
 
 None means that the run has nothing for that section, and the page leaves it out or says so.
 """
@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from svertka.data.layout import PART_NAMES
 from svertka.evaluation import most_confused, worst_mistakes
 from svertka.records import Interval
 from svertka.reporting import charts, pictures, words
-from svertka.reporting.folder import PARTS, RunFolder, Scored
+from svertka.reporting.folder import RunFolder, Scored
 from svertka.reporting.words import percent
 
 PICTURES = 24  # mistakes shown
@@ -87,30 +88,29 @@ def cautions(run: RunFolder, main: Scored | None) -> list[str]:
                 f"metrics.json says {percent(written, 1000)} for the {part} part, the predictions give "
                 f"{percent(scored.evaluation.accuracy.value, 1000)}; this page follows the predictions."
             )
+    if run.metrics.get("stopped"):
+        found.append(
+            "Training was stopped before its end; this is the best of what had been learned by then."
+        )
     notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
     found += [str(n) for n in [*run.metrics.get("notes", []), *notes] if n]
     return [text for text in dict.fromkeys(found) if text]
 
 
 def data(run: RunFolder) -> Section:
-    """Where the pictures come from, how many of each class there are in each part, and what could not be read."""
+    """Where the pictures come from, how many of each class are in each part, and what could not be read."""
     manifest, source = run.manifest, run.recipe.get("data", {})
-    unreadable = [
-        (str(u.get("path", "")), str(u.get("reason", ""))) for u in run.metrics.get("unreadable") or []
-    ]
-    bad = {path for path, _ in unreadable}
-    usable = manifest.labels >= 0
-    if bad:
-        usable &= np.array([path not in bad for path in manifest.paths], dtype=bool)
-    counts = np.zeros((len(manifest.classes), len(PARTS)), dtype=np.int64)
+    usable = np.ones(len(manifest), dtype=bool)
+    usable[list(manifest.reasons)] = False
+    counts = np.zeros((len(manifest.classes), len(PART_NAMES)), dtype=np.int64)
     np.add.at(counts, (manifest.labels[usable], manifest.parts[usable]), 1)  # (classes, parts)
-    shown = [p for p in range(len(PARTS)) if counts[:, p].any()]
+    shown = [p for p in range(len(PART_NAMES)) if counts[:, p].any()]
     totals = counts.sum(1)
     return {
         "where": source.get("where"),
         "kind": source.get("kind"),
         "pictures": int(totals.sum()),
-        "parts": [(PARTS[p], int(counts[:, p].sum())) for p in shown],
+        "parts": [(PART_NAMES[p], int(counts[:, p].sum())) for p in shown],
         "classes": [
             {
                 "name": name,
@@ -122,8 +122,20 @@ def data(run: RunFolder) -> Section:
         ],
         "fewest": int(min(totals, default=0)),
         "most": int(max(totals, default=0)),
-        "unreadable": unreadable[:FILES],
-        "unreadable_count": len(unreadable),
+        "aside": [
+            _files("could not be read", [(manifest.paths[i], why) for i, why in manifest.reasons.items()]),
+            _files(
+                "left aside", [(u.get("path"), u.get("reason")) for u in run.metrics.get("skipped") or []]
+            ),
+        ],
+    }
+
+
+def _files(what: str, files: list[tuple[Any, Any]]) -> Section:
+    return {
+        "what": what,
+        "count": len(files),
+        "files": [(str(path), str(why)) for path, why in files[:FILES]],
     }
 
 
@@ -146,25 +158,27 @@ def _prepared(run: RunFolder) -> list[Section]:
     if run.examples is None:
         return []
     wrong = {int(i) for s in run.scored.values() for i in s.index[s.probability.argmax(1) != s.labels]}
-    fine = [
-        k for k, i in enumerate(run.examples.index.tolist()) if i not in wrong and run.manifest.labels[i] >= 0
-    ]
+    fine = np.array([k for k, i in enumerate(run.examples.index.tolist()) if i not in wrong], dtype=np.int64)
+    _, first = np.unique(run.manifest.labels[run.examples.index[fine]], return_index=True)
+    order = [*fine[first], *np.delete(fine, first)]
     return [
         {
             "uri": pictures.data_uri(run.examples.pixels[k]),
             "tiny": pictures.is_tiny(run.examples.pixels[k]),
             "name": run.manifest.classes[run.manifest.labels[run.examples.index[k]]],
         }
-        for k in fine[:PREPARED]
+        for k in order[:PREPARED]
     ]
 
 
 def _net(run: RunFolder) -> Section:
-    """Name and notation of the network, whichever way model.json holds them."""
-    found = run.model.get("net", run.model.get("name"))
-    inside = found if isinstance(found, dict) else {"name": found}
-    name = inside.get("name") or run.recipe.get("recipe", {}).get("net") or "network"
-    return {"name": str(name), "notation": inside.get("notation") or run.model.get("notation")}
+    """The network by name, or by notation where it has no name."""
+    name = str(
+        run.model.get("network", {}).get("name") or run.recipe.get("recipe", {}).get("net") or "network"
+    )
+    if " " in name:
+        return {"name": "network in notation", "notation": name}
+    return {"name": name, "notation": None}
 
 
 def network(run: RunFolder) -> Section:
@@ -278,7 +292,7 @@ def classes(scored: Scored | None) -> Section | None:
 
 
 def confusion(scored: Scored | None) -> Section | None:
-    """The confusion matrix, of the most confused classes only where there are very many, and its worst pairs."""
+    """The confusion matrix (of the most confused classes where there are very many) and its worst pairs."""
     if scored is None:
         return None
     names, counts = list(scored.evaluation.per_class), np.array(scored.evaluation.confusion)

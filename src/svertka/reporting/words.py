@@ -119,8 +119,8 @@ def verdict(part: str, found: Evaluation) -> list[str]:
         else f"On {count(n, f'{part} picture')} that it did not learn from,"
     )
     sentences = [
-        f"{seen} the network is right in {percent(found.accuracy.value, n)} of the cases; for new pictures of the "
-        f"same kind expect {interval(found.accuracy)} (95{NARROW}% confidence)."
+        f"{seen} the network is right in {percent(found.accuracy.value, n)} of the cases; for new pictures "
+        f"of the same kind expect {interval(found.accuracy)} (95{NARROW}% confidence)."
     ]
     baseline = f"Always answering {quoted(found.majority_class)}, the most frequent class, would be right in "
     baseline += percent(found.majority, n)
@@ -133,7 +133,7 @@ def verdict(part: str, found: Evaluation) -> list[str]:
 
 
 def weakest(found: Evaluation) -> list[str]:
-    """A sentence on the worst class, where its pictures are enough to say so: its whole interval is below the mean."""
+    """A sentence on the worst class, where it is surely worse: its whole interval lies below the mean."""
     behind = {
         name: s
         for name, s in found.per_class.items()
@@ -141,7 +141,7 @@ def weakest(found: Evaluation) -> list[str]:
     }
     if not behind:
         return []
-    name, worst = min(behind.items(), key=lambda item: item[1].recall)
+    name, worst = min(behind.items(), key=lambda item: item[1].recall or 0)
     share = percent(worst.recall, worst.support)
     return [f"It is weakest on {quoted(name)}: of {count(worst.support, 'picture')}, {share} are found."]
 
@@ -149,15 +149,16 @@ def weakest(found: Evaluation) -> list[str]:
 def caution(found: Interval) -> str:
     """What too few pictures mean for this accuracy; empty where they are enough.
 
-    Two accuracies that are both uncertain by h differ for sure only by sqrt(2) h; h shrinks with the root of n.
+    Two accuracies, each uncertain by h, surely differ only beyond sqrt(2) h; h shrinks with the root of n.
     """
     half = (found.high - found.low) / 2
     if found.n >= FEW and half <= WIDE:
         return ""
     return (
-        f"{count(found.n, 'picture')} are few: the accuracy is known to about ±{_points(half)} only, and another "
-        f"network tried on as many pictures must differ by more than about {_points(math.sqrt(2) * half)} to count "
-        f"as better or worse. Four times as many pictures would halve that."
+        f"{count(found.n, 'picture')} are few: the accuracy is known to about ±{_points(half)} only, and "
+        f"another network tried on as many pictures must differ by more than about "
+        f"{_points(math.sqrt(2) * half)} to count as better or worse. Four times as many pictures would "
+        "halve that."
     )
 
 
