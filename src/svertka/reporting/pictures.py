@@ -24,4 +24,4 @@ def data_uri(pixels: np.ndarray) -> str:
 
 def is_tiny(pixels: np.ndarray) -> bool:
     """Whether enlarging should show the single pixels."""
-    return max(pixels.shape[:2]) <= TINY
+    return max(int(side) for side in pixels.shape[:2]) <= TINY

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from svertka.errors import RunError
-from svertka.reporting import charts, colours, sections, words
+from svertka.reporting import charts, colours, results, sections, words
 from svertka.reporting.folder import RunFolder, read_run
 
 MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
@@ -61,17 +61,17 @@ def _contents(run: RunFolder) -> dict[str, Any]:
     looked_at = run.scored.get("validation") or run.scored.get("test")  # the test part is for one number only
     return {
         "title": sections.title(run),
-        "head": sections.headline(run, main),
-        "cautions": sections.cautions(run, main),
+        "head": results.headline(run, main, looked_at),
+        "cautions": results.cautions(run, main),
         "data": sections.data(run),
         "preparation": sections.preparation(run),
         "network": sections.network(run),
         "recipe": sections.recipe(run),
         "learning": sections.learning(run),
-        "classes": sections.classes(looked_at),
-        "confusion": sections.confusion(looked_at),
-        "mistakes": sections.mistakes(run),
-        "test": sections.test(run),
+        "classes": results.classes(looked_at),
+        "confusion": results.confusion(looked_at),
+        "mistakes": results.mistakes(run),
+        "scores": results.scores(run),
         "time": sections.time(run),
         "again": sections.again(run),
     }

@@ -110,8 +110,8 @@ def command(found: Any) -> str:
     return shlex.join(map(str, found)) if isinstance(found, (list, tuple)) else str(found or "")
 
 
-def verdict(part: str, found: Evaluation) -> list[str]:
-    """Two or three sentences: how good it is, against what, and where it is weakest."""
+def verdict(part: str, found: Evaluation, weakness: list[str]) -> list[str]:
+    """Two or three sentences: how good it is, against what, and (`weakness`) where it is weakest."""
     n = found.accuracy.n
     seen = (
         f"On {count(n, 'test picture')}, scored once at the end,"
@@ -126,13 +126,13 @@ def verdict(part: str, found: Evaluation) -> list[str]:
     baseline += percent(found.majority, n)
     if found.accuracy.low > found.majority:
         sentences.append(baseline + ".")
-        sentences += weakest(found)
+        sentences += weakness
     else:
         sentences.append(baseline + ": these pictures do not show that the network does better than that.")
     return sentences
 
 
-def weakest(found: Evaluation) -> list[str]:
+def weakest(part: str, found: Evaluation) -> list[str]:
     """A sentence on the worst class, where it is surely worse: its whole interval lies below the mean."""
     behind = {
         name: s
@@ -143,7 +143,9 @@ def weakest(found: Evaluation) -> list[str]:
         return []
     name, worst = min(behind.items(), key=lambda item: item[1].recall or 0)
     share = percent(worst.recall, worst.support)
-    return [f"It is weakest on {quoted(name)}: of {count(worst.support, 'picture')}, {share} are found."]
+    return [
+        f"It is weakest on {quoted(name)}: of {count(worst.support, f'{part} picture')}, {share} are found."
+    ]
 
 
 def caution(found: Interval) -> str:
