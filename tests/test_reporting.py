@@ -128,7 +128,7 @@ def test_curves_show_the_log(digits, page):
     for e in epochs:
         assert f"{e['validation_loss']:.4f}" in text
     # places in the drawing follow the values: later losses are lower, so their y is larger
-    first = re.search(r'<svg class="curves".*?</svg>', page, re.S)[0]
+    first = re.search(r'<svg class="curves".*?</figure>', page, re.S)[0]
     ys = [float(y) for y in re.findall(r'class="valid[^"]*" cx="[\d.]+" cy="([\d.]+)"', first)]
     losses = [e["validation_loss"] for e in epochs]
     np.testing.assert_array_equal(np.argsort(ys), np.argsort(losses)[::-1])
@@ -180,7 +180,8 @@ def test_headings_are_in_order_and_pictures_have_words(page):
     assert levels.count(1) == 1
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     assert all(a["alt"] for a in read.all("img"))
-    assert all(a.get("aria-label") or a.get("aria-hidden") for a in read.all("svg"))
+    outer = [a for a in read.all("svg") if "x" not in a]
+    assert all(a.get("aria-label") or a.get("aria-hidden") for a in outer)
     assert read.all("html") == [{"lang": "en"}]
 
 
@@ -454,6 +455,17 @@ def test_labels_of_close_lines_do_not_touch():
     ys = sorted(float(y) for y in re.findall(r'class="name[^"]*" x="[\d.]+" y="([\d.]+)"', drawn))
     assert all(b - a >= charts.LABEL_GAP - 0.11 for a, b in pairwise(ys))
     assert ys[-1] <= charts.HEIGHT
+
+
+def test_a_steep_beginning_does_not_flatten_the_rest():
+    line = charts.Line("a", "valid", [(n, 0.1 if n == 1 else 0.99 + 0.0005 * (n % 3)) for n in range(1, 21)])
+    drawn = charts.curves([line], title="t", as_percent=True, ceiling=1.0, least=0.05, best=2)
+    marks = [float(m) for m in re.findall(r'class="end" x="[\d.]+" y="[\d.]+">([\d.]+)<', drawn)]
+    assert 90 <= min(marks) <= 95
+    assert max(marks) == 100
+    assert drawn.count("<circle") == 19  # the first epoch is outside
+    few = charts.curves([charts.Line("a", "valid", line.points[:5])], title="t")
+    assert few.count("<circle") == 5
 
 
 def test_curves_survive_gaps_one_epoch_and_nothing():

@@ -44,7 +44,7 @@ def data(run: RunFolder) -> Section:
     totals = counts.sum(1)
     return {
         "where": source.get("where"),
-        "kind": source.get("kind"),
+        "kind": source.get("kind") if source.get("kind") != source.get("where") else None,
         "pictures": int(totals.sum()),
         "parts": [(PART_NAMES[p], int(counts[:, p].sum())) for p in shown],
         "classes": [
@@ -177,8 +177,10 @@ def learning(run: RunFolder) -> Section | None:
             best=best,
             as_percent=True,
             ceiling=1.0,
+            least=0.05,
         ),
         "fine": faint is not None,
+        "cut": len(numbers) > charts.FEW_EPOCHS,
         "best": best,
         "last": numbers[-1],
         "of": of,

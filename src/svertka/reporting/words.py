@@ -13,6 +13,7 @@ from svertka.records import Interval
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
 LONGEST = 60  # characters of a name in running text
 FEW = 100  # below so many pictures every accuracy comes with a caution
+SLIPS = 2.5  # so many mistakes in a class may be chance; from the third on they are its weakness
 WIDE = 0.05  # and so it does when the interval reaches this far to a side
 
 
@@ -38,8 +39,8 @@ def percent(share: float | None, n: int = 100) -> str:
 
 def interval(found: Interval) -> str:
     """Its bounds as text: 96.4 – 99.2 %."""
-    low, high = percent(found.low, found.n), percent(found.high, found.n)
-    return f"{low.removesuffix(NARROW + '%')}\u2009–\u2009{high}"
+    d = digits(found.n)
+    return f"{100 * found.low:.{d}f}\u2009–\u2009{100 * found.high:.{d}f}{NARROW}%"
 
 
 def count(n: int, noun: str, plural: str = "") -> str:
@@ -81,7 +82,7 @@ def value(thing: Any) -> str:
     if isinstance(thing, bool):
         return "yes" if thing else "no"
     if isinstance(thing, float):
-        return f"{thing:.6g}"
+        return f"{thing:.4g}"
     if isinstance(thing, int):
         return f"{thing:,}" if abs(thing) >= 10_000 else str(thing)
     if isinstance(thing, Mapping):
@@ -137,7 +138,7 @@ def weakest(part: str, found: Evaluation) -> list[str]:
     behind = {
         name: s
         for name, s in found.per_class.items()
-        if s.recall is not None and s.high < found.accuracy.value
+        if s.recall is not None and s.high < found.accuracy.value and s.support * (1 - s.recall) >= SLIPS
     }
     if not behind:
         return []
