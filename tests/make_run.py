@@ -1,7 +1,7 @@
-"""Run folders for tests of the report: written in the documented form, with numbers that a real classifier produced.
+"""Run folders for tests of the report, in the documented form, with numbers that a real classifier produced.
 
-The classifier is scikit-learn's, trained on its digits by gradient descent, epoch by epoch; `invented` makes folders of
-any size from a seed where no learning is needed.
+The classifier is scikit-learn's, trained on its digits by gradient descent, epoch by epoch; `invented` makes
+folders of any size from a seed where no learning is needed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import platform
 from pathlib import Path
 
 import numpy as np
+
+from svertka.data import Manifest
+from svertka.evaluation import evaluate
 
 TRAIN, VALIDATION, TEST = 1, 2, 3
 
@@ -30,18 +33,16 @@ def write_run(
     recipe=None,
     reasons=None,
     net="small",
-    notation=None,
     parameters=12_345,
     preprocess=None,
-    unreadable=(),
+    unreadable=(),  # (place in paths, reason), ...
+    skipped=(),  # (path, reason), ...
     notes=(),
     where="digits",
     kind="built-in",
     command="svertka train digits",
 ) -> Path:
     """One run folder; everything that the caller does not say is plausible."""
-    from svertka.evaluation import evaluate
-
     labels = np.asarray(labels)
     (folder / "model").mkdir(parents=True)
     put = lambda name, thing: (folder / name).write_text(json.dumps(thing), encoding="utf-8")  # noqa: E731
@@ -55,22 +56,22 @@ def write_run(
             "reasons": reasons or {},
         },
     )
-    put(
-        "manifest.json",
-        {
-            "classes": list(classes),
-            "paths": list(paths),
-            "labels": labels.tolist(),
-            "parts": np.asarray(parts).tolist(),
-            "seed": 0,
-        },
-    )
+    g = np.random.default_rng(0)
+    Manifest(
+        tuple(classes),
+        list(paths),
+        labels.astype(np.int32),
+        np.asarray(parts, dtype=np.uint8),
+        g.integers(0, 256, (len(paths), 16), dtype=np.uint8),
+        seed=0,
+        reasons=dict(unreadable),
+    ).save(folder / "manifest.json")
     records = [{"kind": "plan", "threads": 2}, *steps, *epochs]
     (folder / "log.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
     put(
         "model/model.json",
         {
-            "net": {"name": net, "notation": notation},
+            "network": {"name": net, "shape": [1, 8, 8]},
             "classes": list(classes),
             "preprocess": preprocess
             or {"height": 8, "width": 8, "channels": 1, "fit": "stretch", "mean": [0.3053], "std": [0.3761]},
@@ -98,7 +99,9 @@ def write_run(
                 "system": platform.system(),
                 "python": platform.python_version(),
             },
-            "unreadable": [{"path": path, "reason": reason} for path, reason in unreadable],
+            "unreadable": [{"path": paths[i], "reason": reason} for i, reason in unreadable],
+            "skipped": [{"path": path, "reason": reason} for path, reason in skipped],
+            "stopped": False,
             "notes": list(notes),
         },
     )
@@ -113,7 +116,7 @@ def write_run(
 
 
 def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
-    """Learns scikit-learn's digits with a linear classifier; the curves, probabilities and pictures are its own."""
+    """Learns digits with a linear classifier; the curves, probabilities and pictures are its own."""
     from sklearn.datasets import load_digits
     from sklearn.linear_model import SGDClassifier
     from sklearn.metrics import log_loss
@@ -174,7 +177,6 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
             "epochs": epochs_log,
             "steps": steps_log,
             "net": "linear",
-            "notation": "flatten fc",
             "parameters": 650,
             "recipe": {
                 "optimizer": "sgd",

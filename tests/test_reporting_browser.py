@@ -2,9 +2,9 @@
 
 import shutil
 
-import make_run
 import pytest
 
+import make_run
 from svertka.reporting import colours, write_report
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from markupsafe import Markup
 
 from svertka.reporting.colours import LEVELS
@@ -20,6 +19,7 @@ from svertka.reporting.words import percent, quoted
 
 WIDTH, HEIGHT = 460, 280
 LEFT, RIGHT, TOP, BOTTOM = 40, 82, 18, 46
+FEW_EPOCHS = 8  # up to so many the axis shows all; beyond, it is made for the last four fifths
 LABEL_GAP = 16  # least distance between two labels at the ends of lines
 
 
@@ -54,7 +54,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where values land in the drawing: x from `first` to `last`, y from `low` to `high` (outside is cut off)."""
+    """Where values land in the drawing: x from `first` to `last`, y from `low` to `high`."""
 
     first: float
     last: float
@@ -68,7 +68,7 @@ class Frame:
 
     def y(self, value: float) -> float:
         """From the top edge, in units of the viewBox."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        share = (value - self.low) / (self.high - self.low)
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
 
 
@@ -77,34 +77,51 @@ def curves(
     *,
     title: str,
     ceiling: float = math.inf,
+    least: float = 0.0,
     as_percent: bool = False,
     best: float | None = None,
     faint: Line | None = None,
 ) -> Markup:
-    """Lines over the epochs, labelled at their ends; `best` marks an epoch, `faint` is a fine line behind them.
+    """Lines over the epochs, labelled at their ends; `best` marks an epoch, `faint` is a fine line behind.
 
-    Both axes stop at values that can be: y not below 0 and not above `ceiling`. Nothing known gives an empty string.
+    The axis is at least `least` high and shows none below 0 or above `ceiling`. Where nothing is known the
+    drawing is empty.
     """
-    values = [y for line in lines for _, y in line.known()]
+    values = settled(lines, best)
     if not values:
         return Markup("")
     back = _thinned(faint.known()) if faint else []
-    fine = [y for _, y in back]
-    usual = float(np.percentile(fine, 98)) if fine else 0.0  # the first steps may be far off; they are cut
-    marks = [m for m in ticks(min([*values, *fine]), max(*values, usual)) if 0 <= m <= ceiling + 1e-9]
+    marks = ticks(min(*values, max(values) - least), max(values))
+    marks = [m for m in marks if 0 <= m <= ceiling + 1e-9]
     epochs = [x for line in lines for x, _ in line.points]
     frame = Frame(0.0 if back else min(epochs), max(epochs), marks[0], marks[-1])
-    drawn = [_grid(marks, frame, as_percent), _epoch_axis(frame), _path(back, frame, "fine")]
+    paths = [_path(back, frame, "fine"), *(_path(line.known(), frame, line.role) for line in lines)]
+    drawn = [_grid(marks, frame, as_percent), _epoch_axis(frame), _inside(paths)]
     if best is not None:
         drawn.append(_best_epoch(best, frame))
     for line in lines:
-        drawn.append(_path(line.known(), frame, line.role))
-        drawn += [
-            _dot(x, y, frame, line.role, x == best) for x, y in line.known() if x == best or len(epochs) <= 80
-        ]
+        shown = [(x, y) for x, y in line.known() if frame.low <= y <= frame.high]
+        drawn += [_dot(x, y, frame, line.role, x == best) for x, y in shown if x == best or len(epochs) <= 80]
     drawn.append(_end_labels(lines, frame))
     return Markup('<svg class="curves" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, HEIGHT, title, Markup("").join(drawn)
+    )
+
+
+def settled(lines: Sequence[Line], best: float | None = None) -> list[float]:
+    """The values that an axis is for: those after the steep beginning, of the best and the last epoch."""
+    points = [point for line in lines for point in line.known()]
+    xs = sorted({x for line in lines for x, _ in line.points})
+    start = xs[len(xs) // 5] if len(xs) > FEW_EPOCHS else -math.inf
+    last = {line.known()[-1] for line in lines if line.known()}
+    return [y for x, y in points if x >= start or x == best or (x, y) in last]
+
+
+def _inside(paths: Iterable[Markup]) -> Markup:
+    """Paths that are cut at the frame (an inner svg cuts; two units are left for the width of lines)."""
+    left, top, width, height = LEFT - 2, TOP - 2, WIDTH - LEFT - RIGHT + 4, HEIGHT - TOP - BOTTOM + 4
+    return Markup('<svg x="{0}" y="{1}" width="{2}" height="{3}" viewBox="{0} {1} {2} {3}">{4}</svg>').format(
+        left, top, width, height, Markup("").join(paths)
     )
 
 
@@ -182,7 +199,7 @@ def _end_labels(lines: Sequence[Line], frame: Frame) -> Markup:
 def whisker(
     value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit"
 ) -> Markup:
-    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no dot without a value."""
+    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no value, no dot."""
 
     def place(share: float) -> float:
         return 100 * min(max((share - axis[0]) / (axis[1] - axis[0]), 0), 1)
@@ -254,7 +271,8 @@ def confusion(
     line = Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>')
     totals = [sum(row) for row in counts] if support is None else support
     return Markup(
-        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead><tbody>{}</tbody></table>'
+        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead>'
+        "<tbody>{}</tbody></table>"
     ).format(
         size,
         level,

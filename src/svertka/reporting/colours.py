@@ -1,8 +1,8 @@
-"""The colours of the report, light and dark, as data: the style sheet is filled from here and a test checks contrast.
+"""The colours of the report, light and dark, as data that fills the style sheet; a test checks the contrast.
 
-One accent, blue, for what the network gets right; vermilion only for what it gets wrong. The two stay apart for every
-common kind of colour blindness (Okabe and Ito 2008, "Color Universal Design"), and no colour is the only carrier of a
-meaning.
+One accent, blue, for what the network gets right; vermilion only for what it gets wrong. The two stay apart
+for every common kind of colour blindness (Okabe and Ito 2008, "Color Universal Design"), and no colour is the
+only carrier of a meaning.
 """
 
 from __future__ import annotations

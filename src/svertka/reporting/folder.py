@@ -1,8 +1,8 @@
 """Reads a run folder, and nothing else, into plain data for the report.
 
-A piece that the report cannot do without and that is missing or damaged is a RunError naming the file. Predictions and
-examples may be absent: a run that was stopped early, or that had no validation part, still deserves its page. Keys that
-a run does not have are simply not shown, so that older and newer runs open.
+A piece that the report cannot do without and that is missing or damaged is a RunError naming the file.
+Predictions and examples may be absent: a run that was stopped early, or that had no validation part, still
+deserves its page. Keys that a run does not have are simply not shown, so that older and newer runs open.
 """
 
 from __future__ import annotations
@@ -10,33 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from svertka.data import Manifest
 from svertka.errors import RunError, SvertkaError
 from svertka.evaluation import Evaluation, evaluate
-
-PARTS = ("undecided", "train", "validation", "test")  # the place of a name is its code in the manifest
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Which files there are: `labels` (n,) are indices into `classes` or -1, `parts` (n,) indices into PARTS."""
-
-    classes: tuple[str, ...]
-    paths: Sequence[str]
-    labels: np.ndarray
-    parts: np.ndarray
-    seed: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One part's predictions: `index` (m,) into the manifest, `probability` (m, classes), true `labels` (m,)."""
+    """A part: predictions at `index` (m,) into the manifest, `probability` (m, classes), `labels` (m,)."""
 
     part: str
     index: np.ndarray
@@ -47,7 +34,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pictures to show: `pixels` uint8 (k, h, w, c) as the network sees them, `index` (k,) into the manifest."""
+    """Pictures as the network sees them: `pixels` uint8 (k, h, w, c), `index` (k,) into the manifest."""
 
     pixels: np.ndarray
     index: np.ndarray
@@ -80,7 +67,7 @@ def read_run(path: Path) -> RunFolder:
     """
     if not path.is_dir():
         raise RunError(f"There is no run folder at {path}.")
-    manifest = _manifest(path / "manifest.json")
+    manifest = Manifest.load(path / "manifest.json")
     return RunFolder(
         path=path,
         recipe=_json(path / "recipe.json"),
@@ -129,13 +116,6 @@ def _log(path: Path) -> list[dict[str, Any]]:
             raise RunError(f"{path} is damaged: line {number} should hold one JSON object.")
         records.append(record)
     return records
-
-
-def _manifest(path: Path) -> Manifest:
-    from svertka.data import Manifest as Saved
-
-    found = Saved.load(path)
-    return Manifest(found.classes, found.paths, found.labels, found.parts, found.seed)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray] | None:
@@ -187,7 +167,7 @@ def _examples(path: Path, files: int) -> Examples | None:
 def _check_index(path: Path, index: np.ndarray, files: int) -> None:
     if index.ndim != 1 or index.dtype.kind not in "iu":
         raise RunError(f"{path} is damaged: its indices are not one row of integers.")
-    if len(index) and not (0 <= index.min() and index.max() < files):
+    if len(index) and not (index.min() >= 0 and index.max() < files):
         raise RunError(f"{path} points outside the {files} files of the manifest.")
 
 
@@ -199,7 +179,3 @@ def _hashes(path: Path) -> dict[str, str]:
             with (path / name).open("rb") as file:
                 hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes
-
-
-def _fact(why: Exception) -> str:
-    return f"{why.args[0]!r} is missing" if isinstance(why, KeyError) else str(why)

@@ -13,7 +13,7 @@ LARGEST = 256  # no picture in the page is larger than this
 
 
 def data_uri(pixels: np.ndarray) -> str:
-    """One picture, uint8 (h, w, 1 or 3): exact as PNG where it is tiny, else JPEG of at most LARGEST pixels a side."""
+    """One picture, uint8 (h, w, 1 or 3): as PNG, exactly, where it is tiny, else as JPEG."""
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     kind = "png" if is_tiny(pixels) else "jpeg"
     image.thumbnail((LARGEST, LARGEST))
@@ -24,4 +24,4 @@ def data_uri(pixels: np.ndarray) -> str:
 
 def is_tiny(pixels: np.ndarray) -> bool:
     """Whether enlarging should show the single pixels."""
-    return max(pixels.shape[:2]) <= TINY
+    return max(int(side) for side in pixels.shape[:2]) <= TINY

@@ -1,7 +1,7 @@
 """run folder -> report.html: what was learned, how well, where it fails, and how to get it again.
 
-The page is one file: style, charts and pictures are inside, there is no script, and its own security policy forbids
-every request. Whatever comes from the user's data (class names, paths, reasons) is escaped by the template.
+The page is one file: style, charts and pictures are inside, there is no script, and its own security policy
+forbids every request. Whatever comes from the user's data (class names, paths, reasons) is escaped.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from svertka.errors import RunError
-from svertka.reporting import charts, colours, sections, words
+from svertka.reporting import charts, colours, results, sections, words
 from svertka.reporting.folder import RunFolder, read_run
 
 MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
-    """Make the report of the run folder `run`, from it alone, and give back its place: `out`, or report.html in it.
+    """Make the report of the run folder `run`, from it alone; returns its place, `out` or report.html in it.
 
     A folder as `out` receives a report.html. A report that is there is replaced; no other file is.
 
@@ -61,17 +61,17 @@ def _contents(run: RunFolder) -> dict[str, Any]:
     looked_at = run.scored.get("validation") or run.scored.get("test")  # the test part is for one number only
     return {
         "title": sections.title(run),
-        "head": sections.headline(run, main),
-        "cautions": sections.cautions(run, main),
+        "head": results.headline(run, main, looked_at),
+        "cautions": results.cautions(run, main),
         "data": sections.data(run),
         "preparation": sections.preparation(run),
         "network": sections.network(run),
         "recipe": sections.recipe(run),
         "learning": sections.learning(run),
-        "classes": sections.classes(looked_at),
-        "confusion": sections.confusion(looked_at),
-        "mistakes": sections.mistakes(run),
-        "test": sections.test(run),
+        "classes": results.classes(looked_at),
+        "confusion": results.confusion(looked_at),
+        "mistakes": results.mistakes(run),
+        "scores": results.scores(run),
         "time": sections.time(run),
         "again": sections.again(run),
     }

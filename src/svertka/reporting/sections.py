@@ -1,4 +1,4 @@
-"""What each section of the report says: one function a section, from the run folder to plain data for the template.
+"""The sections on data, network, learning and time: one function each, from the run folder to plain data.
 
 None means that the run has nothing for that section, and the page leaves it out or says so.
 """
@@ -6,22 +6,17 @@ None means that the run has nothing for that section, and the page leaves it out
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from svertka.evaluation import most_confused, worst_mistakes
-from svertka.records import Interval
+from svertka.data.layout import PART_NAMES
 from svertka.reporting import charts, pictures, words
-from svertka.reporting.folder import PARTS, RunFolder, Scored
+from svertka.reporting.folder import RunFolder
 from svertka.reporting.words import percent
 
-PICTURES = 24  # mistakes shown
-PREPARED = 12  # pictures shown as the network sees them
-CLASSES = 100  # the most classes that a confusion matrix shows in full
-ROWS = 30  # classes listed at once; the others unfold
-WORST = 40  # classes in the confusion matrix when there are more than that
+PREPARED = 10  # pictures shown as the network sees them
 FILES = 50  # unreadable files listed
 FIT = {
     "stretch": "stretched to this size, whatever their shape",
@@ -38,79 +33,20 @@ def title(run: RunFolder) -> Section:
     return {"data": PurePosixPath(where.replace("\\", "/")).name or where, "net": _net(run)["name"]}
 
 
-def headline(run: RunFolder, main: Scored | None) -> Section | None:
-    """The accuracy as one large number, in sentences, and drawn against the baseline."""
-    if main is None:
-        return None
-    found = main.evaluation
-    rows = [
-        ("Always the most frequent class", None, Interval(found.majority, found.majority, found.majority, 1))
-    ]
-    rows += [(f"{part.capitalize()} pictures", part, s.evaluation.accuracy) for part, s in run.scored.items()]
-    return {
-        "part": main.part,
-        "accuracy": percent(found.accuracy.value, found.accuracy.n),
-        "interval": words.interval(found.accuracy),
-        "n": found.accuracy.n,
-        "sentences": words.verdict(main.part, found),
-        "rows": [
-            {
-                "name": name,
-                "chart": charts.whisker(i.value, i.low, i.high, (0, 1), "hit" if part else "base"),
-                "value": percent(i.value, i.n if part else found.accuracy.n),
-            }
-            for name, part, i in rows
-        ],
-        "scale": charts.scale((0, 1)),
-    }
-
-
-def cautions(run: RunFolder, main: Scored | None) -> list[str]:
-    """What the reader must know before relying on the numbers."""
-    found = []
-    if main is None:
-        found.append("This run holds no predictions, so how well the network does is not known.")
-    else:
-        found.append(words.caution(main.evaluation.accuracy))
-        few = [name for name, s in main.evaluation.per_class.items() if s.support < 5]
-        if few:
-            names = ", ".join(map(words.quoted, few[:5])) + (
-                f" and {len(few) - 5} more" if len(few) > 5 else ""
-            )
-            found.append(
-                f"Fewer than five {main.part} pictures show {names}: their own accuracy is hardly known."
-            )
-    for part, scored in run.scored.items():
-        written = (run.metrics.get(part) or {}).get("accuracy")
-        if written is not None and abs(written - scored.evaluation.accuracy.value) > 1e-4:
-            found.append(
-                f"metrics.json says {percent(written, 1000)} for the {part} part, the predictions give "
-                f"{percent(scored.evaluation.accuracy.value, 1000)}; this page follows the predictions."
-            )
-    notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
-    found += [str(n) for n in [*run.metrics.get("notes", []), *notes] if n]
-    return [text for text in dict.fromkeys(found) if text]
-
-
 def data(run: RunFolder) -> Section:
-    """Where the pictures come from, how many of each class there are in each part, and what could not be read."""
+    """Where the pictures come from, how many of each class are in each part, and what could not be read."""
     manifest, source = run.manifest, run.recipe.get("data", {})
-    unreadable = [
-        (str(u.get("path", "")), str(u.get("reason", ""))) for u in run.metrics.get("unreadable") or []
-    ]
-    bad = {path for path, _ in unreadable}
-    usable = manifest.labels >= 0
-    if bad:
-        usable &= np.array([path not in bad for path in manifest.paths], dtype=bool)
-    counts = np.zeros((len(manifest.classes), len(PARTS)), dtype=np.int64)
+    usable = np.ones(len(manifest), dtype=bool)
+    usable[list(manifest.reasons)] = False
+    counts = np.zeros((len(manifest.classes), len(PART_NAMES)), dtype=np.int64)
     np.add.at(counts, (manifest.labels[usable], manifest.parts[usable]), 1)  # (classes, parts)
-    shown = [p for p in range(len(PARTS)) if counts[:, p].any()]
+    shown = [p for p in range(len(PART_NAMES)) if counts[:, p].any()]
     totals = counts.sum(1)
     return {
         "where": source.get("where"),
-        "kind": source.get("kind"),
+        "kind": source.get("kind") if source.get("kind") != source.get("where") else None,
         "pictures": int(totals.sum()),
-        "parts": [(PARTS[p], int(counts[:, p].sum())) for p in shown],
+        "parts": [(PART_NAMES[p], int(counts[:, p].sum())) for p in shown],
         "classes": [
             {
                 "name": name,
@@ -122,8 +58,20 @@ def data(run: RunFolder) -> Section:
         ],
         "fewest": int(min(totals, default=0)),
         "most": int(max(totals, default=0)),
-        "unreadable": unreadable[:FILES],
-        "unreadable_count": len(unreadable),
+        "aside": [
+            _files("could not be read", [(manifest.paths[i], why) for i, why in manifest.reasons.items()]),
+            _files(
+                "left aside", [(u.get("path"), u.get("reason")) for u in run.metrics.get("skipped") or []]
+            ),
+        ],
+    }
+
+
+def _files(what: str, files: list[tuple[Any, Any]]) -> Section:
+    return {
+        "what": what,
+        "count": len(files),
+        "files": [(str(path), str(why)) for path, why in files[:FILES]],
     }
 
 
@@ -146,25 +94,27 @@ def _prepared(run: RunFolder) -> list[Section]:
     if run.examples is None:
         return []
     wrong = {int(i) for s in run.scored.values() for i in s.index[s.probability.argmax(1) != s.labels]}
-    fine = [
-        k for k, i in enumerate(run.examples.index.tolist()) if i not in wrong and run.manifest.labels[i] >= 0
-    ]
+    fine = np.array([k for k, i in enumerate(run.examples.index.tolist()) if i not in wrong], dtype=np.int64)
+    _, first = np.unique(run.manifest.labels[run.examples.index[fine]], return_index=True)
+    order = [*fine[first], *np.delete(fine, first)]
     return [
         {
             "uri": pictures.data_uri(run.examples.pixels[k]),
             "tiny": pictures.is_tiny(run.examples.pixels[k]),
             "name": run.manifest.classes[run.manifest.labels[run.examples.index[k]]],
         }
-        for k in fine[:PREPARED]
+        for k in order[:PREPARED]
     ]
 
 
 def _net(run: RunFolder) -> Section:
-    """Name and notation of the network, whichever way model.json holds them."""
-    found = run.model.get("net", run.model.get("name"))
-    inside = found if isinstance(found, dict) else {"name": found}
-    name = inside.get("name") or run.recipe.get("recipe", {}).get("net") or "network"
-    return {"name": str(name), "notation": inside.get("notation") or run.model.get("notation")}
+    """The network by name, or by notation where it has no name."""
+    name = str(
+        run.model.get("network", {}).get("name") or run.recipe.get("recipe", {}).get("net") or "network"
+    )
+    if " " in name:
+        return {"name": "network in notation", "notation": name}
+    return {"name": name, "notation": None}
 
 
 def network(run: RunFolder) -> Section:
@@ -217,7 +167,6 @@ def learning(run: RunFolder) -> Section | None:
     faint = (
         charts.Line("", "fine", [(of * r["step"] / r["steps"], r["loss"]) for r in steps]) if steps else None
     )
-    at_best = epochs[numbers.index(best)] if best in numbers else epochs[-1]
     return {
         "loss": charts.curves(
             lines("loss"), title="Loss per epoch, training and validation", best=best, faint=faint
@@ -228,12 +177,13 @@ def learning(run: RunFolder) -> Section | None:
             best=best,
             as_percent=True,
             ceiling=1.0,
+            least=0.05,
         ),
         "fine": faint is not None,
+        "cut": len(numbers) > charts.FEW_EPOCHS,
         "best": best,
         "last": numbers[-1],
         "of": of,
-        "at_best": at_best,
         "rows": [
             {
                 "epoch": n,
@@ -249,112 +199,6 @@ def learning(run: RunFolder) -> Section | None:
 
 def _plain(number: float | None) -> str:
     return "–" if number is None else f"{number:.4f}"
-
-
-def classes(scored: Scored | None) -> Section | None:
-    """Each class with the share of its pictures that is found, the weakest first."""
-    if scored is None:
-        return None
-    found = sorted(
-        scored.evaluation.per_class.items(),
-        key=lambda item: (item[1].recall is None, item[1].recall, item[1].low),
-    )
-    axis = charts.axis_for(s.low for _, s in found if s.recall is not None)
-    rows = [
-        {
-            "name": name,
-            "chart": "" if s.recall is None else charts.whisker(s.recall, s.low, s.high, axis),
-            "recall": percent(s.recall, s.support),
-            "interval": "–"
-            if s.recall is None
-            else words.interval(Interval(s.recall, s.low, s.high, s.support)),
-            "support": s.support,
-            "precision": percent(s.precision, s.support),
-            "f1": percent(s.f1, s.support),
-        }
-        for name, s in found
-    ]
-    return {"part": scored.part, "scale": charts.scale(axis), "rows": rows[:ROWS], "others": rows[ROWS:]}
-
-
-def confusion(scored: Scored | None) -> Section | None:
-    """The confusion matrix, of the most confused classes only where there are very many, and its worst pairs."""
-    if scored is None:
-        return None
-    names, counts = list(scored.evaluation.per_class), np.array(scored.evaluation.confusion)
-    pairs = most_confused(counts, names, 8)
-    wrong = counts.sum(0) + counts.sum(1) - 2 * counts.diagonal()
-    kept = np.arange(len(names))
-    if len(names) > CLASSES:
-        kept = np.sort(np.argsort(-wrong, kind="stable")[:WORST])
-    return {
-        "part": scored.part,
-        "all": len(names),
-        "shown": len(kept),
-        "table": charts.confusion(
-            counts[np.ix_(kept, kept)].tolist(), [names[i] for i in kept], counts.sum(1)[kept]
-        ),
-        "pairs": [
-            {"truth": p.truth, "guess": p.predicted, "count": p.count, "of": round(p.count / p.share)}
-            for p in pairs
-        ],
-    }
-
-
-def mistakes(run: RunFolder) -> Section | None:
-    """The most confident wrong answers, with their pictures where the run keeps them."""
-    scored = run.scored.get("validation") or run.scored.get("test")
-    if scored is None:
-        return None
-    at = {} if run.examples is None else {int(i): k for k, i in enumerate(run.examples.index)}
-    worst = worst_mistakes(scored.probability, scored.labels, len(scored.labels)).tolist()
-    shown = [row for row in worst if int(scored.index[row]) in at] or worst
-    names = run.manifest.classes
-    cards = []
-    for row in shown[:PICTURES]:
-        file, truth, guess = int(scored.index[row]), scored.labels[row], scored.probability[row].argmax()
-        pixels = run.examples.pixels[at[file]] if run.examples is not None and file in at else None
-        cards.append(
-            {
-                "uri": None if pixels is None else pictures.data_uri(pixels),
-                "tiny": pixels is not None and pictures.is_tiny(pixels),
-                "truth": names[truth],
-                "guess": names[guess],
-                "confidence": percent(float(scored.probability[row, guess]), 100),
-                "given": percent(float(scored.probability[row, truth]), 100),
-                "path": run.manifest.paths[file],
-            }
-        )
-    return {
-        "part": scored.part,
-        "count": len(worst),
-        "surest": shown[:PICTURES] == worst[:PICTURES],
-        "n": len(scored.labels),
-        "cards": cards,
-    }
-
-
-def test(run: RunFolder) -> Section | None:
-    """All scores, validation and test beside each other."""
-    if not run.scored:
-        return None
-    found = [s.evaluation for s in run.scored.values()]
-    rows = [
-        ("Accuracy", [percent(e.accuracy.value, e.accuracy.n) for e in found]),
-        (f"95{words.NARROW}% interval", [words.interval(e.accuracy) for e in found]),
-        ("Balanced accuracy", [percent(e.balanced_accuracy, e.accuracy.n) for e in found]),
-    ]
-    if all(e.top5 for e in found):
-        rows.append(
-            ("Truth among the first five", [percent(e.top5.value, e.top5.n) for e in found if e.top5])
-        )
-    rows += [
-        ("Always the most frequent class", [percent(e.majority, e.accuracy.n) for e in found]),
-        ("Loss (nats)", [f"{e.loss:.4f}" for e in found]),
-        ("Calibration error", [percent(e.ece, e.accuracy.n) for e in found]),
-        ("Pictures", [f"{e.accuracy.n:,}" for e in found]),
-    ]
-    return {"parts": list(run.scored), "rows": rows}
 
 
 def time(run: RunFolder) -> Section | None:
@@ -385,7 +229,6 @@ def again(run: RunFolder) -> Section:
         "version": run.recipe.get("svertka"),
         "machine": list(_rows(run.metrics.get("machine"))),
         "hashes": run.hashes,
-        "folder": str(run.path.resolve()) if run.path != Path() else str(Path.cwd()),
     }
 
 

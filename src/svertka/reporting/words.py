@@ -13,6 +13,7 @@ from svertka.records import Interval
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
 LONGEST = 60  # characters of a name in running text
 FEW = 100  # below so many pictures every accuracy comes with a caution
+SLIPS = 2.5  # so many mistakes in a class may be chance; from the third on they are its weakness
 WIDE = 0.05  # and so it does when the interval reaches this far to a side
 
 
@@ -38,8 +39,8 @@ def percent(share: float | None, n: int = 100) -> str:
 
 def interval(found: Interval) -> str:
     """Its bounds as text: 96.4 – 99.2 %."""
-    low, high = percent(found.low, found.n), percent(found.high, found.n)
-    return f"{low.removesuffix(NARROW + '%')}\u2009–\u2009{high}"
+    d = digits(found.n)
+    return f"{100 * found.low:.{d}f}\u2009–\u2009{100 * found.high:.{d}f}{NARROW}%"
 
 
 def count(n: int, noun: str, plural: str = "") -> str:
@@ -81,7 +82,7 @@ def value(thing: Any) -> str:
     if isinstance(thing, bool):
         return "yes" if thing else "no"
     if isinstance(thing, float):
-        return f"{thing:.6g}"
+        return f"{thing:.4g}"
     if isinstance(thing, int):
         return f"{thing:,}" if abs(thing) >= 10_000 else str(thing)
     if isinstance(thing, Mapping):
@@ -110,8 +111,8 @@ def command(found: Any) -> str:
     return shlex.join(map(str, found)) if isinstance(found, (list, tuple)) else str(found or "")
 
 
-def verdict(part: str, found: Evaluation) -> list[str]:
-    """Two or three sentences: how good it is, against what, and where it is weakest."""
+def verdict(part: str, found: Evaluation, weakness: list[str]) -> list[str]:
+    """Two or three sentences: how good it is, against what, and (`weakness`) where it is weakest."""
     n = found.accuracy.n
     seen = (
         f"On {count(n, 'test picture')}, scored once at the end,"
@@ -119,45 +120,48 @@ def verdict(part: str, found: Evaluation) -> list[str]:
         else f"On {count(n, f'{part} picture')} that it did not learn from,"
     )
     sentences = [
-        f"{seen} the network is right in {percent(found.accuracy.value, n)} of the cases; for new pictures of the "
-        f"same kind expect {interval(found.accuracy)} (95{NARROW}% confidence)."
+        f"{seen} the network is right in {percent(found.accuracy.value, n)} of the cases; for new pictures "
+        f"of the same kind expect {interval(found.accuracy)} (95{NARROW}% confidence)."
     ]
     baseline = f"Always answering {quoted(found.majority_class)}, the most frequent class, would be right in "
     baseline += percent(found.majority, n)
     if found.accuracy.low > found.majority:
         sentences.append(baseline + ".")
-        sentences += weakest(found)
+        sentences += weakness
     else:
         sentences.append(baseline + ": these pictures do not show that the network does better than that.")
     return sentences
 
 
-def weakest(found: Evaluation) -> list[str]:
-    """A sentence on the worst class, where its pictures are enough to say so: its whole interval is below the mean."""
+def weakest(part: str, found: Evaluation) -> list[str]:
+    """A sentence on the worst class, where it is surely worse: its whole interval lies below the mean."""
     behind = {
         name: s
         for name, s in found.per_class.items()
-        if s.recall is not None and s.high < found.accuracy.value
+        if s.recall is not None and s.high < found.accuracy.value and s.support * (1 - s.recall) >= SLIPS
     }
     if not behind:
         return []
-    name, worst = min(behind.items(), key=lambda item: item[1].recall)
+    name, worst = min(behind.items(), key=lambda item: item[1].recall or 0)
     share = percent(worst.recall, worst.support)
-    return [f"It is weakest on {quoted(name)}: of {count(worst.support, 'picture')}, {share} are found."]
+    return [
+        f"It is weakest on {quoted(name)}: of {count(worst.support, f'{part} picture')}, {share} are found."
+    ]
 
 
 def caution(found: Interval) -> str:
     """What too few pictures mean for this accuracy; empty where they are enough.
 
-    Two accuracies that are both uncertain by h differ for sure only by sqrt(2) h; h shrinks with the root of n.
+    Two accuracies, each uncertain by h, surely differ only beyond sqrt(2) h; h shrinks with the root of n.
     """
     half = (found.high - found.low) / 2
     if found.n >= FEW and half <= WIDE:
         return ""
     return (
-        f"{count(found.n, 'picture')} are few: the accuracy is known to about ±{_points(half)} only, and another "
-        f"network tried on as many pictures must differ by more than about {_points(math.sqrt(2) * half)} to count "
-        f"as better or worse. Four times as many pictures would halve that."
+        f"{count(found.n, 'picture')} are few: the accuracy is known to about ±{_points(half)} only, and "
+        f"another network tried on as many pictures must differ by more than about "
+        f"{_points(math.sqrt(2) * half)} to count as better or worse. Four times as many pictures would "
+        "halve that."
     )
 
 
