@@ -328,6 +328,7 @@ def test_table_of_names_lines_and_modules():
         (nn.Conv2d(8, 8, (1, 7), padding="same", groups=2), "conv1x7-8g2"),
         (nn.Conv1d(8, 8, 9, stride=2, padding=4, groups=8), "dw9s2"),
         (nn.Conv2d(3, 6, 2, padding=1, dilation=3), "conv2-6p1d3"),
+        (nn.Conv2d(3, 6, 2, stride=2), "conv2-6s2v"),
         (nn.ConvTranspose2d(3, 6, 2), "upconv2-6"),
         (nn.MaxPool2d(3, 2, 1, ceil_mode=True), "pool3s2p1c"),
         (nn.AdaptiveAvgPool2d((1, 1)), "gap"),

@@ -27,7 +27,7 @@ def _conv(conv: Any) -> tree.Node:
     same = tuple(d * (k - 1) // 2 for k, d in zip(conv.kernel_size, conv.dilation, strict=True))
     odd = all(d * (k - 1) % 2 == 0 for k, d in zip(conv.kernel_size, conv.dilation, strict=True))
     padding: tree.Padding = "same"
-    if conv.padding == "valid" or (not any(conv.padding) and any(same)):
+    if conv.padding == "valid" or (not any(conv.padding) and any(k > 1 for k in conv.kernel_size)):
         padding = "valid"
     elif conv.padding != "same" and not (odd and conv.padding == same):
         padding = _short(conv.padding)
