@@ -238,7 +238,11 @@ _publications: dict[Path, threading.Thread] = {}
 def _publish(scratch: Scratch, target: Path) -> None:
     """Make the store last and move it to its place, while the caller goes on to use it."""
 
+    previous = _publications.get(target)
+
     def work() -> None:
+        if previous is not None:
+            previous.join()
         try:
             scratch.publish(target)
         except (

@@ -54,8 +54,12 @@ class Worker:
         reader = source.reader
         start = {"reader": reader.kind, "where": reader.where, "pixels": str(pixels)}
         self._send({**start, "preprocess": preprocess.to_dict()})
-        if self._receive() is None:
-            raise DataError(f"A process that decodes pictures cannot be started ({self._death()}).")
+        try:
+            if self._receive() is None:
+                raise DataError(f"A process that decodes pictures cannot be started ({self._death()}).")
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def pid(self) -> int:

@@ -1,0 +1,302 @@
+"""The manifest and the split: what is given is kept, what is missing is cut fairly, nothing is lost on disk."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from svertka.data import Manifest, Store, make_manifest, open_source
+from svertka.data.columns import Paths
+from svertka.data.readers import FolderReader
+from svertka.data.source import Source
+from svertka.data.split import MOST, SHARE, cut
+from svertka.errors import DataError, RecipeError, RunError
+from svertka.signals import Preprocess
+
+
+def digests_of(contents) -> np.ndarray:
+    """One digest for each content, as if files had been hashed."""
+    import hashlib
+
+    rows = [hashlib.blake2b(str(c).encode(), digest_size=16).digest() for c in contents]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 16)
+
+
+def pair(labels, parts=None, contents=None, unreadable=()) -> tuple[Source, Store]:
+    """A source and its store, with nothing behind them."""
+    labels = np.array(labels, np.int32)
+    n = len(labels)
+    classes = tuple(f"class {c}" for c in range(labels.max() + 1))
+    source = Source(
+        name="made",
+        kind="folder",
+        where="made",
+        classes=classes,
+        paths=Paths.of(f"{classes[c]}/{i}.png" for i, c in enumerate(labels)),
+        labels=labels,
+        parts=np.zeros(n, np.uint8) if parts is None else np.array(parts, np.uint8),
+        sizes=np.full(n, 100),
+        skipped=(),
+        reader=FolderReader("made"),
+        rows=np.zeros(n, FolderReader.row),
+    )
+    readable = np.ones(n, bool)
+    readable[list(unreadable)] = False
+    store = Store(
+        pixels=np.zeros((n, 1, 1, 1), np.uint8),
+        readable=readable,
+        reasons=dict.fromkeys(unreadable, "the picture is damaged"),
+        digests=digests_of(range(n) if contents is None else contents),
+        sizes=np.ones((n, 2), np.int32),
+        preprocess=Preprocess(1, 1, 1),
+    )
+    return source, store
+
+
+# -- the cut -------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def labelled(draw):
+    """Labels of up to 5 classes, and contents of which some repeat."""
+    n = draw(st.integers(1, 80))
+    labels = draw(st.lists(st.integers(0, 4), min_size=n, max_size=n))
+    contents = draw(st.lists(st.integers(0, draw(st.integers(0, 100))), min_size=n, max_size=n))
+    return np.array(labels), np.array(contents)
+
+
+@given(labelled(), st.floats(0.05, 0.6), st.integers(0, 5))
+@settings(deadline=None, max_examples=60)
+def test_the_cut_keeps_its_promises(case, share, seed):
+    labels, contents = case
+    chosen = cut(labels, digests_of(contents), share, seed)
+    assert chosen.shape == labels.shape
+    assert chosen.dtype == bool
+    for content in np.unique(contents):  # identical files on one side, whatever their class
+        assert len(set(chosen[contents == content].tolist())) == 1
+    homes = {c: labels[contents == c].min() for c in contents.tolist()}
+    for label in np.unique(labels):
+        own = {c for c, home in homes.items() if home == label}  # contents that are drawn with this class
+        if own:
+            assert any(not chosen[contents == c].any() for c in own)  # something is left to learn from
+        if len(own) >= 2:
+            assert any(chosen[contents == c].any() for c in own)
+
+
+@given(labelled(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_order_and_names_do_not_matter(case, seed):
+    labels, contents = case
+    order = np.random.default_rng(seed).permutation(len(labels))
+    digests = digests_of(contents)
+    np.testing.assert_array_equal(cut(labels, digests)[order], cut(labels[order], digests[order]))
+
+
+@given(st.lists(st.integers(2, 400), min_size=1, max_size=6), st.sampled_from([None, 0.1, 0.25, 0.5]))
+@settings(deadline=None)
+def test_every_class_gives_its_share(counts, share):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    chosen = cut(labels, digests_of(range(len(labels))), share)
+    wanted = (share or SHARE) * np.array(counts)
+    given_ = np.bincount(labels[chosen], minlength=len(counts))
+    assert (np.abs(given_ - np.clip(wanted, 1, None)) < 1 + 1e-9).all()
+    assert abs(given_.sum() - wanted.sum()) <= 0.5 + (wanted < 1).sum()
+
+
+def test_large_sets_keep_their_pictures():
+    labels = np.repeat(np.arange(10), 6000)
+    digests = np.random.default_rng(0).integers(0, 256, (60000, 16), np.uint8)
+    chosen = cut(labels, digests)
+    assert chosen.sum() == MOST
+    assert (np.bincount(labels[chosen]) == MOST / 10).all()
+
+
+def test_seeds_draw_differently_and_alike():
+    labels, digests = np.zeros(200, int), digests_of(range(200))
+    draws = [cut(labels, digests, 0.5, seed) for seed in (0, 0, 1, 2)]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert 60 < (draws[0] == draws[2]).sum() < 140  # independent draws agree in about half
+    assert 60 < (draws[2] == draws[3]).sum() < 140
+
+
+def test_a_share_is_a_share():
+    for share in (0, 1, -0.5, 20):
+        with pytest.raises(RecipeError, match="between 0 and 1"):
+            cut(np.zeros(4, int), digests_of(range(4)), share)
+
+
+# -- make_manifest -------------------------------------------------------------------------------------------
+
+
+def test_given_parts_are_kept():
+    parts = [1] * 6 + [2] * 2 + [3] * 2
+    manifest = make_manifest(*pair([0, 1] * 5, parts))
+    assert manifest.parts.tolist() == parts
+    assert manifest.indices("train").tolist() == [0, 1, 2, 3, 4, 5]
+    assert manifest.indices("validation").tolist() == [6, 7]
+    assert manifest.indices("test").tolist() == [8, 9]
+    assert manifest.indices("test").dtype == np.int64
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_missing_validation_part_is_cut_and_test_is_not_touched(part):
+    source, store = pair([0, 1] * 50, [part] * 80 + [3] * 20)
+    manifest = make_manifest(source, store)
+    assert len(manifest.indices("validation")) == 16
+    assert manifest.indices("test").tolist() == list(range(80, 100))
+    assert (np.bincount(manifest.labels[manifest.indices("validation")]) == 8).all()
+    assert len(make_manifest(source, store, share=0.5).indices("validation")) == 40
+    assert (
+        make_manifest(source, store, seed=1).indices("validation").tolist()
+        != manifest.indices("validation").tolist()
+    )
+
+
+def test_unreadable_files_serve_nothing():
+    manifest = make_manifest(*pair([0, 1] * 10, unreadable=(3, 4)))
+    used = np.concatenate([manifest.indices("train"), manifest.indices("validation")])
+    assert sorted(used.tolist()) == [i for i in range(20) if i not in (3, 4)]
+    assert manifest.reasons == {3: "the picture is damaged", 4: "the picture is damaged"}
+
+
+def test_a_class_without_a_readable_picture_is_named():
+    with pytest.raises(DataError) as caught:
+        make_manifest(*pair([0, 0, 0, 1, 1], unreadable=(3, 4)))
+    assert str(caught.value) == (
+        "made: none of the 2 training pictures of the class 'class 1' can be read "
+        "(class 1/3.png: the picture is damaged)."
+    )
+    with pytest.raises(DataError, match="'class 1' has no training picture"):
+        make_manifest(*pair([0, 0, 1], [1, 1, 3]))
+
+
+def test_a_single_picture_is_noted():
+    manifest = make_manifest(*pair([0] * 10 + [1]))
+    assert manifest.parts[10] == 1
+    (note,) = manifest.notes
+    assert note.startswith(
+        "'class 1': there is a single picture, or only copies of one, so none could be held out"
+    )
+    copies = make_manifest(*pair([0] * 10 + [1] * 3, contents=[*range(10), 99, 99, 99]))
+    assert copies.parts[10:].tolist() == [1, 1, 1]
+    assert len(copies.notes) == 1
+
+
+def test_what_cannot_be_split_is_an_error():
+    with pytest.raises(DataError, match="no class has two different pictures"):
+        make_manifest(*pair([0, 1]))
+    with pytest.raises(DataError, match="none in its validation folder can be read"):
+        make_manifest(*pair([0, 1, 0], [1, 1, 2], unreadable=(2,)))
+    with pytest.raises(DataError, match="pictures for test only; there is nothing to learn from"):
+        make_manifest(*pair([0, 1], [3, 3]))
+
+
+# -- on disk -------------------------------------------------------------------------------------------------
+
+
+@given(labelled(), st.data())
+@settings(deadline=None, max_examples=40)
+def test_save_and_load(tmp_path_factory, case, data):
+    labels, contents = case
+    n = len(labels)
+    names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+    manifest = Manifest(
+        classes=tuple(f"класс {c} \u2028" for c in range(5)),
+        paths=data.draw(st.lists(names, min_size=n, max_size=n)),
+        labels=labels.astype(np.int32),
+        parts=np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), np.uint8),
+        digests=digests_of(contents),
+        seed=data.draw(st.integers(0, 2**31)),
+        reasons={int(contents[0]) % n: "damaged"},
+        notes=("one", "two"),
+    )
+    path = tmp_path_factory.mktemp("m", numbered=True) / "manifest.json"
+    manifest.save(path)
+    back = Manifest.load(path)
+    assert list(back.paths) == list(manifest.paths)
+    assert (back.classes, back.seed, back.reasons, back.notes) == (
+        manifest.classes,
+        manifest.seed,
+        manifest.reasons,
+        manifest.notes,
+    )
+    for column in ("labels", "parts", "digests"):
+        ours, theirs = getattr(back, column), getattr(manifest, column)
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(back.indices(part), manifest.indices(part))
+    assert [p.name for p in path.parent.iterdir()] == ["manifest.json"]
+
+
+def test_names_that_are_no_unicode_survive(tmp_path):
+    source, store = pair([0, 1] * 5)
+    manifest = make_manifest(source, store)
+    odd = Manifest(**{**vars(manifest), "paths": Paths.of([f"\udcff{i}" for i in range(10)])})
+    odd.save(tmp_path / "m.json")
+    assert list(Manifest.load(tmp_path / "m.json").paths) == list(odd.paths)
+
+
+def test_a_large_manifest_is_saved_at_once(tmp_path):
+    n = 70_000
+    source, _ = pair([0, 1])
+    rng = np.random.default_rng(0)
+    manifest = Manifest(
+        classes=source.classes,
+        paths=Paths.of(f"train/{i % 10}/{i}.png" for i in range(n)),
+        labels=(np.arange(n) % 2).astype(np.int32),
+        parts=np.ones(n, np.uint8),
+        digests=rng.integers(0, 256, (n, 16), np.uint8),
+        seed=0,
+        reasons={},
+    )
+    began = time.process_time()
+    manifest.save(tmp_path / "m.json")
+    assert time.process_time() - began < 1  # 0.1 s on a quiet machine
+    assert (tmp_path / "m.json").stat().st_size < 70 * n
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"svertka": 99}, "of another version"),
+        ({"labels": [0]}, "its columns differ in length"),
+        ({"labels": [7] * 10}, "a label has no class"),
+        ({"labels": [-1] * 10}, "a label has no class"),
+        ({"parts": "xxxxxxxxxx"}, "damaged"),
+        ({"digests": ["zz"] * 10}, "damaged"),
+        ({"unreadable": {"99": "?"}}, "not listed"),
+        ({"paths": None}, "damaged"),
+    ],
+)
+def test_a_damaged_manifest_is_told(tmp_path, change, words):
+    path = tmp_path / "manifest.json"
+    make_manifest(*pair([0, 1] * 5)).save(path)
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({**data, **change}))
+    with pytest.raises(RunError, match=words):
+        Manifest.load(path)
+
+
+def test_a_missing_manifest_is_told(tmp_path):
+    with pytest.raises(RunError, match="cannot be read"):
+        Manifest.load(tmp_path / "none.json")
+    (tmp_path / "x.json").write_text("{")
+    with pytest.raises(RunError, match="damaged"):
+        Manifest.load(tmp_path / "x.json")
+    with pytest.raises(RunError, match="cannot be written"):
+        make_manifest(*pair([0, 1] * 5)).save(tmp_path / "no" / "such" / "m.json")
+
+
+def test_the_built_in_digits_from_end_to_end(tmp_path):
+    from svertka.data import begin_store
+
+    source = open_source("digits")
+    store = begin_store(source, Preprocess(8, 8, 1), tmp_path).finish()
+    manifest = make_manifest(source, store)
+    train, validation = manifest.indices("train"), manifest.indices("validation")
+    assert (len(train), len(validation)) == (1438, 359)
+    assert not set(map(bytes, manifest.digests[train])) & set(map(bytes, manifest.digests[validation]))
