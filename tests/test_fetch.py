@@ -197,9 +197,7 @@ def test_no_length_is_fine(server, goal):
 def test_a_wrong_content_is_removed_and_told(server, goal):
     server.data = DATA[:-1] + b"!"
     found = hashlib.sha256(server.data).hexdigest()[:8]
-    with pytest.raises(
-        WeightsError, match=rf"\(its sha256 begins with {found}, not {SHA[:8]}\); it was removed"
-    ):
+    with pytest.raises(WeightsError, match=rf"\(its sha256 begins with {found}, not {SHA[:8]}\); it was removed"):
         get(goal)
     assert not list(goal.path.parent.iterdir())
 
@@ -251,9 +249,7 @@ def test_a_redirect_on_the_same_server_is_followed_and_a_circle_is_not(server, g
 def test_missing_files_and_forbidden_ones_are_not_asked_for_again(server, goal):
     for status in (403, 404, 410):
         server.script, server.asked = [f"status {status}"], []
-        with pytest.raises(
-            WeightsError, match=rf"\(the server answers {status} .*\): get http.* and put it at"
-        ):
+        with pytest.raises(WeightsError, match=rf"\(the server answers {status} .*\): get http.* and put it at"):
             get(goal)
         assert len(server.asked) == 1
 
@@ -305,9 +301,7 @@ def test_a_folder_that_cannot_be_written_is_told(goal, tmp_path):
 @pytest.mark.parametrize("url", ["http://example.org/x", "ftp://127.0.0.1/x", "file:///x", "https:///x", "x"])
 def test_other_addresses_are_not_asked_at_all(tmp_path, url):
     assert not allowed(url)
-    with pytest.raises(
-        WeightsError, match="is not asked: only https addresses are, and http on this machine"
-    ):
+    with pytest.raises(WeightsError, match="is not asked: only https addresses are, and http on this machine"):
         get(Goal(url, tmp_path / "x", SHA))
 
 

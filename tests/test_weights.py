@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -80,14 +80,10 @@ def test_the_two_inceptions_see_pixels_between_minus_one_and_one():
 
 
 def test_imagenet_classes(shared):
-    rows = [
-        line.split("\t") for line in (shared / "weights" / "imagenet_classes.txt").read_text().splitlines()
-    ]
+    rows = [line.split("\t") for line in (shared / "weights" / "imagenet_classes.txt").read_text().splitlines()]
     names = imagenet_classes()
     assert len(set(names)) == 1000
-    assert all(
-        ours in (theirs, f"{theirs} ({word})") for ours, (_, word, theirs) in zip(names, rows, strict=True)
-    )
+    assert all(ours in (theirs, f"{theirs} ({word})") for ours, (_, word, theirs) in zip(names, rows, strict=True))
     assert sum("(n0" in name for name in names) == 2  # the two cranes
 
 
@@ -128,6 +124,7 @@ def test_safetensors_and_npz_and_members_of_archives(tmp_path, tensors):
         read_tensors(tmp_path / "all.zip" / "no.pth")
 
 
+@settings(deadline=None)
 @given(h=st.integers(1, 3), w=st.integers(1, 3), c_in=st.integers(1, 3), c_out=st.integers(1, 3))
 def test_keras_kernels_convolve_the_same_here(h, w, c_in, c_out):
     kernel = torch.randn(h, w, c_in, c_out, dtype=torch.float64)
@@ -181,9 +178,7 @@ def test_a_file_cut_short_anywhere_is_one_sentence(tmp_path, tensors, suffix):
     data = whole.read_bytes()
     for share in (0, 0.01, 0.3, 0.6, 0.9, 0.999):
         cut.write_bytes(data[: int(share * len(data))])
-        with pytest.raises(
-            WeightsError, match=rf"cut\.{suffix} cannot be read as weights: it is damaged or of"
-        ):
+        with pytest.raises(WeightsError, match=rf"cut\.{suffix} cannot be read as weights: it is damaged or of"):
             read_tensors(cut)
 
 
@@ -277,13 +272,9 @@ def test_none_means_fresh_ones():
 
 
 def test_weights_of_another_network_or_class_count(file):
-    with pytest.raises(
-        WeightsError, match=r"own\.pth does not fit squeezenet1_1\. .* stem\.0\.weight is 96x3x7x7"
-    ):
+    with pytest.raises(WeightsError, match=r"own\.pth does not fit squeezenet1_1\. .* stem\.0\.weight is 96x3x7x7"):
         load_weights("squeezenet1_1", file, classes=5)
-    with pytest.raises(
-        WeightsError, match=r"head\.1\.weight is 5x512x1x1 in the weights and 2x512x1x1 in the net"
-    ):
+    with pytest.raises(WeightsError, match=r"head\.1\.weight is 5x512x1x1 in the weights and 2x512x1x1 in the net"):
         load_weights("squeezenet1_0", file, classes=2)
     net = load_weights("squeezenet1_0", file, classes=2, drop_head=True)
     assert torch.equal(net.stem[0].weight, read_tensors(file)["stem.0.weight"])
@@ -303,14 +294,10 @@ def test_names_of_the_catalogue(tmp_path, monkeypatch):
         load_weights("squeezenet1_1", "imagenet")
     with pytest.raises(UnknownName, match="no set of published weights called 'nope'"):
         load_weights("squeezenet1_0", "nope")
-    with pytest.raises(
-        WeightsError, match=r"no file of weights at nope\.pth, and none is published under that name"
-    ):
+    with pytest.raises(WeightsError, match=r"no file of weights at nope\.pth, and none is published under that name"):
         load_weights("squeezenet1_0", "nope.pth")
     (tmp_path / "own.pth").write_bytes(b"something else")
-    with pytest.raises(
-        WeightsError, match=r"own\.pth is not what was published; remove it, and it is fetched anew"
-    ):
+    with pytest.raises(WeightsError, match=r"own\.pth is not what was published; remove it, and it is fetched anew"):
         load_weights("squeezenet1_0", "imagenet")
 
 
@@ -325,11 +312,7 @@ def picture():
 
 def test_squeezenet_with_imagenet_weights_gives_the_golden_logits(shared):
     golden = json.loads((shared / "golden" / "weights.json").read_text())["squeezenet1_0_logits"]
-    net = (
-        load_weights("squeezenet1_0", shared / "weights" / "squeezenet1_0_imagenet_deepcomp.npz")
-        .double()
-        .eval()
-    )
+    net = load_weights("squeezenet1_0", shared / "weights" / "squeezenet1_0_imagenet_deepcomp.npz").double().eval()
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in weights.RANGES["imagenet"])
     x = (torch.tensor(picture()).permute(2, 0, 1).double() / 255 - mean) / std
     with torch.inference_mode():
@@ -365,9 +348,7 @@ def as_published(data):
     return (pixels.permute(2, 0, 1) / 255 - mean) / std
 
 
-@pytest.mark.parametrize(
-    ("folder", "label", "share"), [("ants", "ant, emmet, pismire", 0.57), ("bees", "bee", 0.67)]
-)
+@pytest.mark.parametrize(("folder", "label", "share"), [("ants", "ant, emmet, pismire", 0.57), ("bees", "bee", 0.67)])
 def test_squeezenet_names_ants_and_bees(shared, folder, label, share):
     """Of the validation photos, so many are named right at first; the figures came with the data."""
     net = load_weights("squeezenet1_0", shared / "weights" / "squeezenet1_0_imagenet_deepcomp.npz").eval()

@@ -143,6 +143,23 @@ class StrictRedirect(urllib.request.HTTPRedirectHandler):
 
     max_redirections = 5
 
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> object:
+        """Follow, or refuse and close the connection."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except (WeightsError, ValueError):
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self,
         req: urllib.request.Request,
@@ -221,9 +238,7 @@ def receive(goal: Goal, part: Path, way: Way) -> None:
         length = answer.headers.get("Content-Length", "")
         total = done + int(length) if length.isdecimal() else None
         if total is None or total <= goal.largest:
-            tag_file(part).write_text(
-                answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "", "utf-8"
-            )
+            tag_file(part).write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "", "utf-8")
             with part.open("ab" if goes_on else "wb") as out:
                 while done <= goal.largest and (
                     piece := answer.read1(CHUNK)
@@ -233,9 +248,7 @@ def receive(goal: Goal, part: Path, way: Way) -> None:
                         way.progress(done, total)
     if max(done, total or 0) > goal.largest:
         forget(part)
-        raise WeightsError(
-            f"{goal.url} sends more than the {goal.largest} bytes that {goal.path.name} can have."
-        )
+        raise WeightsError(f"{goal.url} sends more than the {goal.largest} bytes that {goal.path.name} can have.")
     if total is not None and done < total:
         raise Cut(f"the connection ended after {done} of {total} bytes")
 
