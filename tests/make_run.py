@@ -79,8 +79,7 @@ def write_run(
     )
     (folder / "model" / "weights.safetensors").write_bytes(bytes(4 * parameters))
     results = {
-        part: evaluate(probability, labels[index], classes).to_dict()
-        for part, (index, probability) in scored.items()
+        part: evaluate(probability, labels[index], classes).to_dict() for part, (index, probability) in scored.items()
     }
     put(
         "metrics.json",
@@ -136,9 +135,7 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
             model.partial_fit(x[batch], labels[batch], classes=range(10))
             loss = log_loss(labels[batch], model.predict_proba(x[batch]), labels=range(10))
             step = 20 * (epoch - 1) + k
-            steps_log.append(
-                {"kind": "step", "step": step, "steps": 20 * epochs, "epoch": epoch, "loss": loss}
-            )
+            steps_log.append({"kind": "step", "step": step, "steps": 20 * epochs, "epoch": epoch, "loss": loss})
         p_train, p_valid = model.predict_proba(x[train]), model.predict_proba(x[valid])
         accuracy = float((p_valid.argmax(1) == labels[valid]).mean())
         is_best = accuracy > best
@@ -212,8 +209,7 @@ def invented(
             logits = g.normal(size=(len(index), classes))
             # neighbours are alike, so that mistakes have a pattern
             logits += (
-                skill * np.eye(classes)[labels[index]]
-                + 0.5 * skill * np.eye(classes)[(labels[index] + 1) % classes]
+                skill * np.eye(classes)[labels[index]] + 0.5 * skill * np.eye(classes)[(labels[index] + 1) % classes]
             )
             e = np.exp(logits - logits.max(1, keepdims=True))
             results[part] = (index, (e / e.sum(1, keepdims=True)).astype(np.float32))

@@ -34,9 +34,7 @@ def names(c):
 # -- Wilson ----------------------------------------------------------------------------------------
 
 
-@given(
-    st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999)
-)
+@given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
 def test_wilson_is_scipys(kn, confidence):
     k, n = kn
     ours = wilson(k, n, confidence)
@@ -104,9 +102,7 @@ def test_evaluate_agrees_with_scikit_learn(n, c, seed):
 
 def test_balanced_accuracy_is_scikit_learns():
     p, y = made_up(500, 7, seed=3)
-    assert evaluate(p, y, names(7)).balanced_accuracy == pytest.approx(
-        oracle.balanced_accuracy_score(y, p.argmax(1))
-    )
+    assert evaluate(p, y, names(7)).balanced_accuracy == pytest.approx(oracle.balanced_accuracy_score(y, p.argmax(1)))
 
 
 def test_the_majority_baseline_is_what_a_constant_answer_scores():

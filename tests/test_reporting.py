@@ -219,9 +219,7 @@ def test_hostile_names_are_only_text(tmp_path):
 def test_any_class_name_survives_in_the_confusion_matrix(names):
     table = charts.confusion([[2] * len(names)] * len(names), names)
     heads = re.findall(r'<th scope="row" title="(.*?)"><bdi>', table, re.S)
-    assert [html_module.unescape(h) for h in heads] == [
-        html_module.unescape(html_module.escape(n)) for n in names
-    ]
+    assert [html_module.unescape(h) for h in heads] == [html_module.unescape(html_module.escape(n)) for n in names]
     assert table.count("<td class=") == len(names) ** 2
 
 
@@ -255,9 +253,7 @@ def test_a_thousand_classes_stay_small(tmp_path):
     run = make_run.invented(tmp_path / "run", classes=1000, files=12_000, scored=5000, skill=6)
     path = write_report(run)
     assert path.stat().st_size < 5_000_000
-    assert "Of 1000 classes the 40 with the most mistakes are shown" in text_of(
-        path.read_text(encoding="utf-8")
-    )
+    assert "Of 1000 classes the 40 with the most mistakes are shown" in text_of(path.read_text(encoding="utf-8"))
 
 
 def test_large_pictures_are_made_small(tmp_path):
@@ -280,9 +276,7 @@ def test_tiny_pictures_are_kept_exactly():
 # -- missing and damaged pieces --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["recipe.json", "manifest.json", "log.jsonl", "metrics.json", "model/model.json"]
-)
+@pytest.mark.parametrize("name", ["recipe.json", "manifest.json", "log.jsonl", "metrics.json", "model/model.json"])
 def test_a_missing_piece_is_named(run, name):
     (run / name).unlink()
     with pytest.raises(RunError, match=re.escape(name.split("/")[-1])):
@@ -410,9 +404,7 @@ def test_contrast_is_wcag_aa(name):
     for letter in "hm":
         for level in range(1, colours.LEVELS + 1):
             assert colours.contrast(c[f"{letter}{level}"], c[f"{letter}{level}-ink"]) >= 4.5
-        steps = [
-            colours.contrast(c[f"{letter}{level}"], c["paper"]) for level in range(1, colours.LEVELS + 1)
-        ]
+        steps = [colours.contrast(c[f"{letter}{level}"], c["paper"]) for level in range(1, colours.LEVELS + 1)]
         assert steps == sorted(steps), "deeper must mean farther from the paper"
 
 

@@ -33,9 +33,7 @@ def reports(tmp_path_factory):
     ]
     return {
         "digits": write_report(make_run.digits_run(folder / "digits", test_share=0.25, epochs=4)),
-        "many": write_report(
-            make_run.invented(folder / "many", classes=100, files=5000, scored=2000, skill=4)
-        ),
+        "many": write_report(make_run.invented(folder / "many", classes=100, files=5000, scored=2000, skill=4)),
         "hostile": write_report(make_run.invented(folder / "hostile", names=hostile, net="conv" * 50)),
     }
 

@@ -157,9 +157,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[st
         majority_class=classes[top],
         loss=float(-np.log(np.maximum(at_truth, floor)).mean(dtype=np.float64)),
         ece=_ece(*calibration(probabilities, labels)),
-        per_class={
-            name: _class_score(int(hits[i]), int(support[i]), int(named[i])) for i, name in enumerate(classes)
-        },
+        per_class={name: _class_score(int(hits[i]), int(support[i]), int(named[i])) for i, name in enumerate(classes)},
         confusion=tuple(map(tuple, confusion.tolist())),
     )
 
@@ -176,9 +174,7 @@ def _checked(probabilities: np.ndarray, labels: np.ndarray, classes: int) -> tup
     if probabilities.dtype.kind != "f":
         probabilities = probabilities.astype(np.float64)
     if labels.min() < 0 or labels.max() >= classes:
-        raise DataError(
-            f"Labels must lie between 0 and {classes - 1}; received {labels.min()} to {labels.max()}."
-        )
+        raise DataError(f"Labels must lie between 0 and {classes - 1}; received {labels.min()} to {labels.max()}.")
     sums = probabilities.sum(1, dtype=np.float64)
     if not (np.isfinite(sums).all() and probabilities.min() >= 0 and np.abs(sums - 1).max() < 0.01):
         raise DataError("Each row must be probabilities that sum to 1; these are not (are they logits?).")
@@ -232,9 +228,7 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.
     return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:k]
 
 
-def most_confused(
-    confusion: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[str], k: int
-) -> list[Confused]:
+def most_confused(confusion: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[str], k: int) -> list[Confused]:
     """At most `k` pairs of different classes that were taken for each other, by count and then by share.
 
     >>> most_confused([[8, 2], [0, 5]], ["ant", "bee"], 3)
@@ -247,7 +241,4 @@ def most_confused(
     count = counts[rows, columns]
     share = count / support[rows]
     order = np.lexsort((-share, -count))[:k]
-    return [
-        Confused(classes[rows[i]], classes[columns[i]], int(count[i]), float(share[i]))
-        for i in order.tolist()
-    ]
+    return [Confused(classes[rows[i]], classes[columns[i]], int(count[i]), float(share[i])) for i in order.tolist()]

@@ -154,9 +154,7 @@ def _epoch_axis(frame: Frame) -> Markup:
 def _best_epoch(best: float, frame: Frame) -> Markup:
     x = frame.x(best)
     left = x > (LEFT + WIDTH - RIGHT) / 2
-    line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(
-        0, HEIGHT - BOTTOM, x=x
-    )
+    line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(0, HEIGHT - BOTTOM, x=x)
     return line + Markup('<text class="quiet{}" x="{:.1f}" y="10">best: epoch {:g}</text>').format(
         " end" if left else "", x - 6 if left else x + 6, best
     )
@@ -196,9 +194,7 @@ def _end_labels(lines: Sequence[Line], frame: Frame) -> Markup:
     )
 
 
-def whisker(
-    value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit"
-) -> Markup:
+def whisker(value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit") -> Markup:
     """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no value, no dot."""
 
     def place(share: float) -> float:
@@ -258,9 +254,7 @@ def heat_level(count: int, of: int) -> int:
     return min(LEVELS, 1 + int(LEVELS * math.sqrt(count / of))) if count else 0
 
 
-def confusion(
-    counts: Sequence[Sequence[int]], classes: Sequence[str], support: Sequence[int] | None = None
-) -> Markup:
+def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], support: Sequence[int] | None = None) -> Markup:
     """The confusion matrix as a table: rows the truth, columns the prediction, colour by share of the row.
 
     `support` is how many pictures each row's class has in all, where `counts` is a part of a larger matrix.

@@ -139,9 +139,7 @@ def _predictions(path: Path, manifest: Manifest) -> dict[str, Scored]:
         _check_index(path, index, len(manifest.paths))
         labels = manifest.labels[index]
         try:
-            scored[part] = Scored(
-                part, index, probability, labels, evaluate(probability, labels, manifest.classes)
-            )
+            scored[part] = Scored(part, index, probability, labels, evaluate(probability, labels, manifest.classes))
         except SvertkaError as why:
             raise RunError(f"{path} does not fit the manifest, for the {part} part: {why}") from why
     return scored

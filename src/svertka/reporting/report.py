@@ -51,9 +51,7 @@ def render(run: RunFolder) -> str:
         "size": words.size,
         "shorten": words.shorten,
     }
-    return environment.get_template("template.html").render(
-        mark=MARK, colours=colours, charts=charts, **_contents(run)
-    )
+    return environment.get_template("template.html").render(mark=MARK, colours=colours, charts=charts, **_contents(run))
 
 
 def _contents(run: RunFolder) -> dict[str, Any]:
@@ -83,9 +81,7 @@ def _replace(page: Path, html: str) -> None:
     data = html.encode("utf-8", errors="backslashreplace")
     try:
         if page.exists() and MARK.encode() not in page.read_bytes()[:4096]:
-            raise RunError(
-                f"{page} exists and is no report of svertka; it stays as it is, so name another file."
-            )
+            raise RunError(f"{page} exists and is no report of svertka; it stays as it is, so name another file.")
         draft = page.with_name(f".{page.name}.{os.getpid()}")
         try:
             draft.write_bytes(data)

@@ -57,12 +57,8 @@ def cautions(run: RunFolder, main: Scored | None) -> list[str]:
         found.append(words.caution(main.evaluation.accuracy))
         few = [name for name, s in main.evaluation.per_class.items() if s.support < 5]
         if few:
-            names = ", ".join(map(words.quoted, few[:5])) + (
-                f" and {len(few) - 5} more" if len(few) > 5 else ""
-            )
-            found.append(
-                f"Fewer than five {main.part} pictures show {names}: their own accuracy is hardly known."
-            )
+            names = ", ".join(map(words.quoted, few[:5])) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
+            found.append(f"Fewer than five {main.part} pictures show {names}: their own accuracy is hardly known.")
     for part, scored in run.scored.items():
         written = (run.metrics.get(part) or {}).get("accuracy")
         if written is not None and abs(written - scored.evaluation.accuracy.value) > 1e-4:
@@ -71,9 +67,7 @@ def cautions(run: RunFolder, main: Scored | None) -> list[str]:
                 f"{percent(scored.evaluation.accuracy.value, 1000)}; this page follows the predictions."
             )
     if run.metrics.get("stopped"):
-        found.append(
-            "Training was stopped before its end; this is the best of what had been learned by then."
-        )
+        found.append("Training was stopped before its end; this is the best of what had been learned by then.")
     notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
     found += [str(n) for n in [*run.metrics.get("notes", []), *notes] if n]
     return [text for text in dict.fromkeys(found) if text]
@@ -93,9 +87,7 @@ def classes(scored: Scored | None) -> Section | None:
             "name": name,
             "chart": "" if s.recall is None else charts.whisker(s.recall, s.low, s.high, axis),
             "recall": percent(s.recall, s.support),
-            "interval": "–"
-            if s.recall is None
-            else words.interval(Interval(s.recall, s.low, s.high, s.support)),
+            "interval": "–" if s.recall is None else words.interval(Interval(s.recall, s.low, s.high, s.support)),
             "support": s.support,
             "precision": percent(s.precision, s.support),
             "f1": percent(s.f1, s.support),
@@ -119,12 +111,9 @@ def confusion(scored: Scored | None) -> Section | None:
         "part": scored.part,
         "all": len(names),
         "shown": len(kept),
-        "table": charts.confusion(
-            counts[np.ix_(kept, kept)].tolist(), [names[i] for i in kept], counts.sum(1)[kept]
-        ),
+        "table": charts.confusion(counts[np.ix_(kept, kept)].tolist(), [names[i] for i in kept], counts.sum(1)[kept]),
         "pairs": [
-            {"truth": p.truth, "guess": p.predicted, "count": p.count, "of": round(p.count / p.share)}
-            for p in pairs
+            {"truth": p.truth, "guess": p.predicted, "count": p.count, "of": round(p.count / p.share)} for p in pairs
         ],
     }
 
@@ -173,9 +162,7 @@ def scores(run: RunFolder) -> Section | None:
         ("Balanced accuracy", [percent(e.balanced_accuracy, e.accuracy.n) for e in found]),
     ]
     if all(e.top5 for e in found):
-        rows.append(
-            ("Truth among the first five", [percent(e.top5.value, e.top5.n) for e in found if e.top5])
-        )
+        rows.append(("Truth among the first five", [percent(e.top5.value, e.top5.n) for e in found if e.top5]))
     rows += [
         ("Always the most frequent class", [percent(e.majority, e.accuracy.n) for e in found]),
         ("Loss (nats)", [f"{e.loss:.4f}" for e in found]),

@@ -60,9 +60,7 @@ def data(run: RunFolder) -> Section:
         "most": int(max(totals, default=0)),
         "aside": [
             _files("could not be read", [(manifest.paths[i], why) for i, why in manifest.reasons.items()]),
-            _files(
-                "left aside", [(u.get("path"), u.get("reason")) for u in run.metrics.get("skipped") or []]
-            ),
+            _files("left aside", [(u.get("path"), u.get("reason")) for u in run.metrics.get("skipped") or []]),
         ],
     }
 
@@ -109,9 +107,7 @@ def _prepared(run: RunFolder) -> list[Section]:
 
 def _net(run: RunFolder) -> Section:
     """The network by name, or by notation where it has no name."""
-    name = str(
-        run.model.get("network", {}).get("name") or run.recipe.get("recipe", {}).get("net") or "network"
-    )
+    name = str(run.model.get("network", {}).get("name") or run.recipe.get("recipe", {}).get("net") or "network")
     if " " in name:
         return {"name": "network in notation", "notation": name}
     return {"name": name, "notation": None}
@@ -134,18 +130,14 @@ def recipe(run: RunFolder) -> Section:
     """The settings: those chosen by svertka with the reason, and the rest."""
     settings, reasons = run.recipe.get("recipe", {}), run.recipe.get("reasons", {})
     return {
-        "chosen": [
-            (words.label(k), words.value(settings.get(k, "–")), str(why)) for k, why in reasons.items()
-        ],
+        "chosen": [(words.label(k), words.value(settings.get(k, "–")), str(why)) for k, why in reasons.items()],
         "others": [(words.label(k), words.value(v)) for k, v in settings.items() if k not in reasons],
     }
 
 
 def learning(run: RunFolder) -> Section | None:
     """Curves of loss and accuracy over the epochs."""
-    epochs = list(
-        {r["epoch"]: r for r in run.records("epoch") if "epoch" in r}.values()
-    )  # after a resume the last
+    epochs = list({r["epoch"]: r for r in run.records("epoch") if "epoch" in r}.values())  # after a resume the last
     if not epochs:
         return None
     shift = 1 if epochs[0]["epoch"] == 0 else 0  # people count from 1
@@ -164,13 +156,9 @@ def learning(run: RunFolder) -> Section | None:
 
     steps = [r for r in run.records("step") if r.get("steps") and r.get("loss") is not None]
     of = epochs[-1].get("epochs") or numbers[-1]
-    faint = (
-        charts.Line("", "fine", [(of * r["step"] / r["steps"], r["loss"]) for r in steps]) if steps else None
-    )
+    faint = charts.Line("", "fine", [(of * r["step"] / r["steps"], r["loss"]) for r in steps]) if steps else None
     return {
-        "loss": charts.curves(
-            lines("loss"), title="Loss per epoch, training and validation", best=best, faint=faint
-        ),
+        "loss": charts.curves(lines("loss"), title="Loss per epoch, training and validation", best=best, faint=faint),
         "accuracy": charts.curves(
             lines("accuracy"),
             title="Accuracy in percent per epoch, training and validation",

@@ -144,9 +144,7 @@ def weakest(part: str, found: Evaluation) -> list[str]:
         return []
     name, worst = min(behind.items(), key=lambda item: item[1].recall or 0)
     share = percent(worst.recall, worst.support)
-    return [
-        f"It is weakest on {quoted(name)}: of {count(worst.support, f'{part} picture')}, {share} are found."
-    ]
+    return [f"It is weakest on {quoted(name)}: of {count(worst.support, f'{part} picture')}, {share} are found."]
 
 
 def caution(found: Interval) -> str:
