@@ -39,9 +39,7 @@ class NetVLAD(nn.Module):
     def __init__(self, channels: int, clusters: int = 64) -> None:
         super().__init__()
         if channels < 1 or clusters < 1:
-            raise UsageError(
-                f"NetVLAD needs at least one channel and one cluster; received {channels} and {clusters}."
-            )
+            raise UsageError(f"NetVLAD needs at least one channel and one cluster; received {channels} and {clusters}.")
         self.channels, self.clusters = channels, clusters
         self.assign = nn.Parameter(torch.empty(clusters, channels))
         self.bias = nn.Parameter(torch.empty(clusters))
@@ -110,9 +108,7 @@ class NetVLAD(nn.Module):
         return f"{self.channels}, clusters={self.clusters}"
 
 
-def with_netvlad(
-    net: Net, *, clusters: int = 64, classes: int, sample: Tensor | None = None, seed: int = 0
-) -> Net:
+def with_netvlad(net: Net, *, clusters: int = 64, classes: int, sample: Tensor | None = None, seed: int = 0) -> Net:
     """A network that shares stem and stages with `net`, behind them NetVLAD and a linear layer.
 
     Args:
@@ -167,7 +163,7 @@ def width(net: Net) -> int:
     memo: dict[int, object] = {
         id(t): nn.Parameter(t.to("meta")) if isinstance(t, nn.Parameter) else t.to("meta") for t in tensors
     }
-    ghost = copy.deepcopy(net, memo)
+    ghost = copy.deepcopy(net, memo).eval()
     first = next((m for m in net.modules() if isinstance(m, nn.Conv1d | nn.Conv2d)), None)
     if first is None:
         raise UsageError("The network has no convolution, so its features have no channels to pool.")
@@ -175,7 +171,8 @@ def width(net: Net) -> int:
     for side in SIDES:
         x = torch.empty(1, first.in_channels, *[side] * rank, dtype=first.weight.dtype, device="meta")
         try:
-            return features_of(ghost, x).shape[1]
+            maps: Tensor = ghost.stages(ghost.stem(x))  # not `features`, which checks the size
+            return maps.shape[1]
         except (RuntimeError, ShapeError):  # too small for this network, or not the height it was built for
             continue
     raise UsageError("The width of the network's features was not found; give a sample of its input.")

@@ -13,6 +13,7 @@ spectrograms (n, channels, mels, frames) or (n, mels, frames). Notable choices:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -185,7 +186,7 @@ class Block(nn.Module):
 class Conformer(Net):
     """Any number of frames works, and of mels the one it was built for, which the stem checks."""
 
-    def check(self, x: Tensor) -> None:
+    def check(self, size: Sequence[int]) -> None:
         """Leave it to the stem."""
 
 

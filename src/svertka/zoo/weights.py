@@ -188,7 +188,6 @@ def load_weights(
         WeightsError: the weights cannot be had or read, or are of another network.
     """
 
-
     def empty(**options: object) -> Net:
         if isinstance(network, Net):
             return network
@@ -232,8 +231,6 @@ def library_of(net: Net, tensors: Iterable[str]) -> tuple[str, Renames]:
     if net.name in variants():
         tables |= variant(net.name).renames
     places = net.state_dict().keys()
-    found = {
-        library: sum(rename(name, rules) in places for name in tensors) for library, rules in tables.items()
-    }
+    found = {library: sum(rename(name, rules) in places for name in tensors) for library, rules in tables.items()}
     library = max(found, key=lambda key: found[key])
     return library, tables[library]
