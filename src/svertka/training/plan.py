@@ -91,7 +91,9 @@ def make_plan(net: nn.Module, shape: tuple[int, ...], classes: int, seconds: flo
     default = Plan(device=device, threads=torch.get_num_threads())
     kept = cache_folder("plans") / f"{_key(net, shape, device)}.json"
     try:
-        return Plan(**json.loads(kept.read_text(encoding="utf-8")))
+        plan = Plan(**json.loads(kept.read_text(encoding="utf-8")))
+        now = _seconds_per_step(net, plan, shape, classes, seconds / 4)  # for the forecast: load changes, the choice does not
+        return dataclasses.replace(plan, measured={**plan.measured, f"{plan.layout} {plan.precision}": now})
     except (OSError, ValueError, TypeError):
         pass  # never measured here, or by another version: measure now
     choices = [

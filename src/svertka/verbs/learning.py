@@ -167,7 +167,7 @@ def _brief(found: Evaluation | None) -> dict[str, Any] | None:
 
 
 def _save_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
-    shown: list[np.ndarray] = [job.manifest.indices("train")[:SHOWN]]  # how pictures look that were learned from
+    shown: list[np.ndarray] = [_one_of_each(job)]  # how pictures look that were learned from
     for part in ("validation", "test"):
         if f"{part}_index" in arrays:
             index = arrays[f"{part}_index"]
@@ -181,6 +181,12 @@ def _save_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
         np.savez(job.run.path / "examples.npz", pixels=pixels[:, ::thin, ::thin], index=index)
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def _one_of_each(job: Job) -> np.ndarray:
+    index = job.manifest.indices("train")
+    _, first = np.unique(job.manifest.labels[index], return_index=True)
+    return index[first[:SHOWN]]
 
 
 def _loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loader:
