@@ -21,8 +21,7 @@ from svertka.signals.image import Preprocess
 
 # The worker finds what its parent finds, and nothing else: no site, no current folder.
 _PROGRAM = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from svertka.data.decode_worker import main; main()"
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from svertka.data.decode_worker import main; main()"
 )
 _SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -99,9 +98,7 @@ class Worker:
                 pipe.close()
 
     def _send(self, fields: dict[str, Any], *blocks: bytes) -> None:
-        with contextlib.suppress(
-            BrokenPipeError, ValueError
-        ):  # dead or stopped: no answer will come, and tells
+        with contextlib.suppress(BrokenPipeError, ValueError):  # dead or stopped: no answer will come, and tells
             send(self._requests, fields, *blocks)
 
     def _receive(self) -> tuple[dict[str, Any], list[bytes]] | None:
