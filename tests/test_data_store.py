@@ -367,6 +367,32 @@ def test_two_builders_at_once_both_end_well(pets, cache):
     assert not build(pets, cache)[0].fresh
 
 
+def test_workers_may_be_stopped_from_two_threads_at_once(pets, cache):
+    """The one that tends a worker stops it, and so does the one that has all answers."""
+    worker = Worker(open_source(pets), GREY, reserved(cache))
+    problems: list[BaseException] = []
+
+    def stop():
+        try:
+            worker.stop()
+        except BaseException as why:
+            problems.append(why)
+
+    threads = [threading.Thread(target=stop) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert worker.answer() is None
+
+
+def reserved(cache):
+    cache.mkdir(parents=True)
+    (cache / "pixels.bin").touch()
+    return cache / "pixels.bin"
+
+
 def test_two_processes_at_once_both_end_well(pets, cache):
     code = """
 import sys
