@@ -1,4 +1,4 @@
-"""The manifest and the split: what is given is kept, what is missing is cut fairly, nothing is lost on disk."""
+"""The manifest and the split: what is given is kept, what is missing cut fairly, nothing lost on disk."""
 
 import json
 import time
@@ -150,8 +150,7 @@ def test_a_missing_validation_part_is_cut_and_test_is_not_touched(part):
     assert (np.bincount(manifest.labels[manifest.indices("validation")]) == 8).all()
     assert len(make_manifest(source, store, share=0.5).indices("validation")) == 40
     assert (
-        make_manifest(source, store, seed=1).indices("validation").tolist()
-        != manifest.indices("validation").tolist()
+        make_manifest(source, store, seed=1).indices("validation").tolist() != manifest.indices("validation").tolist()
     )
 
 
@@ -177,9 +176,7 @@ def test_a_single_picture_is_noted():
     manifest = make_manifest(*pair([0] * 10 + [1]))
     assert manifest.parts[10] == 1
     (note,) = manifest.notes
-    assert note.startswith(
-        "'class 1': there is a single picture, or only copies of one, so none could be held out"
-    )
+    assert note.startswith("'class 1': there is a single picture, or only copies of one, so none could be held out")
     copies = make_manifest(*pair([0] * 10 + [1] * 3, contents=[*range(10), 99, 99, 99]))
     assert copies.parts[10:].tolist() == [1, 1, 1]
     assert len(copies.notes) == 1

@@ -5,6 +5,7 @@ import os
 import random
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -108,9 +109,7 @@ def test_every_kind_of_source_says_the_same(tmp_path):
             "train/stray.png": "it lies beside the class folders and so has no class",
         }
         assert [source.read(i) for i in range(5)] == [first.read(i) for i in range(5)]
-    assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == written | {
-        tmp_path
-    }  # nothing unpacked beside
+    assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == written | {tmp_path}  # nothing unpacked beside
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation", "Val", "VALIDATION"])
@@ -374,8 +373,13 @@ def test_a_zip_bomb_is_not_inflated(tmp_path):
     at = data.rindex(b"a/bomb.png") - 46 + 24
     data[at : at + 4] = struct.pack("<I", 100)  # it lies about its size
     path.write_bytes(bytes(data))
+    source = open_source(path)
+    tracemalloc.start()
     with pytest.raises(ReadError, match="damaged here"):
-        open_source(path).read(0)
+        source.read(0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**21  # not one byte more than it promised was unpacked
 
 
 @given(st.data())
@@ -429,9 +433,7 @@ def test_sentences(tmp_path):
     bare = fill(tmp_path / "bare", "train/1.png", "val/2.png")
     assert "the folders 'train' and 'val' without class folders inside" in sentence(bare)
     stranger = fill(tmp_path / "stranger", "train/cat/1.png", "train/dog/2.png", "val/Cat/3.png")
-    assert "validation folder has the class 'Cat', which the train folder lacks (it has 'cat')" in sentence(
-        stranger
-    )
+    assert "validation folder has the class 'Cat', which the train folder lacks (it has 'cat')" in sentence(stranger)
 
 
 def test_files_that_are_no_archive(tmp_path):
@@ -522,7 +524,7 @@ def test_survey_reads_headers(tmp_path):
     assert not survey(open_source("digits")).colour
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1), max_size=30))
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), max_size=30))
 def test_paths_are_a_sequence_of_names(names):
     paths = Paths.of(names)
     assert list(paths) == names

@@ -116,9 +116,7 @@ def test_the_second_time_it_is_only_opened(pets, cache, monkeypatch):
 def test_another_source_or_preprocess_is_another_store(pets, cache):
     for preprocess in (GREY, Preprocess(8, 9, 1), Preprocess(8, 8, 3), Preprocess(8, 8, 1, "crop")):
         assert build(pets, cache, preprocess)[0].fresh
-    same = Preprocess(
-        8, 8, 1, "stretch", (0.1,), (0.2,)
-    )  # what is applied to batches does not change the store
+    same = Preprocess(8, 8, 1, "stretch", (0.1,), (0.2,))  # what is applied to batches does not change the store
     assert not build(pets, cache, same)[0].fresh
     assert build(pets, cache, Preprocess(8, 8, 1, "pad", (0.1,)))[0].fresh
     assert build(pets, cache, Preprocess(8, 8, 1, "pad", (0.9,)))[0].fresh
@@ -255,9 +253,7 @@ def test_a_process_that_ends_leaves_no_half_store(pets, cache, monkeypatch, how)
     while not all(map(gone, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert all(map(gone, pids))
-    assert len(contents(cache)) == (
-        how == signal.SIGKILL
-    )  # Ctrl-C cleans up; a kill leaves its scratch folder
+    assert len(contents(cache)) == (how == signal.SIGKILL)  # Ctrl-C cleans up; a kill leaves its scratch folder
     monkeypatch.setattr("svertka.data.scratch._YOUNG", 0.0)
     job, store = build(pets, cache)
     assert job.fresh
@@ -355,9 +351,7 @@ def test_a_source_that_vanishes_is_told(pets, cache, tmp_path):
         begin_store(source, GREY, cache).finish()
     folder = open_source(pets)
     (pets / "cat/1.png").unlink()
-    assert (
-        begin_store(folder, GREY, cache).finish().reasons[1] == "it has vanished since the folder was listed"
-    )
+    assert begin_store(folder, GREY, cache).finish().reasons[1] == "it has vanished since the folder was listed"
 
 
 # -- two at once, full disks ---------------------------------------------------------------------------------
@@ -371,6 +365,32 @@ def test_two_builders_at_once_both_end_well(pets, cache):
     (name,) = contents(cache)
     assert not name.startswith(".")
     assert not build(pets, cache)[0].fresh
+
+
+def test_workers_may_be_stopped_from_two_threads_at_once(pets, cache):
+    """The one that tends a worker stops it, and so does the one that has all answers."""
+    worker = Worker(open_source(pets), GREY, reserved(cache))
+    problems: list[BaseException] = []
+
+    def stop():
+        try:
+            worker.stop()
+        except BaseException as why:
+            problems.append(why)
+
+    threads = [threading.Thread(target=stop) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert worker.answer() is None
+
+
+def reserved(cache):
+    cache.mkdir(parents=True)
+    (cache / "pixels.bin").touch()
+    return cache / "pixels.bin"
 
 
 def test_two_processes_at_once_both_end_well(pets, cache):
@@ -434,9 +454,7 @@ def test_room_is_reserved(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_told(pets, tmp_path):
     (tmp_path / "taken").write_text("a file, no folder")
-    with pytest.raises(
-        DataError, match=r"cache folder .* cannot be written \(Not a directory\).*SVERTKA_CACHE"
-    ):
+    with pytest.raises(DataError, match=r"cache folder .* cannot be written \(Not a directory\).*SVERTKA_CACHE"):
         begin_store(open_source(pets), GREY, tmp_path / "taken" / "stores")
 
 

@@ -52,9 +52,7 @@ def test_lossy_formats_come_near(kind):
 
 
 @pytest.mark.parametrize("grey", [False, True])
-@pytest.mark.parametrize(
-    "options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}, {"quality": 30}]
-)
+@pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}, {"quality": 30}])
 def test_jpeg_has_the_pixels_of_pillow(grey, options):
     image = picture(123, 77).convert("L" if grey else "RGB")
     data = encoded(image, "JPEG", **options)
@@ -78,10 +76,7 @@ def test_sixteen_bits_are_scaled_and_not_cut_off():
     for kind in ("PNG", "TIFF"):
         data = encoded(Image.fromarray(grey.astype(np.uint16) * 257), kind)
         np.testing.assert_array_equal(decode(data, "x"), grey)
-    pgm = (
-        b"P5 %d %d 65535\n" % grey.shape[::-1]
-        + (grey.astype(">u2") * np.array(257, ">u2")).astype(">u2").tobytes()
-    )
+    pgm = b"P5 %d %d 65535\n" % grey.shape[::-1] + (grey.astype(">u2") * np.array(257, ">u2")).astype(">u2").tobytes()
     np.testing.assert_array_equal(decode(pgm, "x"), grey)
 
 
@@ -221,7 +216,7 @@ def test_a_jpeg_of_too_many_passes_is_refused():
     data = encoded(picture(), "JPEG", progressive=True)
     scan = data.index(b"\xff\xda")
     with pytest.raises(ReadError, match="passes"):
-        decode(data[:scan] + data[scan:-2] * 600, "x")
+        decode(data[:scan] + data[scan:-2] * 60, "x")
 
 
 @given(st.binary(max_size=200), st.integers(0, len(JPEG) - 1), st.integers(0, 255), st.booleans())
@@ -276,9 +271,7 @@ DEEP = {"gen/gray16_photo.png": 112.6, "pillow/uint16_1_4660.tif": 4660 / 257, "
 
 def mean_on_white(data: bytes) -> float:
     image = Image.open(io.BytesIO(data)).convert("RGBA")
-    return float(
-        np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image))[..., :3].mean()
-    )
+    return float(np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image))[..., :3].mean())
 
 
 def test_every_awkward_file(shared):
@@ -393,12 +386,8 @@ def test_the_right_size_is_not_resampled():
     image = picture(28, 28)
     np.testing.assert_array_equal(read(encoded(image, "PNG"), Preprocess(28, 28, 3), "x"), np.asarray(image))
     grey = image.convert("L")
-    np.testing.assert_array_equal(
-        read(encoded(grey, "PNG"), Preprocess(28, 28, 1), "x")[..., 0], np.asarray(grey)
-    )
-    np.testing.assert_array_equal(
-        read(encoded(image, "PNG"), Preprocess(28, 28, 1), "x")[..., 0], np.asarray(grey)
-    )
+    np.testing.assert_array_equal(read(encoded(grey, "PNG"), Preprocess(28, 28, 1), "x")[..., 0], np.asarray(grey))
+    np.testing.assert_array_equal(read(encoded(image, "PNG"), Preprocess(28, 28, 1), "x")[..., 0], np.asarray(grey))
     for channel in range(3):
         three = read(encoded(grey, "PNG"), Preprocess(28, 28, 3), "x")
         np.testing.assert_array_equal(three[..., channel], np.asarray(grey))

@@ -142,8 +142,8 @@ def _members(directory: bytes, path: Path) -> Iterator[tuple[bytes, int, int, in
     """(name, flags, method, crc, packed, size, mode, offset) of each member."""
     at, length, unpack = 0, len(directory), _MEMBER.unpack_from
     while at + 46 <= length:
-        signature, system, flags, method, crc, packed, size, names, extras, notes, attributes, offset = (
-            unpack(directory, at)
+        signature, system, flags, method, crc, packed, size, names, extras, notes, attributes, offset = unpack(
+            directory, at
         )
         if signature != 0x02014B50:
             raise DataError(f"{path} is a damaged zip archive (its directory makes no sense at byte {at}).")

@@ -245,9 +245,7 @@ def _publish(scratch: Scratch, target: Path) -> None:
             previous.join()
         try:
             scratch.publish(target)
-        except (
-            OSError
-        ):  # the cache was deleted, or the disk failed: the caller has its store, the next run builds anew
+        except OSError:  # the cache was deleted, or the disk failed: the caller has its store, the next run builds anew
             scratch.discard()
 
     thread = threading.Thread(target=work, name="svertka-publish")

@@ -100,9 +100,7 @@ def _write(store: IO[bytes], place: int, pixels: np.ndarray) -> None:
 
 
 def _alarm(seconds: int) -> None:
-    if hasattr(
-        signal, "alarm"
-    ):  # its default action ends the process, even inside a decoder that does not return
+    if hasattr(signal, "alarm"):  # its default action ends the process, even inside a decoder that does not return
         signal.alarm(seconds)
 
 

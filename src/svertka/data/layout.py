@@ -64,9 +64,7 @@ def _place_in_class(parts: tuple[str, ...], top: tuple[str, ...]) -> Place:
 def _place_in_split(parts: tuple[str, ...], top: tuple[str, ...], splits: set[str]) -> Place:
     depth = len(top)
     if len(parts) <= depth or parts[:depth] != top or parts[depth] not in splits:
-        return Place(
-            reason=f"it lies beside the folder{'s' * (len(splits) > 1)} {' and '.join(sorted(splits))}"
-        )
+        return Place(reason=f"it lies beside the folder{'s' * (len(splits) > 1)} {' and '.join(sorted(splits))}")
     if len(parts) == depth + 1:
         return Place(reason="it lies beside the class folders and so has no class")
     return Place(label=parts[depth + 1], part=SPLITS[parts[depth].lower()])
@@ -112,8 +110,7 @@ def twins(classes: tuple[str, ...]) -> list[str]:
     for name in sorted(classes, key=natural):
         same.setdefault(name.casefold(), []).append(name)
     return [
-        f"The classes {' and '.join(map(repr, names))} differ only by case; "
-        "if they are one class, join their folders."
+        f"The classes {' and '.join(map(repr, names))} differ only by case; if they are one class, join their folders."
         for names in same.values()
         if len(names) > 1
     ]

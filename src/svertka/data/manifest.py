@@ -141,9 +141,7 @@ def make_manifest(source: Source, store: Store, seed: int = 0, share: float | No
             + ("none in its validation folder can be read." if (source.parts == VALIDATION).any()
                else "no class has two different pictures, so nothing can be held out.")
         )  # fmt: skip
-    return Manifest(
-        source.classes, source.paths, labels, parts, store.digests, seed, store.reasons, tuple(notes)
-    )
+    return Manifest(source.classes, source.paths, labels, parts, store.digests, seed, store.reasons, tuple(notes))
 
 
 def _every_class_readable(source: Source, store: Store, pool: np.ndarray, training: np.ndarray) -> None:
@@ -164,9 +162,7 @@ def _every_class_readable(source: Source, store: Store, pool: np.ndarray, traini
 def _without_validation(source: Source, pool: np.ndarray, chosen: np.ndarray) -> list[str]:
     """A sentence for the classes that gave nothing to the validation part."""
     n = len(source.classes)
-    bare = np.flatnonzero(
-        (np.bincount(pool, minlength=n) > 0) & (np.bincount(chosen, minlength=n) == 0)
-    ).tolist()
+    bare = np.flatnonzero((np.bincount(pool, minlength=n) > 0) & (np.bincount(chosen, minlength=n) == 0)).tolist()
     if not bare:
         return []
     names = ", ".join(repr(source.classes[c]) for c in bare[:5]) + (
@@ -191,9 +187,7 @@ def _from_json(data: dict[str, Any]) -> Manifest:
         raise ValueError("a label has no class")
     if any(not 0 <= i < n for i in reasons):
         raise ValueError("an unreadable file that is not listed")
-    return Manifest(
-        classes, paths, labels, parts, digests, int(data["seed"]), reasons, tuple(map(str, data["notes"]))
-    )
+    return Manifest(classes, paths, labels, parts, digests, int(data["seed"]), reasons, tuple(map(str, data["notes"])))
 
 
 def _hex(digests: np.ndarray) -> list[str]:

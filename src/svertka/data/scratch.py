@@ -110,9 +110,7 @@ def reserve(path: Path, size: int) -> None:
     try:
         with path.open("wb") as file:
             if not _allocated(file, size):
-                file.truncate(
-                    size
-                )  # a file with holes: the disk may still fill up, which the writing then tells
+                file.truncate(size)  # a file with holes: the disk may still fill up, which the writing then tells
     except OSError as why:
         if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DataError(_full(folder, size, free)) from why
@@ -134,10 +132,7 @@ def _allocated(file: IO[bytes], size: int) -> bool:
 
 def unwritable(folder: Path, why: str) -> str:
     """The sentence for a cache folder that cannot be written."""
-    return (
-        f"The cache folder {folder} cannot be written ({why}); "
-        "the environment variable SVERTKA_CACHE names another."
-    )
+    return f"The cache folder {folder} cannot be written ({why}); the environment variable SVERTKA_CACHE names another."
 
 
 def _full(folder: Path, size: int, free: int) -> str:

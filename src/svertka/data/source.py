@@ -87,9 +87,7 @@ class Source:
 
     def identity(self) -> bytes:
         """16 bytes that differ when a file is added, renamed or changed (as far as its outside tells)."""
-        digest = hashlib.blake2b(
-            f"{self.kind}\0{self.stamp}\0".encode("utf-8", "surrogateescape"), digest_size=16
-        )
+        digest = hashlib.blake2b(f"{self.kind}\0{self.stamp}\0".encode("utf-8", "surrogateescape"), digest_size=16)
         digest.update(self.paths.ends.tobytes())
         digest.update(self.paths.blob)
         digest.update(self.rows.tobytes())
@@ -185,9 +183,7 @@ def _arrange(tree: Tree, reader: Reader, where: Path, least_classes: int, stamp:
     )
 
 
-def _pictures_of(
-    tree: Tree, directory: str, reader: Reader, kinds: Counter[str]
-) -> tuple[list[str], np.ndarray]:
+def _pictures_of(tree: Tree, directory: str, reader: Reader, kinds: Counter[str]) -> tuple[list[str], np.ndarray]:
     """The pictures of one directory in order, with their rows; the rest is left out with a reason."""
     names, rows = tree.directories[directory].ordered(reader.row)
     if all(map(has_picture_extension, names)) and len(set(names)) == len(names):
@@ -256,8 +252,7 @@ def _classes(places: list[Place], where: str, least: int, kinds: Counter[str], t
     if len(names) < least:
         (only,) = names
         raise DataError(
-            f"{where} holds one class only ({only!r}); "
-            "a classifier needs at least two, each in a folder of its own."
+            f"{where} holds one class only ({only!r}); a classifier needs at least two, each in a folder of its own."
         )
     return tuple(sorted(names, key=natural))
 

@@ -35,9 +35,7 @@ def cut(labels: np.ndarray, digests: np.ndarray, share: float | None = None, see
         return np.zeros(0, bool)
     if share is None:
         share = min(SHARE, MOST / n)
-    keys = (
-        np.ascontiguousarray(digests).view("<u8").reshape(n, 2)[:, 0]
-    )  # content hashes: 64 of their bits will do
+    keys = np.ascontiguousarray(digests).view("<u8").reshape(n, 2)[:, 0]  # content hashes: 64 of their bits will do
     unique, group, copies = np.unique(keys, return_inverse=True, return_counts=True)
     home = np.full(len(unique), np.iinfo(np.int64).max)
     np.minimum.at(home, group, labels)  # a content that stands in two classes is drawn with the first of them

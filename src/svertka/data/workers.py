@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -21,8 +22,7 @@ from svertka.signals.image import Preprocess
 
 # The worker finds what its parent finds, and nothing else: no site, no current folder.
 _PROGRAM = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from svertka.data.decode_worker import main; main()"
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from svertka.data.decode_worker import main; main()"
 )
 _SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -40,6 +40,7 @@ class Worker:
 
     def __init__(self, source: Source, preprocess: Preprocess, pixels: Path) -> None:
         """Start it, to fill `pixels`, and wait until it is ready. Raises DataError where it cannot start."""
+        self._stopping = threading.Lock()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed in `stop`
         path = json.dumps([place for place in sys.path if isinstance(place, str)])
         self._process = subprocess.Popen(
@@ -91,17 +92,16 @@ class Worker:
         return f"the decoder breaks down over it ({death})"
 
     def stop(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._requests, self._answers, self._complaints):
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
+        """End it; any thread may, more than once."""
+        with self._stopping:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._requests, self._answers, self._complaints):
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
     def _send(self, fields: dict[str, Any], *blocks: bytes) -> None:
-        with contextlib.suppress(
-            BrokenPipeError, ValueError
-        ):  # dead or stopped: no answer will come, and tells
+        with contextlib.suppress(BrokenPipeError, ValueError):  # dead or stopped: no answer will come, and tells
             send(self._requests, fields, *blocks)
 
     def _receive(self) -> tuple[dict[str, Any], list[bytes]] | None:
@@ -120,6 +120,9 @@ class Worker:
         status = self._process.wait()
         if status < 0:
             return f"signal {-status}"
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
+        with self._stopping:
+            if self._complaints.closed:
+                return f"exit status {status}"
+            self._complaints.seek(0)
+            lines = self._complaints.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit status {status}"

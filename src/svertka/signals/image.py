@@ -98,9 +98,7 @@ class Preprocess:
         known = {f.name for f in fields(cls)}
         if data.keys() != known:
             odd = ", ".join(sorted(data.keys() ^ known))
-            raise RecipeError(
-                f"a Preprocess has the fields {', '.join(sorted(known))}; missing or unknown: {odd}."
-            )
+            raise RecipeError(f"a Preprocess has the fields {', '.join(sorted(known))}; missing or unknown: {odd}.")
         return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"])})
 
     def normalise(self, pixels: np.ndarray[Any, Any] | Tensor, out: Tensor | None = None) -> Tensor:
@@ -174,9 +172,7 @@ def _resized(image: Image.Image, preprocess: Preprocess) -> Pixels:
     across, down = width / image.width, height / image.height
     if preprocess.fit == "crop":
         scale = max(across, down) / preprocess.zoom
-        margin_x = max(
-            0.0, (image.width - width / scale) / 2
-        )  # rounding may take it below 0, which Pillow refuses
+        margin_x = max(0.0, (image.width - width / scale) / 2)  # rounding may take it below 0, which Pillow refuses
         margin_y = max(0.0, (image.height - height / scale) / 2)
         box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
         return np.asarray(_scaled(image, (width, height), preprocess, box))

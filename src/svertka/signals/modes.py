@@ -39,9 +39,7 @@ def to_array(image: Image.Image) -> Pixels:
     rows = max(1, _STRIP // width)
     whole: Pixels | None = None
     for top in range(0, height, rows):
-        strip = convert(
-            image.crop((0, top, width, min(top + rows, height)))
-        )  # (rows, width) or (rows, width, 3)
+        strip = convert(image.crop((0, top, width, min(top + rows, height))))  # (rows, width) or (rows, width, 3)
         if whole is None:
             whole = np.empty((height, *strip.shape[1:]), np.uint8)
         whole[top : top + len(strip)] = strip
