@@ -25,9 +25,7 @@ TARGETS = (0.978, 0.982, 0.990, 0.992)
 PEERS = Path(__file__).with_name("peers")
 KERAS_VENV = Path(os.environ.get("BENCH_KERAS_VENV", Path(__file__).with_name(".venv-keras")))
 # fastai cannot be installed beside a CPU-only PyTorch, see README.md
-LITERATURE = (
-    "NOT measured here: fastai resnet18, one epoch, 192 s to 99.0 % (published for 2 cores of a cloud CPU)"
-)
+LITERATURE = "NOT measured here: fastai resnet18, one epoch, 192 s to 99.0 % (published for 2 cores of a cloud CPU)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,7 @@ def svertka(data: Path, scratch: Path, cache: Path | None = None) -> Callable[[i
             str(Path(tempfile.mkdtemp(dir=scratch), "run")),
             *(["--seed", str(seed)] if seed else []),
         ]
-        return common.race_svertka(
-            "train", str(data), *options, env=common.environment(SVERTKA_CACHE=str(cache))
-        )
+        return common.race_svertka("train", str(data), *options, env=common.environment(SVERTKA_CACHE=str(cache)))
 
     return race
 
@@ -82,9 +78,7 @@ def keras_python(folder: Path) -> str:
         venv.create(folder, with_pip=True)
         install = [python, "-m", "pip", "install", "-q", "tensorflow-cpu", "keras", "pillow"]
         if subprocess.run(install, check=False).returncode:
-            raise common.BenchError(
-                f"Keras cannot be installed into {folder}; --only svertka,lecture002 goes without."
-            )
+            raise common.BenchError(f"Keras cannot be installed into {folder}; --only svertka,lecture002 goes without.")
     return str(python)
 
 
@@ -94,12 +88,8 @@ def line_up(folder: Path, packed: Path, scratch: Path, options: argparse.Namespa
     everyone = {
         "svertka": lambda: Competitor("svertka train FOLDER", svertka(folder, scratch), ours=True),
         "zip": lambda: Competitor("svertka train mnist.zip", svertka(packed, scratch), ours=True),
-        "again": lambda: Competitor(
-            "the same, decoded before", svertka(packed, scratch, scratch / "kept"), ours=True
-        ),
-        "lecture002": lambda: Competitor(
-            "script of lecture 002", peer(sys.executable, "lecture002.py", folder, limit)
-        ),
+        "again": lambda: Competitor("the same, decoded before", svertka(packed, scratch, scratch / "kept"), ours=True),
+        "lecture002": lambda: Competitor("script of lecture 002", peer(sys.executable, "lecture002.py", folder, limit)),
         "keras": lambda: Competitor(
             "Keras 3 LeNet, Adam, cached",
             peer(keras_python(options.keras_venv), "keras_lenet.py", folder, limit),
@@ -118,9 +108,7 @@ def run(competitors: Sequence[Competitor], repeat: int) -> dict[str, list[Race]]
         for competitor in competitors if number % 2 == 0 else reversed(competitors):
             race = competitor.race(number)
             races[competitor.name].append(race)
-            best = (
-                f"{race.best.accuracy:.2%} at {race.best.seconds:.1f} s" if race.points else "nothing shown"
-            )
+            best = f"{race.best.accuracy:.2%} at {race.best.seconds:.1f} s" if race.points else "nothing shown"
             print(f"round {number + 1}: {competitor.name}: {best}", file=sys.stderr)
     return races
 

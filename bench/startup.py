@@ -59,9 +59,7 @@ def main() -> None:
     rows = []
     for case, took, heavy in zip(CASES, medians, torch, strict=True):
         promise = "-" if case.promise is None else f"under {case.promise} s"
-        rows.append(
-            [case.name, f"{took:.3f} s", promise, f"{took / medians[0]:.1f}x", "yes" if heavy else "no"]
-        )
+        rows.append([case.name, f"{took:.3f} s", promise, f"{took / medians[0]:.1f}x", "yes" if heavy else "no"])
     print(common.table(["process", "median", "promise", "to python -c pass", "imports torch"], rows))
 
 

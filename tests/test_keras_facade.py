@@ -46,9 +46,7 @@ def pictures(n=24, side=12, seed=0):
 
 
 def small(*tail, side=12):
-    return keras.Sequential(
-        [L.Conv2D(4, 3, activation="relu", input_shape=(side, side, 1)), L.Flatten(), *tail]
-    )
+    return keras.Sequential([L.Conv2D(4, 3, activation="relu", input_shape=(side, side, 1)), L.Flatten(), *tail])
 
 
 @pytest.fixture
@@ -129,9 +127,7 @@ def test_arguments_stand_where_the_lecture_has_them():
 def test_fit_is_gradient_descent():
     x, y = pictures(n=20)
     model = small(L.Dense(2, activation="softmax"))
-    theirs = torch.nn.Sequential(
-        torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(400, 2)
-    )
+    theirs = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(400, 2))
     with torch.no_grad():
         theirs[0].weight.copy_(model.layers[0].core.weight), theirs[0].bias.zero_(), theirs[3].bias.zero_()
         # Keras flattens rows, columns, channels; torch channels, rows, columns
@@ -153,9 +149,7 @@ def test_fit_is_gradient_descent():
     first = model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
     second = model.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0)  # goes on with its momentum
     np.testing.assert_allclose(first.history["loss"] + second.history["loss"], losses, rtol=1e-4)
-    torch.testing.assert_close(
-        model.layers[0].core.weight.contiguous(), theirs[0].weight, rtol=1e-3, atol=1e-5
-    )
+    torch.testing.assert_close(model.layers[0].core.weight.contiguous(), theirs[0].weight, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -171,16 +165,12 @@ def test_each_loss_learns_and_is_the_cross_entropy_of_the_answers(last, loss, ta
     x, y = pictures()
     model = small(L.Dense(units, activation=activation))
     model.compile("adam", loss, ["acc"])
-    history = model.fit(
-        x, target(y), epochs=12, batch_size=4, validation_data=(x, target(y)), verbose=0
-    ).history
+    history = model.fit(x, target(y), epochs=12, batch_size=4, validation_data=(x, target(y)), verbose=0).history
     assert set(history) == {"loss", "acc", "val_loss", "val_acc"}
     assert len(history["loss"]) == 12
     assert history["val_acc"][-1] == 1.0
     answers = model.predict(x)
-    right = (
-        answers[np.arange(len(y)), y] if units == 2 else np.where(y == 1, answers[:, 0], 1 - answers[:, 0])
-    )
+    right = answers[np.arange(len(y)), y] if units == 2 else np.where(y == 1, answers[:, 0], 1 - answers[:, 0])
     told, accuracy = model.evaluate(x, target(y), verbose=0)
     assert told == pytest.approx(-np.log(right).mean(), rel=1e-3)
     assert told == pytest.approx(history["val_loss"][-1], rel=1e-4)
@@ -292,9 +282,7 @@ def test_rescale_and_class_modes(folder):
 @pytest.mark.parametrize(("option", "axis"), [("horizontal_flip", 1), ("vertical_flip", 0)])
 def test_half_of_the_pictures_are_mirrored(folder, option, axis):
     plain = ImageDataGenerator().flow_from_directory(folder, target_size=(8, 6), batch_size=12, seed=5)
-    varied = ImageDataGenerator(**{option: True}).flow_from_directory(
-        folder, target_size=(8, 6), batch_size=12, seed=5
-    )
+    varied = ImageDataGenerator(**{option: True}).flow_from_directory(folder, target_size=(8, 6), batch_size=12, seed=5)
     mirrored = []
     for _ in range(4):
         for a, b in zip(next(plain)[0], next(varied)[0], strict=True):
@@ -317,9 +305,7 @@ def test_the_cut_is_the_same_for_every_seed(folder):
 
 def test_an_unreadable_file_is_left_out_and_named(folder):
     (folder / "2" / "broken.png").write_bytes((folder / "2" / "1.png").read_bytes()[:40])
-    with pytest.warns(
-        UserWarning, match=r"1 of 13 files cannot be read and are left out; the first is .*broken\.png"
-    ):
+    with pytest.warns(UserWarning, match=r"1 of 13 files cannot be read and are left out; the first is .*broken\.png"):
         flow = ImageDataGenerator().flow_from_directory(folder, target_size=(8, 6))
     assert flow.samples == 12
 

@@ -235,8 +235,6 @@ def test_the_frozen_backbone_has_learned_nothing_and_dense_has(notebook):
     model, backbone = names["model"], names["backbone"]
     assert model.layers[0] is backbone
     assert not [p for p in backbone.core.parameters() if p.requires_grad]
-    assert all(
-        (b == (1 if "var" in n else 0)).all() for n, b in backbone.core.named_buffers() if "running" in n
-    )
+    assert all((b == (1 if "var" in n else 0)).all() for n, b in backbone.core.named_buffers() if "running" in n)
     assert (model.layers[2].core.bias != 0).any()
     assert model.counts() == (backbone.count_params() + 2048 * 12 + 12, 2048 * 12 + 12)

@@ -42,9 +42,7 @@ class ImageFolder(Dataset):
 
     def __init__(self, root: Path) -> None:
         classes = sorted(p.name for p in root.iterdir() if p.is_dir())
-        self.samples = [
-            (file, label) for label, name in enumerate(classes) for file in sorted((root / name).iterdir())
-        ]
+        self.samples = [(file, label) for label, name in enumerate(classes) for file in sorted((root / name).iterdir())]
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -118,19 +118,13 @@ def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | No
         raise UsageError("There is nothing to go through: pass arrays, or what flow_from_directory returned.")
     pictures = np.ascontiguousarray(x, dtype=np.float32)
     if pictures.ndim != 4:
-        raise ShapeError(
-            f"Pictures come as (n, height, width, channels); received an array of {pictures.shape}."
-        )
+        raise ShapeError(f"Pictures come as (n, height, width, channels); received an array of {pictures.shape}.")
     labels = np.zeros(len(pictures), np.int64) if y is None else np.asarray(y)
     if labels.ndim == 2:
         labels = labels.argmax(1) if labels.shape[1] > 1 else labels[:, 0]
     if labels.shape != (len(pictures),):
-        raise ShapeError(
-            f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work."
-        )
+        raise ShapeError(f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work.")
     _, height, width, channels = pictures.shape
     index = np.arange(len(pictures))
-    loader = Loader(
-        pictures, labels, index, AsTheyAre((channels, height, width)), batch=batch_size, seed=seed
-    )
+    loader = Loader(pictures, labels, index, AsTheyAre((channels, height, width)), batch=batch_size, seed=seed)
     return Flow(loader, num_classes=int(labels.max(initial=0)) + 1)

@@ -81,9 +81,7 @@ class Layer:
 
     def make(self, shape: Shape) -> nn.Module:
         """The torch module for an input of that shape, without the activation."""
-        raise UsageError(
-            f"{type(self).__name__} is no layer that computes; take one of svertka.keras.layers."
-        )
+        raise UsageError(f"{type(self).__name__} is no layer that computes; take one of svertka.keras.layers.")
 
     def build(self, shape: Shape) -> Shape:
         """Make the module for an input of that shape, and return the shape of its output.
@@ -162,9 +160,7 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
 class Convolution(nn.Conv2d):
     """`nn.Conv2d` with Keras' two paddings: (n, c, h, w) -> (n, filters, h', w')."""
 
-    def __init__(
-        self, channels: int, filters: int, kernel: Sides, stride: Sides, padding: str, bias: bool
-    ) -> None:
+    def __init__(self, channels: int, filters: int, kernel: Sides, stride: Sides, padding: str, bias: bool) -> None:
         super().__init__(channels, filters, kernel, stride, bias=bias)
         self.pads = PADDINGS[padding]
         glorot(self)
@@ -177,9 +173,7 @@ class Convolution(nn.Conv2d):
 class Pooling(nn.Module):
     """A window of `svertka.ops` over each channel: (n, c, h, w) -> (n, c, h', w')."""
 
-    def __init__(
-        self, operation: Callable[..., Tensor], size: Sides, stride: Sides | None, padding: str
-    ) -> None:
+    def __init__(self, operation: Callable[..., Tensor], size: Sides, stride: Sides | None, padding: str) -> None:
         super().__init__()
         self.operation, self.size, self.stride, self.pads = operation, size, stride, PADDINGS[padding]
 
@@ -240,9 +234,7 @@ class Conv2D(Layer):
         """The convolution for so many input channels."""
         _check_padding(self.padding)
         channels = _picture(shape)[0]
-        return Convolution(
-            channels, self.filters, self.kernel_size, self.strides, self.padding, self.use_bias
-        )
+        return Convolution(channels, self.filters, self.kernel_size, self.strides, self.padding, self.use_bias)
 
 
 @dataclass(eq=False)
@@ -298,9 +290,7 @@ class Dense(Layer):
     def make(self, shape: Shape) -> nn.Module:
         """The matrix for so many inputs."""
         if len(shape) != 1:
-            raise ShapeError(
-                "a Dense layer takes vectors; put Flatten() or GlobalAveragePooling2D() before it."
-            )
+            raise ShapeError("a Dense layer takes vectors; put Flatten() or GlobalAveragePooling2D() before it.")
         module = nn.Linear(shape[0], self.units, bias=self.use_bias)
         glorot(module)
         return module

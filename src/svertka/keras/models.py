@@ -300,9 +300,7 @@ class Model(Layer):
             print(_words(said))
         return list(said.values()) if self.metrics else loss
 
-    def predict(
-        self, x: object, batch_size: int = 32, verbose: int = 0, steps: int | None = None
-    ) -> np.ndarray:
+    def predict(self, x: object, batch_size: int = 32, verbose: int = 0, steps: int | None = None) -> np.ndarray:
         """The answer for every picture of a flow (one pass, in its order) or of an array, as Keras shapes it.
 
         Raises:

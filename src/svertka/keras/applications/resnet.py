@@ -40,9 +40,7 @@ def _resnet(
     classes: int,
 ) -> Model:
     if input_shape is not None and len(input_shape) != 3:
-        raise UsageError(
-            f"input_shape is (height, width, channels), such as (224, 224, 3); received {input_shape}."
-        )
+        raise UsageError(f"input_shape is (height, width, channels), such as (224, 224, 3); received {input_shape}.")
     input_shape = input_shape or ((224, 224, 3) if include_top else None)
     channels = input_shape[2] if input_shape else 3
     net = load_weights(network, weights, classes=classes, channels=channels, drop_head=not include_top)

@@ -62,13 +62,9 @@ class ImageDataGenerator:
         if self.rescale is not None and not self.rescale > 0:
             raise RecipeError(f"rescale is greater than 0, such as 1/255; received {self.rescale!r}.")
         if not 0 <= self.validation_split < 1:
-            raise RecipeError(
-                f"validation_split is a share of 1 below it; received {self.validation_split!r}."
-            )
+            raise RecipeError(f"validation_split is a share of 1 below it; received {self.validation_split!r}.")
         if self.width_shift_range != self.height_shift_range:
-            raise RecipeError(
-                "Pictures are moved as far across as down: give both shift ranges the same number."
-            )
+            raise RecipeError("Pictures are moved as far across as down: give both shift ranges the same number.")
 
     @property
     def augment(self) -> Augment:
@@ -111,14 +107,10 @@ class ImageDataGenerator:
         if color_mode not in COLOURS:
             raise UnknownName("color_mode", str(color_mode), COLOURS)
         if not shuffle and not self.augment.none:
-            raise UsageError(
-                "Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation."
-            )
+            raise UsageError("Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation.")
         source = open_source(directory)
         if source.parts.any():
-            raise DataError(
-                f"{directory} holds parts, not classes: name one of them, such as {directory}/train."
-            )
+            raise DataError(f"{directory} holds parts, not classes: name one of them, such as {directory}/train.")
         preprocess = unscaled(*target_size, COLOURS[color_mode], self.rescale)
         store = begin_store(source, preprocess).finish()
         index = self._part(source, store, subset)
@@ -143,7 +135,5 @@ class ImageDataGenerator:
         if subset not in SUBSETS:
             raise UnknownName("subset", str(subset), SUBSETS)
         if not self.validation_split:
-            raise UsageError(
-                f"subset={subset!r} needs ImageDataGenerator(validation_split=...), such as 0.25."
-            )
+            raise UsageError(f"subset={subset!r} needs ImageDataGenerator(validation_split=...), such as 0.25.")
         return make_manifest(source, store, share=self.validation_split).indices(SUBSETS[subset])
