@@ -17,26 +17,25 @@ def row(request):
     return zoo.variant(request.param)
 
 
-def sized(row, side):
-    """What a network has to be told that is built for one size."""
-    return {"size": side} if "size" in row.options() else {}
-
-
 @pytest.fixture(scope="module")
 def fresh(row):
     """A new network with seven classes, built for the least size where it is built for any."""
     torch.manual_seed(0)
-    return zoo.net(row.name, classes=CLASSES, **sized(row, row.least))
+    return zoo.net(row.name, classes=CLASSES, **row.fitted(least(row)))
 
 
 @pytest.fixture(scope="module")
 def hollow(row):
     """The same without storage: it computes shapes and nothing else, in no time."""
-    return zoo.empty_net(row.name, classes=CLASSES, **sized(row, row.least)).eval()
+    return zoo.empty_net(row.name, classes=CLASSES, **row.fitted(least(row))).eval()
 
 
-def batch(row, n=2, side=None, **options):
-    return torch.randn(n, row.channels, *[row.least if side is None else side] * row.dims, **options)
+def least(row):
+    return [row.least] * row.dims
+
+
+def batch(row, n=2, **options):
+    return torch.randn(n, row.channels, *least(row), **options)
 
 
 def test_logits(row, fresh):
@@ -66,7 +65,7 @@ def test_every_parameter_learns(row, fresh):
 
 
 def test_state_goes_into_an_empty_network(row, fresh):
-    copy = zoo.empty_net(row.name, classes=CLASSES, **sized(row, row.least)).eval()
+    copy = zoo.empty_net(row.name, classes=CLASSES, **row.fitted(least(row))).eval()
     assert load_state(copy, fresh.state_dict()) == ()
     assert not any(tensor.is_meta for tensor in (*copy.parameters(), *copy.buffers()))
     x = batch(row, n=1)
@@ -93,24 +92,23 @@ def test_silhouette(row, hollow, monkeypatch):
 
 def test_other_classes_channels_and_sizes(row, hollow):
     assert row.source
-    assert row.least <= row.size
+    assert 1 <= row.least <= row.size
+    size = [row.size] * row.dims
     for channels in (1, 6):
-        net = zoo.empty_net(row.name, channels=channels, **sized(row, row.size)).eval()
-        x = torch.empty(2, channels, *[row.size] * row.dims, device="meta")
-        assert net(x).shape == (2, row.classes)
-    other = torch.empty(2, row.channels, *[row.size + 37, row.least + 1][: row.dims], device="meta")
-    if hollow.side is None:
-        assert hollow(other).shape == (2, CLASSES)
-    else:
-        with pytest.raises(
-            ShapeError, match=rf"^{row.name} was built for inputs of {row.least} along each side"
-        ):
-            hollow(other)
+        net = zoo.empty_net(row.name, channels=channels, **row.fitted(size)).eval()
+        assert net(torch.empty(2, channels, *size, device="meta")).shape == (2, row.classes)
+
+    free = [row.size + 37, row.least + 1][: row.dims]
+    bound = [fixed or side for side, fixed in zip(free, hollow.built_for or [None] * row.dims, strict=True)]
+    assert hollow(torch.empty(2, row.channels, *bound, device="meta")).shape == (2, CLASSES)
+    if bound != free:
+        with pytest.raises(ShapeError, match=rf"^{row.name} was built for inputs of .*, not {free[0]}x{free[1]}"):
+            hollow(torch.empty(2, row.channels, *free, device="meta"))
 
 
 def test_a_smaller_input_is_refused_with_the_least_size(row, hollow):
-    x = batch(row, side=row.least - 1, device="meta")
-    said = rf"^{row.name} takes inputs of {row.least} or more along each side"
+    x = torch.empty(2, row.channels, *[row.least - 1] * row.dims, device="meta")
+    said = rf"^{row.name} takes inputs of {row.least} or more along each side, not {row.least - 1}"
     for call in (hollow, hollow.embed, hollow.features, hollow.outputs):
         with pytest.raises(ShapeError, match=said):
             call(x)

@@ -161,5 +161,5 @@ def test_a_network_for_inputs_of_one_shape_is_checked_before_it_is_used():
         zoo.make("vgg11", (3, 28, 28), 10)
     with pytest.raises(ShapeError, match="lenet takes inputs of 4 or more along each side, not 2"):
         zoo.make("lenet", (1, 2, 2), 10)
-    with pytest.raises(ShapeError, match="lenet was built for inputs of 28 along each side, not 30x28"):
+    with pytest.raises(ShapeError, match="lenet was built for inputs of 28x28, not 30x28"):
         zoo.make("lenet", (1, 30, 28), 10)

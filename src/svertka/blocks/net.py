@@ -28,13 +28,13 @@ class Net(nn.Module):
         name: what errors call it.
         least: the least side of the input that works.
         options: what it was built with beyond classes and channels, so that it can be built again.
-        side: the only side that works, where the head counts places; None where all from `least` on do.
+        built_for: the sizes that the network is bound to, an axis each, None where an axis is free.
     """
 
     name: str = "this network"
     least: int = 1
     options: Mapping[str, Any] = MappingProxyType({})
-    side: int | None = None
+    built_for: tuple[int | None, ...] = ()
     stem: nn.Module
     stages: nn.Sequential
     pool: nn.Module
@@ -48,13 +48,14 @@ class Net(nn.Module):
         """Refuse an input of a size that cannot pass; every `features` begins with it.
 
         Raises:
-            ShapeError: a side is below `least`, or is not the one that the network was built for.
+            ShapeError: a side is below `least`, or not what the network was built for.
         """
         met = "x".join(map(str, size))
         if any(side < self.least for side in size):
             raise ShapeError(f"{self.name} takes inputs of {self.least} or more along each side, not {met}.")
-        if self.side is not None and any(side != self.side for side in size):
-            raise ShapeError(f"{self.name} was built for inputs of {self.side} along each side, not {met}.")
+        if any(fixed not in (None, side) for side, fixed in zip(size[::-1], self.built_for[::-1], strict=False)):
+            wanted = "x".join("any" if fixed is None else str(fixed) for fixed in self.built_for)
+            raise ShapeError(f"{self.name} was built for inputs of {wanted}, not {met}.")
 
     def features(self, x: Tensor) -> Tensor:
         """The last feature maps: (n, channels, *size) -> (n, c, *size').

@@ -86,9 +86,7 @@ def net(name: str, *, classes: int | None = None, channels: int | None = None, *
     if classes < 1 or channels < 1:
         raise UsageError(f"{name} needs 1 class and 1 channel at least, not {classes} and {channels}.")
     if options.get("size", row.least) < row.least:
-        raise ShapeError(
-            f"{name} takes inputs of {row.least} or more along each side, not {options['size']}."
-        )
+        raise ShapeError(f"{name} takes inputs of {row.least} or more along each side, not {options['size']}.")
     made = row.build(classes=classes, channels=channels, **options)
     made.name, made.least, made.options = row.name, row.least, dict(options)
     return made
@@ -128,15 +126,11 @@ def make(what: str, shape: tuple[int, ...], classes: int) -> Net:
         NotationError: a line of notation that does not parse or does not fit the shape.
         ShapeError: the input is smaller than the network can take.
     """
-    if (
-        " " in what.strip() or "(" in what
-    ):  # no name has either; a typing error in a name is told by `variant`
+    if " " in what.strip() or "(" in what:  # no name has either
         from svertka.notation import build
 
         return build(what, shape, classes)
     row = variant(what)
-    given = {"size": shape[-1], "mels": shape[1]}  # what some networks are built for
-    options = {key: value for key, value in given.items() if key in row.options()}
-    made = net(what, classes=classes, channels=shape[0], **options)
+    made = net(what, classes=classes, channels=shape[0], **row.fitted(shape[1:]))
     made.check(shape[1:])
     return made

@@ -183,6 +183,7 @@ class Block(nn.Module):
         return self.norm(x + self.after(x) / 2).mT
 
 
+<<<<<<< HEAD
 class Conformer(Net):
     """Any number of frames works, and of mels the one it was built for, which the stem checks."""
 
@@ -190,6 +191,8 @@ class Conformer(Net):
         """Leave it to the stem."""
 
 
+=======
+>>>>>>> zooa
 def conformer(plan: Plan, *, classes: int, channels: int, mels: int = 80, dropout: float = 0.1) -> Net:
     """A Conformer by its plan: (n, channels, mels, frames) -> (n, classes), for any number of frames.
 
@@ -198,12 +201,14 @@ def conformer(plan: Plan, *, classes: int, channels: int, mels: int = 80, dropou
     """
     if mels < 1:
         raise UsageError(f"mels is the height of the spectrograms, 1 or more, not {mels}.")
-    return Conformer(
+    net = Net(
         Subsampling(channels, mels, plan.width, dropout),
         nn.Sequential(*(Block(plan, dropout) for _ in range(plan.blocks))),
         nn.AdaptiveAvgPool1d(1),
         nn.Linear(plan.width, classes),
     )
+    net.built_for = (mels, None)
+    return net
 
 
 VARIANTS = tuple(
@@ -211,7 +216,7 @@ VARIANTS = tuple(
         name,
         partial(conformer, plan),
         size=80,
-        least=80,
+        least=1,
         channels=1,
         source="Gulati et al. 2020, arXiv:2005.08100",
     )

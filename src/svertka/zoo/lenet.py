@@ -35,7 +35,7 @@ def lenet(classes: int, channels: int, size: int = 28) -> Net:
         nn.Linear(width * side * side, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, classes)
     )
     net = Net(stages[0], nn.Sequential(*stages[1:]), nn.Flatten(), head)
-    net.side = size
+    net.built_for = (size, size)
     return net
 
 
@@ -44,7 +44,7 @@ def oneconv(classes: int, channels: int, size: int = 28) -> Net:
     stem = nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1), nn.ReLU())  # (n, 16, size, size)
     stages = nn.Sequential(nn.MaxPool2d(2))  # (n, 16, size/2, size/2)
     net = Net(stem, stages, nn.Flatten(), nn.Linear(16 * (size // 2) ** 2, classes))
-    net.side = size
+    net.built_for = (size, size)
     return net
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from svertka.blocks import Net
@@ -35,6 +35,11 @@ class Variant:
     source: str = ""
     renames: Mapping[str, Renames] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def fitted(self, size: Sequence[int]) -> dict[str, int]:
+        """The options of a network that is built for inputs of one size: its `size`, or its `mels` in height."""
+        bound = {"size": size[-1], "mels": size[0]}
+        return {option: value for option, value in bound.items() if option in self.options()}
 
     def options(self) -> tuple[str, ...]:
         """What `build` can be told beyond classes and channels."""
