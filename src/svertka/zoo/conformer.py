@@ -13,7 +13,6 @@ spectrograms (n, channels, mels, frames) or (n, mels, frames). Notable choices:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -183,16 +182,6 @@ class Block(nn.Module):
         return self.norm(x + self.after(x) / 2).mT
 
 
-<<<<<<< HEAD
-class Conformer(Net):
-    """Any number of frames works, and of mels the one it was built for, which the stem checks."""
-
-    def check(self, size: Sequence[int]) -> None:
-        """Leave it to the stem."""
-
-
-=======
->>>>>>> zooa
 def conformer(plan: Plan, *, classes: int, channels: int, mels: int = 80, dropout: float = 0.1) -> Net:
     """A Conformer by its plan: (n, channels, mels, frames) -> (n, classes), for any number of frames.
 
