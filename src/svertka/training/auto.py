@@ -57,7 +57,7 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     optimiser = recipe.optimiser or "nesterov"
     choices["rate"] = _rate(optimiser, recipe.batch or choices["batch"][0])
     choices["weight_decay"] = (
-        (0.02, "the usual decoupled decay") if optimiser == "adamw" else (5e-4, "the usual decay of SGD on small pictures")
+        (0.02, "the usual decoupled decay") if optimiser == "adamw" else (0.002, "a strong decay pays in short runs with batch norm")
     )
     choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
     choices["average"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"
@@ -103,7 +103,7 @@ def _epochs(facts: Facts) -> tuple[int, str]:
 
 
 def _rate(optimiser: str, batch: int) -> tuple[float, str]:
-    peaks = {"sgd": 0.2, "nesterov": 0.2, "rmsprop": 0.001, "adam": 0.004, "adamw": 0.004, "adadelta": 1.0}
+    peaks = {"sgd": 0.3, "nesterov": 0.3, "rmsprop": 0.001, "adam": 0.004, "adamw": 0.004, "adadelta": 1.0}
     share = math.sqrt(batch / 256)
     return round(peaks[optimiser] * share, 6), f"the peak that one-cycle {optimiser} bears at batch {batch}"
 
