@@ -282,6 +282,42 @@ def test_an_interrupted_run_is_usable_and_resumes_to_the_weights_of_an_undisturb
     assert hashes[0] == hashes[1]
 
 
+def test_a_run_that_is_killed_again_and_again_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
+    data = shapes(tmp_path / "data", each=60)
+    base = [sys.executable, "-m", "svertka", "train"]
+    options = ["--epochs", "30", "--set", "batch=8", "--json"]
+    command = [*base, str(data), *options, "--out", "killed"]
+    rest, kills = np.random.default_rng(0), 0
+    for _ in range(40):
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        log = tmp_path / "killed" / "log.jsonl"
+        before = log.stat().st_size if log.is_file() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if log.is_file() and log.stat().st_size > before + 200:
+                time.sleep(rest.uniform(0, 0.25))
+                process.kill()
+                kills += 1
+                break
+            time.sleep(0.005)
+        _, err = process.communicate(timeout=60)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, err
+        if kills == 4:
+            break
+        command = [*base, "--resume", "killed", "--json"]
+    assert kills >= 3
+    if process.returncode != 0:
+        subprocess.run([*base, "--resume", "killed", "--json"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([*base, str(data), *options, "--out", "whole"], cwd=tmp_path, check=True, capture_output=True)
+    hashes = [json.loads((tmp_path / r / "model/model.json").read_text())["weights"] for r in ("killed", "whole")]
+    assert hashes[0] == hashes[1]
+    logs = [(tmp_path / r / "log.jsonl").read_text().splitlines() for r in ("killed", "whole")]
+    epochs = [[r["epoch"] for r in map(json.loads, lines) if r["kind"] == "epoch"] for lines in logs]
+    assert epochs[0] == epochs[1] == list(range(1, 31))
+
+
 def test_resume_refuses_what_it_cannot_do(sv, tmp_path):
     data = shapes(tmp_path / "data")
     sv("train", data, "--out", "run", *QUICK)

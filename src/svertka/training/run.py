@@ -81,6 +81,26 @@ class Run:
             raise RunError(f"{self.path / name} is damaged: it holds no JSON object.")
         return content
 
+    def rewind(self, step: int, per_epoch: int) -> None:
+        """Take out of log.jsonl what lies beyond a step: a run that was killed learned it, but it is lost."""
+        path = self.path / "log.jsonl"
+        kept = []
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue  # the last line of a process that was killed while it wrote
+                at = record.get("step", record.get("epoch", 0) * per_epoch)
+                if record["kind"] not in ("step", "epoch") or at <= step:
+                    kept.append(line + "\n")
+            aside = path.with_name(".log.jsonl.part")
+            aside.write_text("".join(kept), encoding="utf-8")
+            aside.replace(path)
+        except OSError as why:
+            raise TrainingError(f"{path} cannot be written: {_reason(why)}.") from why
+
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to log.jsonl."""
         try:

@@ -32,7 +32,7 @@ from svertka.training.run import CHECKPOINT
 from svertka.verbs.job import Job, Trained
 from svertka.zoo.weights import load_weights, published
 
-CHECKPOINT_SECONDS = 20.0  # at least this long between two checkpoints at ends of epochs
+CHECKPOINT_SHARE = 0.02  # of the time that checkpoints at ends of epochs may take
 FINISH_SECONDS = 3.0  # kept free for scoring and the report
 OVERHEAD = 1.15  # a real step also reads, varies and validates
 MOST = 10  # times the usual number of passes, however many minutes there are
@@ -75,7 +75,10 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
         net = build(told["network"], len(job.manifest.classes))
-        state = checkpoint.restore(loop.begin(net, job.recipe, plan), job.run.path / CHECKPOINT)
+        state = loop.begin(net, job.recipe, plan)
+        if (job.run.path / CHECKPOINT).is_dir():  # else it was stopped before its first: from the start
+            checkpoint.restore(state, job.run.path / CHECKPOINT)
+        job.run.rewind(state.step, max(1, _count(job, "train") // job.recipe.batch))
         torch.set_num_threads(plan.threads)  # other threads sum in another order
         return _carry_out(job, plan, state)
 
@@ -84,15 +87,13 @@ def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
     train = _loader(job, "train", plan, training=True)
     validation = _loader(job, "validation", plan) if _count(job, "validation") else None
     begun, steps = time.perf_counter(), state.step
-    stopped, saved = False, begun
+    stopped, saver = False, _Saver(job, state)
     with _asked_to_stop() as asked:
         for record in loop.fit(state, train, validation, job.recipe, plan):
             job.run.log(plain(record))
             job.watch("epoch" if isinstance(record, Epoch) else "step", record)
-            due = isinstance(record, Epoch) and time.perf_counter() - saved > CHECKPOINT_SECONDS
-            if asked.is_set() or due:
-                checkpoint.save(state, job.run.path / CHECKPOINT)
-                saved = time.perf_counter()
+            if asked.is_set() or (isinstance(record, Epoch) and saver.due()):
+                saver.save()
             if asked.is_set():
                 stopped = state.step < (job.recipe.epochs or 1) * len(train)
                 break
@@ -100,6 +101,23 @@ def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
         state.best_tensors = loop.snapshot(state.measured_net)
     speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
     return _finish(job, plan, state, stopped, speed)
+
+
+class _Saver:
+    """Checkpoints of one run, as often as they are cheap."""
+
+    def __init__(self, job: Job, state: loop.State) -> None:
+        self.folder, self.state = job.run.path / CHECKPOINT, state
+        self.saved, self.cost = time.perf_counter(), 0.0
+
+    def due(self) -> bool:
+        return CHECKPOINT_SHARE * (time.perf_counter() - self.saved) > self.cost
+
+    def save(self) -> None:
+        begun = time.perf_counter()
+        checkpoint.save(self.state, self.folder)
+        self.saved = time.perf_counter()
+        self.cost = self.saved - begun
 
 
 def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float) -> Trained:
