@@ -12,6 +12,11 @@ from torch import nn
 from svertka.training.recipe import Recipe
 
 
+def warm_up() -> None:
+    """Have torch import now what it otherwise imports, for a second, when the first optimiser is made."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+
+
 def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimiser over the parameters of `net` that take gradients; its rate is set anew at every step."""
     learned = [p for p in net.parameters() if p.requires_grad]

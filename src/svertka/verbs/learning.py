@@ -26,6 +26,7 @@ from svertka.records import Epoch, plain
 from svertka.reporting import write_report
 from svertka.signals import Preprocess
 from svertka.training import auto, checkpoint, loop
+from svertka.training.optimiser import warm_up
 from svertka.training.plan import Plan, machine, make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import CHECKPOINT
@@ -36,6 +37,7 @@ CHECKPOINT_SHARE = 0.02  # of the time that checkpoints at ends of epochs may ta
 FINISH_SECONDS = 3.0  # kept free for scoring and the report
 OVERHEAD = 1.15  # a real step also reads, varies and validates
 MOST = 10  # times the usual number of passes, however many minutes there are
+__all__ = ["check_net", "go_on", "learn", "warm_up"]
 SHOWN = 24  # worst mistakes that the report may show
 SIDE = 160  # of pictures in the report, at most
 

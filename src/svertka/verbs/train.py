@@ -60,6 +60,7 @@ def train(
 
         learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
+        learning.warm_up()
         store = reading.finish(lambda done, total: watch("read", (done, total)))
         manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
     except BaseException:
