@@ -44,10 +44,8 @@ def shapes(folder, classes=("disc", "cross"), each=12, side=16, seed=0):
         (folder / name).mkdir(parents=True)
         for k in range(each):
             cy, cx = g.integers(5, side - 5, 2)
-            if number % 2 == 0:
-                mask = (y - cy) ** 2 + (x - cx) ** 2 < 12
-            else:
-                mask = (abs(y - cy) < 1) | (abs(x - cx) < 1)
+            disc, cross = (y - cy) ** 2 + (x - cx) ** 2 < 12, (abs(y - cy) < 1) | (abs(x - cx) < 1)
+            mask = cross if number % 2 else disc
             picture = g.integers(0, 60, (side, side)) + 180 * mask
             Image.fromarray(picture.astype(np.uint8)).save(folder / name / f"{k}.png")
     return folder
@@ -71,7 +69,14 @@ def test_train_evaluate_predict_report_on_a_folder(sv, tmp_path):
     assert summary["test"] is None
     assert "epoch 2 of 2" in err
     run = tmp_path / "run one"
-    for name in ("recipe.json", "manifest.json", "log.jsonl", "model/model.json", "model/weights.safetensors", "metrics.json"):
+    for name in (
+        "recipe.json",
+        "manifest.json",
+        "log.jsonl",
+        "model/model.json",
+        "model/weights.safetensors",
+        "metrics.json",
+    ):
         assert (run / name).is_file()
     assert "круг" in (run / "report.html").read_text(encoding="utf-8")
 

@@ -22,9 +22,7 @@ def test_the_forms_of_every_operation_agree(name):
     operation = ops.OPERATIONS[name]
     assert agreement.cases == len(operation.cases) >= 2
     assert {"definition", "torch"} <= set(agreement.forms) <= set(ops.FORMS)
-    assert ("matrix" in agreement.forms) != bool(
-        operation.why
-    )  # a form is there, or the reason why it is not
+    assert ("matrix" in agreement.forms) != bool(operation.why)  # a form is there, or the reason why it is not
 
 
 def test_the_proof_finds_a_wrong_value():
@@ -237,9 +235,7 @@ def test_of_equal_largest_numbers_the_first_gets_the_gradient():
 def test_a_matrix_form_moves_no_memory_format():
     x = torch.randn(2, 4, 6, 6).to(memory_format=torch.channels_last)
     weight = torch.randn(3, 4, 3, 3)
-    torch.testing.assert_close(
-        ops.conv2d.matrix(x, weight), ops.conv2d(x.contiguous(), weight), rtol=1e-4, atol=1e-5
-    )
+    torch.testing.assert_close(ops.conv2d.matrix(x, weight), ops.conv2d(x.contiguous(), weight), rtol=1e-4, atol=1e-5)
 
 
 # --------------------------------------------------------------------------------------------- the kernels
@@ -273,9 +269,7 @@ def test_kernels_that_are_made_of_others():
     torch.testing.assert_close(ops.kernel("box"), ops.box(3))
     line = torch.tensor([1.0, 2.0, 1.0])
     torch.testing.assert_close(ops.kernel("gauss"), torch.outer(line, line) / 16)
-    torch.testing.assert_close(
-        ops.kernel("sobel-vertical"), torch.outer(line, torch.tensor([-1.0, 0.0, 1.0]))
-    )
+    torch.testing.assert_close(ops.kernel("sobel-vertical"), torch.outer(line, torch.tensor([-1.0, 0.0, 1.0])))
 
 
 def test_filtered_takes_each_channel_for_itself():
@@ -397,6 +391,4 @@ def test_an_operation_introduces_itself():
         "y[n, c, k] = max over t of x[n, c, k * stride + t]\n"
         "forms: definition, matrix, torch"
     )
-    assert str(ops.sigmoid).endswith(
-        "no matrix form: sigmoid(0) is one half, and a matrix leaves zero at zero"
-    )
+    assert str(ops.sigmoid).endswith("no matrix form: sigmoid(0) is one half, and a matrix leaves zero at zero")

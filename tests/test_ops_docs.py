@@ -49,9 +49,7 @@ def test_every_slip_names_a_test_and_every_test_of_a_slip_is_named():
 @pytest.mark.parametrize("number", range(5))
 def test_every_quotation_is_in_its_lecture(number, shared):
     lecture = (shared / "lectures" / f"lecture_{number:03}.txt").read_text(encoding="utf-8")
-    (section,) = re.findall(
-        rf"^### In lecture {number:03}\n(.*?)(?=^###|\Z)", LECTURES, re.DOTALL | re.MULTILINE
-    )
+    (section,) = re.findall(rf"^### In lecture {number:03}\n(.*?)(?=^###|\Z)", LECTURES, re.DOTALL | re.MULTILINE)
     quotations = re.findall("«(.*?)»", section)
     assert quotations
     for quotation in quotations:

@@ -277,9 +277,7 @@ def test_slip_listing_of_lecture_002_uses_names_it_never_made(shared):
     nodes = list(ast.walk(ast.parse(listing)))
     used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    imports = [
-        alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names
-    ]
+    imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
     made |= {(alias.asname or alias.name).split(".")[0] for alias in imports}
     made |= {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     made |= {node.arg for node in nodes if isinstance(node, ast.arg)}
@@ -331,9 +329,7 @@ def test_the_weights_of_vgg_are_right_in_every_row(shared):
     for filters in [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6:
         expected.append(shapes.conv_parameters(channels, filters, (3, 3)).weights)
         channels = filters
-    expected += [
-        shapes.linear_parameters(*sides).weights for sides in ((25088, 4096), (4096, 4096), (4096, 1000))
-    ]
+    expected += [shapes.linear_parameters(*sides).weights for sides in ((25088, 4096), (4096, 4096), (4096, 1000))]
     assert counts == expected
     biases = 64 * 2 + 128 * 2 + 256 * 3 + 512 * 6 + 4096 * 2 + 1000
     assert (sum(counts), sum(counts) + biases) == (138_344_128, 138_357_544)

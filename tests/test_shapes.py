@@ -18,20 +18,14 @@ side = st.integers(1, 9)
 ends = st.integers(0, 4)
 paddings = st.one_of(st.sampled_from(shapes.PADDINGS), ends, st.tuples(ends, ends))
 any_window = st.builds(Window, side, st.integers(1, 5), paddings, st.integers(1, 3))
-rounded_up = st.builds(
-    Window, side, st.integers(1, 5), st.one_of(ends, st.tuples(ends, ends)), ceil=st.just(True)
-)
+rounded_up = st.builds(Window, side, st.integers(1, 5), st.one_of(ends, st.tuples(ends, ends)), ceil=st.just(True))
 all_windows = st.one_of(any_window, rounded_up)
 
 
 def positions(window, size):
     """The output size by trying: floor mode counts the starts from which a whole window fits."""
     before, after = window.pads(size)
-    return sum(
-        1
-        for start in range(-before, size + after - window.reach + 1)
-        if (start + before) % window.stride == 0
-    )
+    return sum(1 for start in range(-before, size + after - window.reach + 1) if (start + before) % window.stride == 0)
 
 
 @calm

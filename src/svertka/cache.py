@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_folder(kind: str = "") -> Path:
-    """The folder for one kind of cached things; SVERTKA_CACHE overrides the system's usual place. It may not exist yet."""
+    """The folder for one kind of cached things, which may not exist yet; SVERTKA_CACHE overrides the usual place."""
     named = os.environ.get("SVERTKA_CACHE")
     if named:
         root = Path(named)

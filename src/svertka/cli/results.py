@@ -24,14 +24,19 @@ def print_trained(done: Trained) -> None:
     console = _console()
     for part in ("validation", "test"):
         if s[part] is not None:
-            console.print(f"[bold]{_share(s[part]['accuracy'], s[part]['n'])}[/] right on {_interval(s[part])}  [dim]{part}[/]")
+            console.print(
+                f"[bold]{_share(s[part]['accuracy'], s[part]['n'])}[/] right on {_interval(s[part])}  [dim]{part}[/]"
+            )
     times = s["seconds"]
     console.print(
         f"{s['net']}, {s['parameters']:,} parameters, {len(s['classes'])} classes; {times['total']:.1f} s in all, "
-        f"{times['read']:.1f} of them reading, {times['train']:.1f} learning at {s['images_per_second']:,.0f} pictures a second",
+        f"{times['read']:.1f} of them reading, {times['train']:.1f} learning "
+        f"at {s['images_per_second']:,.0f} pictures a second",
         highlight=False,
     )
-    console.print(f"run     {done.path}\nreport  {done.path / 'report.html'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"run     {done.path}\nreport  {done.path / 'report.html'}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def print_evaluated(found: Evaluated) -> None:
@@ -49,7 +54,9 @@ def print_evaluated(found: Evaluated) -> None:
     for name, row in result["per_class"].items():
         if row["support"]:
             interval = f"{row['low']:.1%} to {row['high']:.1%}"
-            table.add_row(_plain(name), f"{row['support']:,}", _percent(row["recall"]), interval, _percent(row["precision"]))
+            table.add_row(
+                _plain(name), f"{row['support']:,}", _percent(row["recall"]), interval, _percent(row["precision"])
+            )
     console.print(table)
     console.print(f"expected calibration error {result['ece']:.3f}", highlight=False)
     _print_unreadable(found.unreadable)
@@ -113,7 +120,9 @@ def write_csv(answers: Iterable[Prediction | Unreadable], path: Path) -> None:
             writer.writerow(["path", "label", "probability", "error"])
             for a in answers:
                 unreadable = isinstance(a, Unreadable)
-                writer.writerow([a.path, "", "", a.reason] if unreadable else [a.path, a.label, f"{a.probability:.6f}", ""])
+                writer.writerow(
+                    [a.path, "", "", a.reason] if unreadable else [a.path, a.label, f"{a.probability:.6f}", ""]
+                )
     except OSError as why:
         raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 
@@ -167,7 +176,8 @@ def _console(*, stderr: bool = False) -> Any:
 
 
 def _interval(found: dict[str, Any]) -> str:
-    return f"{found['n']:,} pictures (95 % interval {_share(found['low'], found['n'])} to {_share(found['high'], found['n'])})"
+    n, low, high = found["n"], _share(found["low"], found["n"]), _share(found["high"], found["n"])
+    return f"{n:,} pictures (95 % interval {low} to {high})"
 
 
 def _share(share: float, n: int) -> str:

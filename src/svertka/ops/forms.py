@@ -102,9 +102,7 @@ class Operation(Generic[P]):
         def call(*args: P.args, **kwargs: P.kwargs) -> Tensor:
             if self.axes and args and isinstance(args[0], Tensor) and args[0].ndim != self.axes + 2:
                 shape = tuple(args[0].shape)
-                raise ShapeError(
-                    f"{self.name} takes {LAYOUTS[self.axes]}; received a tensor of shape {shape}."
-                )
+                raise ShapeError(f"{self.name} takes {LAYOUTS[self.axes]}; received a tensor of shape {shape}.")
             return self.forms[name](*self.front(*args, **kwargs))
 
         return call

@@ -43,9 +43,7 @@ GONZALEZ = "R. Gonzalez and R. Woods, Digital Image Processing, chapter 3"
 KERNELS: dict[str, Kernel] = {
     row.name: row
     for row in (
-        Kernel(
-            "identity", "leaves the picture as it is", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), 1, "by definition"
-        ),
+        Kernel("identity", "leaves the picture as it is", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), 1, "by definition"),
         Kernel("cross", "the lecture's example", ((1, 0, 1), (0, 1, 0), (1, 0, 1)), 1, LECTURE_001),
         Kernel("prewitt-horizontal", "horizontal edges", ((-1, -1, -1), (0, 0, 0), (1, 1, 1)), 1, PREWITT),
         Kernel("prewitt-vertical", "vertical edges", ((-1, 0, 1), (-1, 0, 1), (-1, 0, 1)), 1, PREWITT),
@@ -117,9 +115,7 @@ def gauss(sigma: float, size: int | None = None) -> Tensor:
     """
     size = 2 * ceil(3 * sigma) + 1 if size is None else size
     if sigma <= 0 or size < 1:
-        raise ShapeError(
-            f"A bell curve has sigma above 0 and a side of 1 or more; received {sigma} and {size}."
-        )
+        raise ShapeError(f"A bell curve has sigma above 0 and a side of 1 or more; received {sigma} and {size}.")
     middle = (size - 1) / 2
     line = torch.tensor([exp(-((i - middle) ** 2) / (2 * sigma**2)) for i in range(size)])
     bell = line[:, None] * line

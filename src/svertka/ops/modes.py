@@ -84,15 +84,12 @@ def batchnorm_front(
     for name, tensor in given.items():
         if tensor is not None and tensor.shape != (channels,):
             raise ShapeError(
-                f"Batch norm takes one {name} for each of {channels} channels; "
-                f"received shape {tuple(tensor.shape)}."
+                f"Batch norm takes one {name} for each of {channels} channels; received shape {tuple(tensor.shape)}."
             )
     if (mean is None) != (variance is None):
         raise UsageError("Batch norm takes mean and variance together (afterwards) or neither (training).")
     if mean is None and x.numel() <= channels:
-        raise ShapeError(
-            f"In training a channel needs at least two numbers; received shape {tuple(x.shape)}."
-        )
+        raise ShapeError(f"In training a channel needs at least two numbers; received shape {tuple(x.shape)}.")
     weight = x.new_ones(channels) if weight is None else weight
     bias = x.new_zeros(channels) if bias is None else bias
     return x, weight, bias, mean, variance, eps

@@ -255,9 +255,7 @@ globalavgpool = Operation(
     "y[n, c] = (sum over k of x[n, c, k]) / (how many places k there are)",
     global_front,
     {
-        "definition": lambda x: fill(
-            x.shape[:2], lambda n, c: reduce(add, x[n, c].flatten()) / x[n, c].numel()
-        ),
+        "definition": lambda x: fill(x.shape[:2], lambda n, c: reduce(add, x[n, c].flatten()) / x[n, c].numel()),
         "matrix": lambda x: x.flatten(2) @ x.new_ones(x[0, 0].numel()) / x[0, 0].numel(),
         "torch": lambda x: x.flatten(2).mean(-1),
     },

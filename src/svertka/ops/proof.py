@@ -42,9 +42,7 @@ class Agreement:
         )
 
 
-def agree(
-    forms: Operation[...] | Mapping[str, Callable[..., Tensor]], *args: Any, **options: Any
-) -> Agreement:
+def agree(forms: Operation[...] | Mapping[str, Callable[..., Tensor]], *args: Any, **options: Any) -> Agreement:
     """Prove that forms called with the same arguments give the same value and the same gradients.
 
     Args:
@@ -63,9 +61,7 @@ def agree(
     for key, result in others:
         if len(truth) != len(result) or any(a.shape != b.shape for a, b in zip(truth, result, strict=True)):
             shapes = [tuple(tuple(t.shape) for t in tensors) for tensors in (truth, result)]
-            raise Disagreement(
-                f"{name}: {first} and {key} give tensors of shapes {shapes[0]} and {shapes[1]}."
-            )
+            raise Disagreement(f"{name}: {first} and {key} give tensors of shapes {shapes[0]} and {shapes[1]}.")
         for place, (a, b) in enumerate(zip(truth, result, strict=True)):
             what = "value" if place == 0 else f"gradient of tensor {place}"
             difference = _difference(a, b)
@@ -75,9 +71,7 @@ def agree(
     return Agreement(name, tuple(calls), 1, *worst)
 
 
-def _value_and_gradients(
-    form: Callable[..., Tensor], args: tuple[Any, ...], options: dict[str, Any]
-) -> list[Tensor]:
+def _value_and_gradients(form: Callable[..., Tensor], args: tuple[Any, ...], options: dict[str, Any]) -> list[Tensor]:
     """The value, and behind it the gradient of sum(sin(value)) for each tensor of floats."""
     fresh = [_leaf(arg) for arg in args]
     leaves = [arg for arg in fresh if isinstance(arg, Tensor) and arg.requires_grad]

@@ -37,9 +37,7 @@ def conv_parameters(
     Raises:
         ShapeError: the groups do not divide the channels and the filters.
     """
-    return Parameters(
-        filters * channels_seen(channels, filters, groups) * prod(kernel), filters if bias else 0
-    )
+    return Parameters(filters * channels_seen(channels, filters, groups) * prod(kernel), filters if bias else 0)
 
 
 def linear_parameters(inputs: int, outputs: int, *, bias: bool = True) -> Parameters:
@@ -56,9 +54,7 @@ def norm_parameters(channels: int) -> Parameters:
     return Parameters(channels, channels)
 
 
-def conv_macs(
-    channels: int, filters: int, kernel: Sequence[int], out: Sequence[int], *, groups: int = 1
-) -> int:
+def conv_macs(channels: int, filters: int, kernel: Sequence[int], out: Sequence[int], *, groups: int = 1) -> int:
     """Multiply-adds of a convolution: for each output number, its kernel times the channels of its group.
 
     >>> conv_macs(3, 64, (3, 3), out=(224, 224))
@@ -82,8 +78,7 @@ def channels_seen(channels: int, filters: int, groups: int) -> int:
         common = [g for g in range(1, min(channels, filters) + 1) if not channels % g and not filters % g]
         works = ", ".join(map(str, common))
         raise ShapeError(
-            f"{groups} groups do not divide {channels} channels and {filters} filters evenly; "
-            f"what works is {works}."
+            f"{groups} groups do not divide {channels} channels and {filters} filters evenly; what works is {works}."
         )
     return channels // groups
 

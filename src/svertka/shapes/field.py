@@ -67,9 +67,7 @@ class Field:
             ShapeError: the branches move at different speeds, so their outputs cannot lie on each other.
         """
         if self.jump != other.jump:
-            raise ShapeError(
-                f"Branches with strides {self.jump} and {other.jump} cannot be joined; make them equal."
-            )
+            raise ShapeError(f"Branches with strides {self.jump} and {other.jump} cannot be joined; make them equal.")
         start = min(self.start, other.start)
         end = max(self.start + self.size, other.start + other.size)
         return Field(end - start, self.jump, start)

@@ -192,8 +192,7 @@ def output_shape(sizes: Sequence[int], windows: Sequence[Window]) -> tuple[int, 
         ShapeError: a window does not fit; names the axis.
     """
     return tuple(
-        _out(size, window, name)
-        for size, window, name in zip(sizes, windows, axis_names(len(windows)), strict=True)
+        _out(size, window, name) for size, window, name in zip(sizes, windows, axis_names(len(windows)), strict=True)
     )
 
 
@@ -234,9 +233,7 @@ def per_axis(value: T | Sequence[T], axes: int, what: str) -> tuple[T, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         return (value,) * axes  # a word is a sequence of letters, but one value
     if len(value) != axes:
-        hint = (
-            " (a pair for one axis is written ((before, after),))" if (axes, what) == (1, "padding") else ""
-        )
+        hint = " (a pair for one axis is written ((before, after),))" if (axes, what) == (1, "padding") else ""
         many = f"one for all axes or one for each of {axes}" if axes > 1 else "one number"
         raise ShapeError(f"The {what} is {many}{hint}; received {tuple(value)!r}.")
     return tuple(value)

@@ -34,7 +34,10 @@ def choose_size(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     else:
         side = max([s for s in SIDES if s <= facts.side], default=SIDES[0])
         side = min(side, 96 if facts.training < 2000 else 128)
-        choices["size"] = side, f"from scratch on {facts.training:,} pictures, detail beyond {side} pixels costs more than it gives"
+        choices["size"] = (
+            side,
+            f"from scratch on {facts.training:,} pictures, detail beyond {side} pixels costs more than it gives",
+        )
     if facts.aspect > 2:
         choices["fit"] = "pad", f"the pictures are long ({facts.aspect:.1f} to 1): borders keep the whole of them"
     elif facts.aspect > 1.02:
@@ -57,7 +60,9 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     optimiser = recipe.optimiser or "nesterov"
     choices["rate"] = _rate(optimiser, recipe.batch or choices["batch"][0])
     choices["weight_decay"] = (
-        (0.02, "the usual decoupled decay") if optimiser == "adamw" else (0.002, "a strong decay pays in short runs with batch norm")
+        (0.02, "the usual decoupled decay")
+        if optimiser == "adamw"
+        else (0.002, "a strong decay pays in short runs with batch norm")
     )
     choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
     choices["average"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"

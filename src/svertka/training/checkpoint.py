@@ -1,7 +1,7 @@
 """A checkpoint: everything that `fit` needs to go on to the same weights, in one safetensors file.
 
-One file, written aside, flushed to disk and renamed: it is the old one or the new one, never half. No pickle: tensors by
-name, numbers as JSON in the file's metadata.
+One file, written aside, flushed to disk and renamed: it is the old one or the new one, never half. No pickle: tensors
+by name, numbers as JSON in the file's metadata.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def save(state: State, folder: Path) -> Path:
         aside.replace(path)
     except (OSError, RuntimeError) as why:
         aside.unlink(missing_ok=True)
-        raise TrainingError(f"The checkpoint cannot be written to {folder}: {why}; the one before it is whole.") from why
+        raise TrainingError(
+            f"The checkpoint cannot be written to {folder}: {why}; the one before it is whole."
+        ) from why
     return path
 
 

@@ -92,7 +92,9 @@ def make_plan(net: nn.Module, shape: tuple[int, ...], classes: int, seconds: flo
     kept = cache_folder("plans") / f"{_key(net, shape, device)}.json"
     try:
         plan = Plan(**json.loads(kept.read_text(encoding="utf-8")))
-        now = _seconds_per_step(net, plan, shape, classes, seconds / 4)  # for the forecast: load changes, the choice does not
+        now = _seconds_per_step(
+            net, plan, shape, classes, seconds / 4
+        )  # for the forecast: load changes, the choice does not
         return dataclasses.replace(plan, measured={**plan.measured, f"{plan.layout} {plan.precision}": now})
     except (OSError, ValueError, TypeError):
         pass  # never measured here, or by another version: measure now
@@ -103,7 +105,9 @@ def make_plan(net: nn.Module, shape: tuple[int, ...], classes: int, seconds: flo
     ]
     measured: dict[str, float] = {}
     for plan in choices:
-        measured[f"{plan.layout} {plan.precision}"] = _seconds_per_step(net, plan, shape, classes, seconds / len(choices))
+        measured[f"{plan.layout} {plan.precision}"] = _seconds_per_step(
+            net, plan, shape, classes, seconds / len(choices)
+        )
     times = list(measured.values())
     best = min(range(len(choices)), key=times.__getitem__)
     if times[0] < SWITCH * times[best]:

@@ -42,7 +42,7 @@ def cosine(step: int, steps: int, warmup: float = 0.05) -> float:
 
 
 def onecycle(step: int, steps: int, warmup: float = 0.2) -> float:
-    """A straight line up and a straight line down to zero: the one-cycle policy (Smith and Topin 2017, arXiv:1708.07120).
+    """A straight line up and one down to zero: the one-cycle policy (Smith and Topin 2017, arXiv:1708.07120).
 
     >>> [onecycle(s, 100, warmup=0.2) for s in (9, 19, 20, 60)]
     [0.5, 1.0, 1.0, 0.5]

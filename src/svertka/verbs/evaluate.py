@@ -16,8 +16,8 @@ from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
 from svertka.records import Unreadable
-from svertka.verbs.predict import open_model
 from svertka.verbs.job import Watch, silent
+from svertka.verbs.predict import open_model
 
 BATCH = 256
 PARTS = {"train": 1, "validation": 2, "test": 3}

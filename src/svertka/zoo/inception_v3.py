@@ -79,9 +79,7 @@ def shrink_6(width: int) -> Branches:
     """The same on the middle maps, the second branch through a 7 x 7 taken apart."""
     return Branches(
         three=nn.Sequential(unit(width, 192, 1), halving(192, 320)),
-        seven=nn.Sequential(
-            unit(width, 192, 1), unit(192, 192, ROW), unit(192, 192, COLUMN), halving(192, 192)
-        ),
+        seven=nn.Sequential(unit(width, 192, 1), unit(192, 192, ROW), unit(192, 192, COLUMN), halving(192, 192)),
         pool=nn.MaxPool2d(3, stride=2),
     )
 

@@ -26,7 +26,11 @@ def small(classes: int, channels: int, size: int = 28, width: int = 32) -> Net:
     stem = ConvNorm(channels, width, 5, stride)  # (n, width, size/stride, ...)
     side, stages = -(-size // stride), list[nn.Module]()
     while not stages or side > MAPS:
-        stages.append(nn.Sequential(ConvNorm(width, width, 3, 2), ConvNorm(width, 2 * width, 3), ConvNorm(2 * width, 2 * width, 3)))
+        stages.append(
+            nn.Sequential(
+                ConvNorm(width, width, 3, 2), ConvNorm(width, 2 * width, 3), ConvNorm(2 * width, 2 * width, 3)
+            )
+        )
         side, width = -(-side // 2), 2 * width  # (n, width, side, side)
     return he(Net(stem, nn.Sequential(*stages), nn.AdaptiveMaxPool2d(1), nn.Linear(width, classes)))
 
