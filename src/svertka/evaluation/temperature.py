@@ -1,8 +1,8 @@
 """One number that makes probabilities honest: the temperature.
 
 Guo et al. 2017, arXiv:1706.04599, section 4.2: logits are divided by T before softmax, and T minimises the mean
-negative log-likelihood on validation. It changes no ranking, so no accuracy. It matters most after label smoothing, which
-teaches a network to understate how sure it is.
+negative log-likelihood on validation. It changes no ranking, so no accuracy. It matters most after label smoothing,
+which teaches a network to understate how sure it is.
 """
 
 from __future__ import annotations
