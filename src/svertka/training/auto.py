@@ -62,7 +62,7 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     choices["weight_decay"] = (
         (0.02, "the usual decoupled decay")
         if optimiser == "adamw"
-        else (0.002, "a strong decay pays in short runs with batch norm")
+        else (0.003, "a strong decay pays in short runs with batch norm")
     )
     choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
     choices["average"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"
@@ -92,7 +92,7 @@ def _freeze(recipe: Recipe) -> tuple[str, str]:
 
 
 def _batch(n: int) -> tuple[int, str]:
-    batch = 256 if n >= 20_000 else 128 if n >= 5_000 else 64 if n >= 1_000 else 32
+    batch = 192 if n >= 20_000 else 128 if n >= 5_000 else 64 if n >= 1_000 else 32
     return batch, f"{max(1, n // batch):,} steps a pass over {n:,} pictures"
 
 
@@ -100,8 +100,8 @@ def _epochs(facts: Facts) -> tuple[int, str]:
     if facts.colour:
         epochs = round(60 * (1_000 / max(facts.training, 250)) ** 0.45)
     else:
-        epochs = round(24 * (2_000 / max(facts.training, 250)) ** 0.62)
-    epochs = max(3, min(60, epochs))
+        epochs = round(24 * (2_000 / max(facts.training, 250)) ** 0.75)
+    epochs = max(2, min(60, epochs))
     seen = epochs * facts.training
     kind = "colour" if facts.colour else "grey"
     return epochs, f"{seen:,} {kind} pictures seen in all: accuracy grows little beyond"
