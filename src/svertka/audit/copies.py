@@ -12,14 +12,17 @@ and 80 % of the side: LOOSE finds all of them among photographs and 19 of 20 amo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from svertka.data import Store
 from svertka.data.facts import as_grey
 
 SIDE = 32
+TINY = 16  # pixels of a side below which different pictures may look the same: they are judged by STRICT
 NEIGHBOURS = 8  # of each picture that are looked at; larger families hang together by their chains
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
@@ -63,9 +66,6 @@ class Copies:
 
 def find_copies(store: Store) -> Copies:
     """The copies among the readable files of a store."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     n = len(store)
     first, content = _contents(store)
     pairs = near_pairs(store, np.unique(first[store.readable]))
@@ -86,15 +86,13 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     among = among[store.facts["deviation"][among] >= PLAIN]
     if len(among) < 2:
         return np.zeros((0, 2), np.int64)
-    from scipy.spatial import cKDTree
-
     points = store.facts["fingerprint"][among].astype(np.float32)  # (k, COSINES)
     tree = cKDTree(points, balanced_tree=False)  # copies lie on one spot, where medians would not divide them
     every = np.arange(len(among))
     sample = every if len(every) <= _SAMPLE else np.random.default_rng(0).choice(every, _SAMPLE, replace=False)
     tried = _candidates(tree, points, sample, LOOSE)
     confirmed = _confirmed(store.pixels, among[tried], LOOSE)
-    if len(np.unique(tried[~confirmed])) > CROWDED * len(sample):
+    if min(store.pixels.shape[1:3]) < TINY or len(np.unique(tried[~confirmed])) > CROWDED * len(sample):
         level = STRICT
     elif len(sample) == len(every):
         return among[tried[confirmed]]
@@ -104,7 +102,7 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     return pairs[_confirmed(store.pixels, pairs, level)]
 
 
-def _candidates(tree: Any, points: np.ndarray, rows: np.ndarray, level: Level) -> np.ndarray:
+def _candidates(tree: cKDTree, points: np.ndarray, rows: np.ndarray, level: Level) -> np.ndarray:
     """The nearest neighbours of some points within the level's radius, as pairs (i, j), i < j: (m, 2)."""
     k = min(NEIGHBOURS + 1, len(points))
     _, found = tree.query(points[rows], k=k, distance_upper_bound=level.radius, workers=-1)  # (rows, k)

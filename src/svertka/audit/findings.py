@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,18 @@ SCARCE = 20  # pictures of a class below which it is said
 
 Family = tuple[int, ...]  # places of files in the source
 
+# kind of oddity -> what to say of one such picture, and of several
 _KINDS = {
-    "placeholder": "look like placeholders and not like pictures of any class",
-    "empty": "show almost nothing",
-    "dark": "are very dark",
-    "bright": "are very bright",
-    "blurred": "are very blurred",
-    "small": "are much smaller than the others",
-    "long": "have a shape of their own",
+    "placeholder": (
+        "looks like a placeholder and not like a picture of any class",
+        "look like placeholders and not like pictures of any class",
+    ),
+    "empty": ("shows almost nothing", "show almost nothing"),
+    "dark": ("is very dark", "are very dark"),
+    "bright": ("is very bright", "are very bright"),
+    "blurred": ("is very blurred", "are very blurred"),
+    "small": ("is much smaller than the others", "are much smaller than the others"),
+    "long": ("has a shape unlike the others", "have shapes unlike the others"),
 }
 
 
@@ -124,8 +128,6 @@ def _exact_alone(copies: Copies) -> list[Family]:
 
 
 def _with_warnings(found: Audit, source: Source) -> Audit:
-    from dataclasses import replace
-
     sentences = [
         *_leaks(found),
         *_disagreements(found),
@@ -187,7 +189,7 @@ def _copies(found: Audit) -> list[str]:
         if more:
             one, other = families[0][:2]
             sentences.append(
-                f"{counted(more, 'file')} more than once: {found.paths[other]} {how} as {found.paths[one]}"
+                f"{counted(more, 'file is', 'files are')} there once more: {found.paths[other]} {how} as {found.paths[one]}"
                 + (", and so on." if more > 1 else ".")
                 + " A split that svertka makes keeps them on one side."
             )
@@ -196,19 +198,14 @@ def _copies(found: Audit) -> list[str]:
 
 def _oddities(found: Audit) -> list[str]:
     sentences = []
-    for kind, words in _KINDS.items():
+    for kind, (one, several) in _KINDS.items():
         odd = [o for o in found.oddities if o.kind == kind]
         if odd:
-            them = words if len(odd) > 1 else _singular(words)
+            example = f"{found.paths[odd[0].index]} ({odd[0].detail})"
             sentences.append(
-                f"{counted(len(odd), 'picture')} {them}, such as {found.paths[odd[0].index]} ({odd[0].detail})."
+                f"1 picture {one}: {example}." if len(odd) == 1 else f"{len(odd):,} pictures {several}, such as {example}."
             )
     return sentences
-
-
-def _singular(words: str) -> str:
-    first, rest = words.split(" ", 1)
-    return {"are": "is", "have": "has"}.get(first, first + "s") + " " + rest
 
 
 def _balance(found: Audit) -> list[str]:

@@ -112,7 +112,7 @@ def _small(c: _Columns) -> Iterator[tuple[int, str]]:
 def _long(c: _Columns) -> Iterator[tuple[int, str]]:
     shape = np.log(np.maximum(1, c.width) / np.maximum(1, c.height))
     for row in np.flatnonzero(abs(shape - np.median(shape)) > np.log(LONG)).tolist():
-        yield row, f"{c.width[row]} x {c.height[row]} pixels, a shape of its own"
+        yield row, f"{c.width[row]} x {c.height[row]} pixels"
 
 
 RULES: tuple[tuple[str, _Rule], ...] = (

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from svertka import data as rooms
-from svertka.audit import Audit, audit
 from svertka.signals import Preprocess
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.verbs.job import Watch, silent
+
+if TYPE_CHECKING:
+    from svertka.audit import Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ def check(data: str | Path, *, watch: Watch = silent) -> Checked:
     source = rooms.open_source(data, least_classes=1)
     _, preprocess = usual_preparation(source, Recipe())
     with rooms.begin_store(source, preprocess) as reading:
+        from svertka.audit import audit  # beside the decoding
+
         store = reading.finish(lambda done, total: watch("read", (done, total)))
     return Checked(audit(source, store), source, store, time.perf_counter() - begun)
 
