@@ -1,9 +1,9 @@
 """The audit: what is wrong with labelled pictures, before it costs anyone a training.
 
-    copies     pictures that are there twice, found by fingerprints and verified on pixels
-    oddities   pictures unlike the rest: placeholders, empty, dark, blurred, tiny, oddly long
-    shortcuts  can a class be told from what is no part of its pictures?
-    findings   all of it as plain data, and in sentences
+copies     pictures that are there twice, found by fingerprints and verified on pixels
+oddities   pictures unlike the rest: placeholders, empty, dark, blurred, tiny, oddly long
+shortcuts  can a class be told from what is no part of its pictures?
+findings   all of it as plain data, and in sentences
 """
 
 from __future__ import annotations

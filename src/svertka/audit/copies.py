@@ -4,9 +4,9 @@ Near ones are found in two steps. The fingerprints of the store (lowest cosines 
 into a k-d tree, which gives each picture its nearest neighbours; each candidate is then verified on its pixels. Nothing
 is quadratic, and memory is bounded.
 
-How alike two different pictures of a set can be depends on the set: among photographs hardly ever, among handwritten ones
-all the time. So a sample of the set itself decides between two levels, LOOSE and STRICT. Measured on copies at JPEG quality 60
-and 80 % of the side: LOOSE finds all of them among photographs and 19 of 20 among pictures of 32 pixels.
+How alike two different pictures can be depends on the set: photographs hardly ever are, handwritten ones all the time.
+So a sample of the set itself decides between two levels, LOOSE and STRICT. Measured on copies at JPEG quality 60 and
+80 % of the side: LOOSE finds all of them among photographs, and 19 of 20 among photographs of 32 pixels.
 """
 
 from __future__ import annotations

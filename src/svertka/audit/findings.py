@@ -71,7 +71,10 @@ class Audit:
             "duplicates": [self._paths(f) for f in self.copies.exact],
             "near_duplicates": [self._paths(f) for f in self.copies.near],
             "leaks": [
-                {"files": [{"path": self.paths[i], "part": PART_NAMES[self.parts[i]]} for i in f], "identical": f in exact}
+                {
+                    "files": [{"path": self.paths[i], "part": PART_NAMES[self.parts[i]]} for i in f],
+                    "identical": f in exact,
+                }
                 for f in self.leaks
             ],
             "disagreements": [
@@ -79,7 +82,8 @@ class Audit:
             ],
             "oddities": [{"path": self.paths[o.index], "kind": o.kind, "detail": o.detail} for o in self.oddities],
             "shortcuts": [
-                {"fact": s.fact, "class": names[s.label], "area": round(s.area, 4), "pictures": s.n} for s in self.shortcuts
+                {"fact": s.fact, "class": names[s.label], "area": round(s.area, 4), "pictures": s.n}
+                for s in self.shortcuts
             ],
             "warnings": list(self.warnings),
         }
@@ -173,7 +177,9 @@ def _shortcuts(found: Audit) -> list[str]:
     sentences = []
     for fact in dict.fromkeys(s.fact for s in found.shortcuts):
         told = [s for s in found.shortcuts if s.fact == fact]
-        which = ", ".join(repr(names[s.label]) for s in told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+        which = ", ".join(repr(names[s.label]) for s in told[:3]) + (
+            f" and {len(told) - 3} more" if len(told) > 3 else ""
+        )
         sentences.append(
             f"The {fact} alone gives away {'the class' if len(told) == 1 else 'the classes'} {which} (it ranks "
             f"{told[0].area:.0%} of pairs of pictures rightly, where 50 % is chance): a network may learn that and fail on "
@@ -203,7 +209,9 @@ def _oddities(found: Audit) -> list[str]:
         if odd:
             example = f"{found.paths[odd[0].index]} ({odd[0].detail})"
             sentences.append(
-                f"1 picture {one}: {example}." if len(odd) == 1 else f"{len(odd):,} pictures {several}, such as {example}."
+                f"1 picture {one}: {example}."
+                if len(odd) == 1
+                else f"{len(odd):,} pictures {several}, such as {example}."
             )
     return sentences
 
@@ -220,9 +228,7 @@ def _balance(found: Audit) -> list[str]:
     scarce = [name for name, n in counts.items() if n < SCARCE]
     if scarce:
         them = ", ".join(map(repr, scarce[:3])) + (f" and {len(scarce) - 3} more" if len(scarce) > 3 else "")
-        sentences.append(
-            f"Fewer than {SCARCE} pictures of {them}: too few to learn from, or to tell how well it went."
-        )
+        sentences.append(f"Fewer than {SCARCE} pictures of {them}: too few to learn from, or to tell how well it went.")
     return sentences
 
 
@@ -230,4 +236,6 @@ def _unreadable(found: Audit) -> list[str]:
     bad = found.unreadable
     if not bad:
         return []
-    return [f"{counted(len(bad), 'file')} of {len(found.paths):,} cannot be read, such as {bad[0].path}: {bad[0].reason}."]
+    return [
+        f"{counted(len(bad), 'file')} of {len(found.paths):,} cannot be read, such as {bad[0].path}: {bad[0].reason}."
+    ]

@@ -99,7 +99,10 @@ def _bright(c: _Columns) -> Iterator[tuple[int, str]]:
 def _blurred(c: _Columns) -> Iterator[tuple[int, str]]:
     sharp, usual = c.facts["sharpness"], c.median("sharpness")
     for row in np.flatnonzero((sharp * BLUR < usual) & (c.facts["deviation"] >= PLAIN)).tolist():
-        yield row, f"its edges are {usual / max(1e-3, sharp[row]):,.0f} times weaker than usual (variance of the Laplacian)"
+        yield (
+            row,
+            f"its edges are {usual / max(1e-3, sharp[row]):,.0f} times weaker than usual (variance of the Laplacian)",
+        )
 
 
 def _small(c: _Columns) -> Iterator[tuple[int, str]]:

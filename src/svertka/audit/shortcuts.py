@@ -1,8 +1,8 @@
 """The shortcut alarm: can a class be told from what is no part of its pictures?
 
 A network takes the easiest way: where one class was saved by another program, at another size or with another camera,
-it learns that and not the thing (Geirhos et al. 2020, "Shortcut learning in deep neural networks", arXiv:2004.07780). For each
-kind of fact a tiny model, naive Bayes over histograms with 16 bins, is fitted and scored by five-fold
+it learns that and not the thing (Geirhos et al. 2020, "Shortcut learning in deep neural networks", arXiv:2004.07780).
+For each kind of fact a tiny model, naive Bayes over histograms with 16 bins, is fitted and scored by five-fold
 cross-validation. The alarm rings for a class only where the model ranks its pictures above the others' nearly always
 (area under the curve at least ALARM) and that is no accident of few pictures (Hanley and McNeil 1982, at LEVEL
 standard errors).
@@ -126,7 +126,7 @@ def _cross_validated(bins: list[np.ndarray], labels: np.ndarray, fold: np.ndarra
 
 def _area(scores: np.ndarray, own: np.ndarray) -> float:
     """The share of (own, other) pairs in which the own picture scores higher, ties by half (Mann and Whitney 1947)."""
-    values, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2  # mean rank of each value, from 1
     n = int(own.sum())
     return float((ranks[place][own].sum() - n * (n + 1) / 2) / (n * (len(own) - n)))

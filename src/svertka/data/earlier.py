@@ -80,7 +80,9 @@ def parts_as_before(
         )
     if not old.all():
         are = "is" if (~old).sum() == 1 else "are"
-        notes.append(f"{counted(int((~old).sum()), 'file')} {are} not in the manifest; the old ones stay where they were.")
+        notes.append(
+            f"{counted(int((~old).sum()), 'file')} {are} not in the manifest; the old ones stay where they were."
+        )
     return settled, old | (settled != UNDECIDED), notes
 
 

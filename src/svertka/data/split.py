@@ -1,10 +1,10 @@
 """Cutting a validation part out of the training part: stratified, seeded, blind to names and order, and lasting.
 
-A file's place is decided by a keyed hash of its content alone (or of the name of its group): it goes to validation where
-the hash lies below the share. So renaming and reordering change nothing, files that are added or removed later
-leave all others where they are, and another seed gives another draw. The price: a class gives its share in expectation,
-with the deviation of independent draws, sqrt(n share (1 - share)), and not to the file. What is exact: files of one group
-are never parted, and every class with two groups has one on either side.
+A file's place is decided by a keyed hash of its content alone (or of the name of its group): it goes to validation
+where the hash lies below the share. So renaming and reordering change nothing, files that are added or removed later
+leave all others where they are, and another seed gives another draw. The price: a class gives its share in
+expectation, with the deviation of independent draws, sqrt(n share (1 - share)), and not to the file. What is exact:
+files of one group are never parted, and every class with two groups has one on either side.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Recipe:
     erase: float | None = _field(None, "blank a random square of up to this share of the side")
     untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are")
     validation: float | None = _field(None, "share of the training pictures that validates, where no folder does")
-    group_by: str | None = _field(None, "pattern on the path; files with the same match never part: patient, video, speaker")
+    group_by: str | None = _field(None, "pattern on the path; files with the same match (patient, video) never part")
     minutes: float | None = _field(None, "time that the whole run may take")
     seed: int = _field(0, "seed of split, weights, order and augmentation")
 
