@@ -123,7 +123,7 @@ RULES: tuple[tuple[str, _Rule], ...] = (
     ("empty", _empty),
     ("dark", _dark),
     ("bright", _bright),
-    ("blurred", _blurred),
     ("small", _small),
     ("long", _long),
+    ("blurred", _blurred),  # after small: what was small is blurred when enlarged
 )

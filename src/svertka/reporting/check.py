@@ -98,7 +98,7 @@ def _verdict(found: Found) -> str:
     leaks, wrong = len(found["leaks"]), len(found["disagreements"])
     worst = [count(leaks, "leak")] * bool(leaks) + [count(wrong, "contradiction")] * bool(wrong)
     told = count(len(found["warnings"]), "finding")
-    return f"{told}, with {' and '.join(worst)} between pictures." if worst else f"{told}, none of them a leak."
+    return f"{told}, {' and '.join(worst)} among them." if worst else f"{told}; no leak between parts."
 
 
 def _families(found: Found) -> list[tuple[str, str, list[list[dict[str, str]]]]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PIL import Image
 
@@ -18,8 +19,12 @@ FORMATS: tuple[str, ...] = ("?", *dict.fromkeys([*(name for *_, name in MAGIC), 
 _HEAD = 2**18  # bytes in which the EXIF block is looked for
 _MAKE, _MODEL = 0x010F, 0x0110
 _CAMERA = 24  # letters of a camera's name that are kept
-# The sum of the table by which libjpeg divides the cosines of brightness at quality 50 (ISO 10918-1, table K.1).
-_QUALITY_50 = 3688
+# What libjpeg divides the cosines of brightness by at quality 50 (ISO 10918-1, table K.1).
+_TABLE = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+    14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,21 @@ def traces(data: bytes) -> Traces:
 def jpeg_quality(data: bytes) -> int:
     """The quality at which a JPEG was saved, judged by its table for brightness: 1 to 100, or 0 where it has none.
 
-    The table of quality q is that of quality 50 times 50 / q below 50, times 2 - q / 50 above (libjpeg, jcparam.c).
+    libjpeg scales one table to every quality (jcparam.c); another program's table counts as the nearest by its sum.
     """
     table = _brightness_table(data)
-    if not table:
-        return 0
-    scale = sum(table) / _QUALITY_50
-    quality = 100 - 50 * scale if scale <= 1 else 50 / scale
-    return min(100, max(1, round(quality)))
+    return _nearest_quality(sum(table)) if table else 0
+
+
+@lru_cache(maxsize=256)
+def _nearest_quality(total: int) -> int:
+    return min(range(1, 101), key=lambda quality: abs(_sum_of_table(quality) - total))
+
+
+@lru_cache(maxsize=100)
+def _sum_of_table(quality: int) -> int:
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return sum(min(255, max(1, (entry * scale + 50) // 100)) for entry in _TABLE)
 
 
 def _brightness_table(data: bytes) -> tuple[int, ...]:
