@@ -21,7 +21,9 @@ def print_checked(found: Checked, page: Path | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     classes = told["classes"]
     of = f" of {told['files']:,}" if told["readable"] < told["files"] else ""
-    console.print(f"[bold]{told['readable']:,}{of} pictures[/] in {len(classes):,} classes  [dim]{told['seconds']:.1f} s[/]")
+    console.print(
+        f"[bold]{told['readable']:,}{of} pictures[/] in {len(classes):,} classes  [dim]{told['seconds']:.1f} s[/]"
+    )
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("class", overflow="fold")
     table.add_column("pictures", justify="right")

@@ -68,15 +68,16 @@ def parts_as_before(
     if len(moved):
         first = int(moved[0])
         notes.append(
-            f"The manifest puts {counted(len(moved), 'file')} elsewhere than the folder does, such as {paths[first]} into "
-            f"{PART_NAMES[known[first]]}; the manifest is followed."
+            f"The manifest puts {counted(len(moved), 'file')} elsewhere than the folder does, such as {paths[first]} "
+            f"into {PART_NAMES[known[first]]}; the manifest is followed."
         )
     there = set(map(bytes, digests))
     missing = [k for k, digest in enumerate(map(bytes, earlier.digests)) if digest not in there]
     if missing:
         have = "has" if len(missing) == 1 else "have"
         notes.append(
-            f"{counted(len(missing), 'file')} of the manifest {have} gone or changed, such as {earlier.paths[missing[0]]}."
+            f"{counted(len(missing), 'file')} of the manifest {have} gone or changed, such as "
+            f"{earlier.paths[missing[0]]}."
         )
     if not old.all():
         are = "is" if (~old).sum() == 1 else "are"

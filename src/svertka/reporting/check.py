@@ -61,19 +61,23 @@ def page(found: Found, pixels: Pixels, name: str) -> str:
     """The page of `check --html`: one file, without scripts and without requests."""
     counts = found["classes"]
     most = max(counts.values(), default=0)
-    return environment().get_template("check.html").render(
-        mark=MARK,
-        colours=colours,
-        charts=charts,
-        name=name,
-        found=found,
-        check=section(found, pixels),
-        classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
-        asides=[
-            ("could not be read", found["unreadable"][:FILES], len(found["unreadable"])),
-            ("left aside", found["skipped"][:FILES], len(found["skipped"])),
-        ],
-        verdict=_verdict(found),
+    return (
+        environment()
+        .get_template("check.html")
+        .render(
+            mark=MARK,
+            colours=colours,
+            charts=charts,
+            name=name,
+            found=found,
+            check=section(found, pixels),
+            classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
+            asides=[
+                ("could not be read", found["unreadable"][:FILES], len(found["unreadable"])),
+                ("left aside", found["skipped"][:FILES], len(found["skipped"])),
+            ],
+            verdict=_verdict(found),
+        )
     )
 
 
@@ -110,7 +114,7 @@ def _families(found: Found) -> list[tuple[str, str, list[list[dict[str, str]]]]]
     rest = [family for family in copies if not told & {f["path"] for f in family}]
     return [
         ("Leaks", "The same picture on both sides of a split: its answer is known beforehand.", _across(leaks)),
-        ("Contradictions", "The same picture under two labels: one of them is wrong, or the classes overlap.", disagree),
+        ("Contradictions", "The same picture under two labels: one is wrong, or the classes overlap.", disagree),
         ("Copies", "The same picture more than once, on one side and in one class.", rest),
     ]
 

@@ -33,7 +33,8 @@ def write_report(run: Path, out: Path | None = None) -> Path:
 
 def render(run: RunFolder) -> str:
     """The page as text."""
-    return environment().get_template("template.html").render(mark=MARK, colours=colours, charts=charts, **_contents(run))
+    template = environment().get_template("template.html")
+    return template.render(mark=MARK, colours=colours, charts=charts, **_contents(run))
 
 
 def _contents(run: RunFolder) -> dict[str, Any]:
