@@ -27,6 +27,7 @@ NEIGHBOURS = 8  # of each picture that are looked at; larger families hang toget
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
 _SAMPLE = 2000  # pictures that tell whether a set is crowded
+_STRETCH = 100_000  # pictures that are asked of one tree
 _BATCH = 512  # pairs that are verified at once
 
 
@@ -86,29 +87,45 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     among = among[store.facts["deviation"][among] >= PLAIN]
     if len(among) < 2:
         return np.zeros((0, 2), np.int64)
-    points = store.facts["fingerprint"][among].astype(np.float32)  # (k, COSINES)
-    tree = cKDTree(points, balanced_tree=False)  # copies lie on one spot, where medians would not divide them
-    every = np.arange(len(among))
-    sample = every if len(every) <= _SAMPLE else np.random.default_rng(0).choice(every, _SAMPLE, replace=False)
-    tried = _candidates(tree, points, sample, LOOSE)
-    confirmed = _confirmed(store.pixels, among[tried], LOOSE)
+    lead = store.facts["fingerprint"][:, 0][among].astype(np.float32)
+    among = among[np.argsort(lead, kind="stable")]
+    sample = among
+    if len(among) > _SAMPLE:
+        sample = np.random.default_rng(0).choice(among, _SAMPLE, replace=False)
+    tried = _candidates(store.facts, among, sample, LOOSE)
+    confirmed = _confirmed(store.pixels, tried, LOOSE)
     if min(store.pixels.shape[1:3]) < TINY or len(np.unique(tried[~confirmed])) > CROWDED * len(sample):
         level = STRICT
-    elif len(sample) == len(every):
-        return among[tried[confirmed]]
+    elif len(sample) == len(among):
+        return tried[confirmed]
     else:
         level = LOOSE
-    pairs = among[_candidates(tree, points, every, level)]
+    pairs = _candidates(store.facts, among, among, level)
     return pairs[_confirmed(store.pixels, pairs, level)]
 
 
-def _candidates(tree: cKDTree, points: np.ndarray, rows: np.ndarray, level: Level) -> np.ndarray:
-    """The nearest neighbours of some points within the level's radius, as pairs (i, j), i < j: (m, 2)."""
-    k = min(NEIGHBOURS + 1, len(points))
-    _, found = tree.query(points[rows], k=k, distance_upper_bound=level.radius, workers=-1)  # (rows, k)
-    at, place = np.nonzero((found < len(points)) & (found != rows[:, None]))
-    pairs = np.stack([rows[at], found[at, place]], 1)
-    return np.unique(np.sort(pairs, 1), axis=0)
+def _candidates(facts: np.ndarray, among: np.ndarray, asked: np.ndarray, level: Level) -> np.ndarray:
+    """The nearest neighbours of the pictures `asked` within the level's radius, as pairs (i, j), i < j: (m, 2).
+
+    `among` is in the order of the first cosine. Neighbours differ in it by the radius at most, so a tree of one stretch
+    and its margins at a time finds what a tree of all would, and takes no more memory for a million pictures.
+    """
+    lead = facts["fingerprint"][:, 0][among].astype(np.float32)
+    wanted = np.isin(among, asked)
+    found = [np.zeros((0, 2), np.int64)]
+    for first in range(0, len(among), _STRETCH):
+        stop = min(first + _STRETCH, len(among))
+        low = int(np.searchsorted(lead, lead[first] - level.radius))
+        high = int(np.searchsorted(lead, lead[stop - 1] + level.radius, side="right"))
+        near = among[low:high]
+        rows = first - low + np.flatnonzero(wanted[first:stop])
+        points = facts["fingerprint"][near].astype(np.float32)  # (near, COSINES)
+        tree = cKDTree(points, balanced_tree=False)  # copies lie on one spot, where medians would not divide them
+        k = min(NEIGHBOURS + 1, len(near))
+        _, place = tree.query(points[rows], k=[*range(1, k + 1)], distance_upper_bound=level.radius, workers=-1)
+        at, order = np.nonzero((place < len(near)) & (place != rows[:, None]))
+        found.append(np.stack([near[rows[at]], near[place[at, order]]], 1))
+    return np.unique(np.sort(np.concatenate(found), 1), axis=0)
 
 
 def _confirmed(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
@@ -128,9 +145,12 @@ def verify(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
 
 def families(number: np.ndarray, index: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """The places in `index` that share a number with another, family by family."""
+    _, place, counts = np.unique(number, return_inverse=True, return_counts=True)
+    several = counts[place] > 1
+    number, index = number[several], index[several]
     order = np.lexsort((index, number))
     cuts = np.flatnonzero(np.diff(number[order])) + 1
-    found = [tuple(part.tolist()) for part in np.split(index[order], cuts) if len(part) > 1]
+    found = [tuple(part.tolist()) for part in np.split(index[order], cuts) if len(part)]
     return tuple(sorted(found))
 
 

@@ -153,7 +153,7 @@ def _leaks(found: Audit) -> list[str]:
         first = next(f for f in found.leaks if tuple(sorted(_several(found.parts, f) - {UNDECIDED})) == parts)
         one, other = (next(i for i in first if found.parts[i] == p) for p in parts[:2])
         sentences.append(
-            f"{counted(n, 'picture')} {'stands' if n == 1 else 'stand'} in {names} at once, such as {found.paths[one]} and "
+            f"{counted(n, 'picture stands', 'pictures stand')} in {names} at once, such as {found.paths[one]} and "
             f"{found.paths[other]}: the accuracy there will flatter. Keep each in one of them."
         )
     return sentences
@@ -166,9 +166,9 @@ def _disagreements(found: Audit) -> list[str]:
     names, family = list(found.classes), found.disagreements[0]
     one, other = family[0], next(i for i in family if found.labels[i] != found.labels[family[0]])
     return [
-        f"{counted(n, 'picture')} {'stands' if n == 1 else 'stand'} in more than one class, such as {found.paths[one]} "
-        f"({names[found.labels[one]]}) and {found.paths[other]} ({names[found.labels[other]]}): one of the labels is wrong, "
-        "or the classes overlap."
+        f"{counted(n, 'picture stands', 'pictures stand')} in more than one class, such as {found.paths[one]} "
+        f"({names[found.labels[one]]}) and {found.paths[other]} ({names[found.labels[other]]}): one of the labels is "
+        "wrong, or the classes overlap."
     ]
 
 
@@ -182,8 +182,8 @@ def _shortcuts(found: Audit) -> list[str]:
         )
         sentences.append(
             f"The {fact} alone gives away {'the class' if len(told) == 1 else 'the classes'} {which} (it ranks "
-            f"{told[0].area:.0%} of pairs of pictures rightly, where 50 % is chance): a network may learn that and fail on "
-            "pictures from elsewhere. Save all classes in the same way."
+            f"{told[0].area:.0%} of pairs of pictures rightly, where 50 % is chance): a network may learn that and fail "
+            "on pictures from elsewhere. Save all classes in the same way."
         )
     return sentences
 
@@ -195,7 +195,8 @@ def _copies(found: Audit) -> list[str]:
         if more:
             one, other = families[0][:2]
             sentences.append(
-                f"{counted(more, 'file is', 'files are')} there once more: {found.paths[other]} {how} as {found.paths[one]}"
+                f"{counted(more, 'file is', 'files are')} there once more: {found.paths[other]} {how} as "
+                + found.paths[one]
                 + (", and so on." if more > 1 else ".")
                 + " A split that svertka makes keeps them on one side."
             )
@@ -222,8 +223,8 @@ def _balance(found: Audit) -> list[str]:
         few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         if counts[many] >= UNEVEN * counts[few]:
             sentences.append(
-                f"The class {many!r} has {counts[many] / counts[few]:.1f} times the pictures of {few!r} ({counts[many]:,} to "
-                f"{counts[few]:,}): read the results class by class; more pictures of {few!r} help most."
+                f"The class {many!r} has {counts[many] / counts[few]:.1f} times the pictures of {few!r} "
+                f"({counts[many]:,} to {counts[few]:,}): read the results class by class; more pictures of {few!r} help most."
             )
     scarce = [name for name, n in counts.items() if n < SCARCE]
     if scarce:
