@@ -182,8 +182,8 @@ def _shortcuts(found: Audit) -> list[str]:
         )
         sentences.append(
             f"The {fact} alone gives away {'the class' if len(told) == 1 else 'the classes'} {which} (it ranks "
-            f"{told[0].area:.0%} of pairs of pictures rightly, where 50 % is chance): a network may learn that and fail "
-            "on pictures from elsewhere. Save all classes in the same way."
+            f"{told[0].area:.0%} of pairs of pictures rightly, where 50 % is chance): a network may learn that and "
+            "fail on pictures from elsewhere. Save all classes in the same way."
         )
     return sentences
 
@@ -224,7 +224,8 @@ def _balance(found: Audit) -> list[str]:
         if counts[many] >= UNEVEN * counts[few]:
             sentences.append(
                 f"The class {many!r} has {counts[many] / counts[few]:.1f} times the pictures of {few!r} "
-                f"({counts[many]:,} to {counts[few]:,}): read the results class by class; more pictures of {few!r} help most."
+                f"({counts[many]:,} to {counts[few]:,}): read the results class by class; more pictures of {few!r} "
+                "help most."
             )
     scarce = [name for name, n in counts.items() if n < SCARCE]
     if scarce:
