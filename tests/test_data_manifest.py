@@ -1,5 +1,6 @@
 """The manifest and the split: what is given is kept, what is missing cut fairly, nothing lost on disk."""
 
+import dataclasses
 import json
 import time
 
@@ -12,7 +13,7 @@ from svertka.data import Manifest, Store, make_manifest, open_source
 from svertka.data.columns import Paths
 from svertka.data.readers import FolderReader
 from svertka.data.source import Source
-from svertka.data.split import MOST, SHARE, cut
+from svertka.data.split import MOST, SHARE, cut, usual_share
 from svertka.errors import DataError, RecipeError, RunError
 from svertka.signals import Preprocess
 
@@ -100,18 +101,54 @@ def test_order_and_names_do_not_matter(case, seed):
 def test_every_class_gives_its_share(counts, share):
     labels = np.repeat(np.arange(len(counts)), counts)
     chosen = cut(labels, digests_of(range(len(labels))), share)
-    wanted = (share or SHARE) * np.array(counts)
+    share, counts = share or SHARE, np.array(counts)
     given_ = np.bincount(labels[chosen], minlength=len(counts))
-    assert (np.abs(given_ - np.clip(wanted, 1, None)) < 1 + 1e-9).all()
-    assert abs(given_.sum() - wanted.sum()) <= 0.5 + (wanted < 1).sum()
+    assert (given_ >= 1).all()
+    assert (given_ < counts).all()
+    assert (np.abs(given_ - share * counts) <= 1 + 5 * np.sqrt(counts * share * (1 - share))).all()
+
+
+@given(labelled(), labelled(), st.sampled_from([0.1, 0.2, 0.5]))
+@settings(deadline=None, max_examples=60)
+def test_files_that_come_later_leave_the_others_where_they_are(old, new, share):
+    labels, contents = old
+    more = np.concatenate([labels, new[0]]), np.concatenate([contents, new[1] + 1000])  # other contents
+    before, after = cut(labels, digests_of(contents), share), cut(more[0], digests_of(more[1]), share)
+    for label in range(5):
+        own = {c: labels[contents == c].min() for c in contents.tolist()}
+        groups = [c for c in own if own[c] == label]
+        forced = {bool(before[contents == c].any()) for c in groups} == {False} or len(groups) < 12
+        if not forced:  # a class with few groups may owe its one picture on either side to the rule
+            moved = [c for c in groups if before[contents == c][0] != after[: len(labels)][contents == c][0]]
+            assert len(moved) <= 1
+
+
+def test_added_files_move_none_of_many():
+    labels = np.repeat(np.arange(4), 200)
+    digests = digests_of(range(1600))
+    before = cut(labels, digests[:800])
+    after = cut(np.concatenate([labels, labels]), digests)
+    np.testing.assert_array_equal(before, after[:800])
+
+
+@given(labelled(), st.integers(1, 12), st.integers(0, 3))
+@settings(deadline=None, max_examples=40)
+def test_groups_are_never_parted(case, groups, seed):
+    labels, contents = case
+    group = np.random.default_rng(len(labels)).integers(0, groups, len(labels))
+    chosen = cut(labels, digests_of(contents), 0.3, seed, group)
+    for column in (group, contents):
+        for number in np.unique(column):
+            assert len(set(chosen[column == number].tolist())) == 1
 
 
 def test_large_sets_keep_their_pictures():
     labels = np.repeat(np.arange(10), 6000)
     digests = np.random.default_rng(0).integers(0, 256, (60000, 16), np.uint8)
     chosen = cut(labels, digests)
-    assert chosen.sum() == MOST
-    assert (np.bincount(labels[chosen]) == MOST / 10).all()
+    assert usual_share(60000) == SHARE / 4
+    assert 0.5 * MOST < chosen.sum() < MOST
+    assert (np.abs(np.bincount(labels[chosen]) - 300) < 5 * np.sqrt(300)).all()
 
 
 def test_seeds_draw_differently_and_alike():
@@ -145,13 +182,65 @@ def test_given_parts_are_kept():
 def test_a_missing_validation_part_is_cut_and_test_is_not_touched(part):
     source, store = pair([0, 1] * 50, [part] * 80 + [3] * 20)
     manifest = make_manifest(source, store)
-    assert len(manifest.indices("validation")) == 16
+    assert 6 < len(manifest.indices("validation")) < 28  # 16 expected, deviation 3.6
     assert manifest.indices("test").tolist() == list(range(80, 100))
-    assert (np.bincount(manifest.labels[manifest.indices("validation")]) == 8).all()
-    assert len(make_manifest(source, store, share=0.5).indices("validation")) == 40
+    assert (np.bincount(manifest.labels[manifest.indices("validation")]) > 0).all()
+    assert 25 < len(make_manifest(source, store, share=0.5).indices("validation")) < 55
     assert (
         make_manifest(source, store, seed=1).indices("validation").tolist() != manifest.indices("validation").tolist()
     )
+
+
+def test_groups_by_name_stay_together_and_may_span_copies():
+    source, store = pair([0, 1] * 60)
+    paths = Paths.of(f"{'ab'[i % 2]}/patient{i // 6:02}_{i}.png" for i in range(120))
+    source = dataclasses.replace(source, paths=paths)
+    copies = np.arange(120)
+    copies[60] = copies[0]  # a copy joins patient 0 and patient 10
+    manifest = make_manifest(source, store, group_by=r"(patient\d+)_", copies=copies)
+    parts = manifest.parts.reshape(20, 6)
+    assert (parts == parts[:, :1]).all()
+    assert parts[0, 0] == parts[10, 0]
+    assert 0 < (parts == 2).mean() < 0.6
+    with pytest.raises(RecipeError, match="matches none of the files, such as a/patient00_0"):
+        make_manifest(source, store, group_by="speaker")
+    some = make_manifest(source, store, group_by="patient0[0-4]")
+    assert "does not match 90 files, such as a/patient05_30.png" in some.notes[0]
+
+
+def test_groups_that_the_folders_part_are_told():
+    source, store = pair([0, 1] * 10, [1] * 14 + [2] * 6)
+    source = dataclasses.replace(source, paths=Paths.of(f"{'ab'[i % 2]}/p{i % 5}.{i}.png" for i in range(20)))
+    manifest = make_manifest(source, store, group_by=r"p\d")
+    assert manifest.parts.tolist() == source.parts.tolist()
+    assert manifest.notes[0].startswith("5 groups of group_by in more than one of the given parts, such as that of a")
+
+
+def test_an_earlier_manifest_is_followed():
+    source, store = pair([0, 1] * 50)
+    first = make_manifest(source, store, seed=3)
+    order = np.random.default_rng(0).permutation(90)  # ten files gone, the rest renamed and reordered, 30 new ones
+    contents = [*order.tolist(), *range(200, 230)]
+    later, stored = pair([*(order % 2).tolist(), *[0, 1] * 15], contents=contents)
+    copies = np.arange(120)
+    a_validation_file = int(np.flatnonzero(first.parts[order] == 2)[0])
+    copies[119] = copies[a_validation_file]
+    manifest = make_manifest(later, stored, seed=9, earlier=first, copies=copies)
+    np.testing.assert_array_equal(manifest.parts[:90], first.parts[order])
+    assert manifest.parts[119] == 2
+    assert manifest.seed == first.seed
+    notes = " ".join(manifest.notes)
+    assert "10 files of the manifest have gone or changed, such as class 0/90.png" in notes
+    assert "30 files are not in the manifest" in notes
+
+
+def test_an_earlier_manifest_goes_before_the_folders():
+    source, store = pair([0, 1] * 10)
+    first = make_manifest(source, store)
+    other = dataclasses.replace(source, parts=np.where(first.parts == 2, 1, first.parts).astype(np.uint8))
+    manifest = make_manifest(other, store, earlier=first)
+    np.testing.assert_array_equal(manifest.parts, first.parts)
+    assert "elsewhere than the folder does" in manifest.notes[0]
 
 
 def test_unreadable_files_serve_nothing():
@@ -295,5 +384,6 @@ def test_the_built_in_digits_from_end_to_end(tmp_path):
     store = begin_store(source, Preprocess(8, 8, 1), tmp_path).finish()
     manifest = make_manifest(source, store)
     train, validation = manifest.indices("train"), manifest.indices("validation")
-    assert (len(train), len(validation)) == (1438, 359)
+    assert len(train) + len(validation) == 1797
+    assert abs(len(validation) - 0.2 * 1797) < 4 * np.sqrt(1797 * 0.2 * 0.8)
     assert not set(map(bytes, manifest.digests[train])) & set(map(bytes, manifest.digests[validation]))

@@ -300,7 +300,7 @@ def test_the_cut_is_the_same_for_every_seed(folder):
     }
     assert parts["training", 1] == parts["training", 2]
     assert not parts["training", 1] & parts["validation", 2]
-    assert len(parts["validation", 1]) == 4
+    assert 2 <= len(parts["validation", 1]) <= 8  # a third of 12 in expectation, one of each class at least
 
 
 def test_an_unreadable_file_is_left_out_and_named(folder):

@@ -15,7 +15,7 @@ LAYERS = [
     "blocks signals",
     "notation",
     "zoo data",
-    "bundle tabulate",
+    "bundle tabulate audit",
     "training evaluation",
     "reporting",
     "verbs keras",

@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _HOMES: dict[str, str] = {
     # verbs
     "train": "svertka.verbs.train",
+    "check": "svertka.verbs.check",
     "predict": "svertka.verbs.predict",
     "evaluate": "svertka.verbs.evaluate",
     "report": "svertka.verbs.report",

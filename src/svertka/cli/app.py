@@ -74,6 +74,8 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time that the whole run may take.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")] = None,
+    group_by: Annotated[str | None, typer.Option(help="Pattern on the path; same match, same side of a split.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Split as this manifest.json of an earlier run has it.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -86,6 +88,7 @@ def train(
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
     start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
     asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
+    asked |= {"group_by": group_by, "manifest": manifest}
     asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
     if resume is not None and asked:
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
@@ -109,6 +112,30 @@ def train(
     if done.stopped:
         _say(f"Stopped as asked. The model is usable as it is; `svertka train --resume {done.path}` goes on.")
         sys.exit(130)
+
+
+@app.command()
+def check(
+    data: Data,
+    html: Annotated[Path | None, typer.Option(help="Write the findings with their pictures to this file.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is wrong with labelled pictures, before it costs you."""
+    from svertka.cli.progress import watching
+    from svertka.verbs.check import check as run
+    from svertka.verbs.check import write_page
+
+    with watching(quiet=quiet) as watch:
+        found = run(data, watch=watch)
+    if html is not None:
+        write_page(found, html)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        from svertka.cli.checking import print_checked
+
+        print_checked(found, html)
 
 
 @app.command()

@@ -137,13 +137,13 @@ class StoreJob:
             told = done
 
     def _completed(self) -> Store:
-        digests, sizes = self._results["digest"].copy(), self._results["size"].copy()
+        digests, sizes, facts = (self._results[name].copy() for name in ("digest", "size", "facts"))
         folder = self._scratch.path
         try:
-            write_facts(folder, self._preprocess, digests, sizes, self._reasons)
+            write_facts(folder, self._preprocess, digests, sizes, self._reasons, facts)
         except OSError as why:
             raise DataError(unwritable(folder.parent, str(why.strerror))) from why
-        store = map_store(folder, self._preprocess, digests, sizes, self._reasons)
+        store = map_store(folder, self._preprocess, digests, sizes, self._reasons, facts)
         self._clean.detach()
         _stop(self._workers)
         _publish(self._scratch, self._target)

@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from svertka.data.columns import Paths
+from svertka.data.facts import file_facts, picture_facts
 from svertka.data.messages import PATIENCE, RESULT, receive, send
 from svertka.data.readers import READERS, Reader
 from svertka.data.scratch import unwritable
@@ -77,6 +78,7 @@ def _decode(
     pixels = np.zeros((len(paths), height, width, channels), np.uint8)
     results = np.zeros(len(paths), RESULT)
     reasons: dict[int, str] = {}
+    told: list[tuple[int, tuple[int, int, bytes]]] = []
     for k in range(len(paths)):
         path = paths[k]
         _alarm(PATIENCE)
@@ -85,9 +87,14 @@ def _decode(
             digest = hashlib.blake2b(data, digest_size=16).digest()
             results["digest"][k] = np.frombuffer(digest, np.uint8)
             pixels[k], results["size"][k] = read_sized(data, preprocess, path)
+            told.append((k, file_facts(data)))
         except ReadError as why:
             reasons[k] = why.reason
     _alarm(0)
+    results["facts"] = picture_facts(pixels)
+    for k, (kind, quality, camera) in told:
+        facts = results["facts"][k]
+        facts["format"], facts["quality"], facts["camera"] = kind, quality, camera
     return pixels, results, reasons
 
 

@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from svertka.data.columns import Paths, counted
+from svertka.data.earlier import named_groups, parts_as_before
 from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.source import Source
-from svertka.data.split import cut
+from svertka.data.split import cut, joined
 from svertka.data.store import Store
 from svertka.errors import DataError, RunError
 
@@ -112,7 +113,16 @@ class Manifest:
             raise RunError(f"The manifest {path} is damaged ({type(why).__name__}: {why}).") from why
 
 
-def make_manifest(source: Source, store: Store, seed: int = 0, share: float | None = None) -> Manifest:
+def make_manifest(
+    source: Source,
+    store: Store,
+    seed: int = 0,
+    share: float | None = None,
+    *,
+    copies: np.ndarray | None = None,
+    group_by: str | None = None,
+    earlier: Manifest | None = None,
+) -> Manifest:
     """Decide which file serves what: given parts are kept, a missing validation part is cut from train.
 
     Args:
@@ -120,21 +130,38 @@ def make_manifest(source: Source, store: Store, seed: int = 0, share: float | No
         seed: of the draw.
         share: of the training files that becomes validation where there is none; 20 % up to 5,000 files where
         None.
+        copies: int (n,), the same number for files that must stay together, such as near-duplicates.
+        group_by: a pattern on the path; files with the same match stay together.
+        earlier: the manifest of another run, whose files stay where they were.
 
     Raises:
         DataError: a class has no readable training picture, or nothing is left to validate on.
+        RecipeError: the share or the pattern cannot be used.
     """
     labels, parts, notes = source.labels, source.parts.copy(), list(source.notes)
+    group = np.arange(len(labels)) if copies is None else copies
+    identity = store.digests
+    if group_by is not None:
+        named, identity, told = named_groups(source.paths, group_by)
+        group, notes = joined(group, named), notes + told
+        notes += _parted(source, named)
+    settled = parts != UNDECIDED
+    if earlier is not None:
+        parts, settled, told = parts_as_before(source.paths, parts, store.digests, group, earlier)
+        seed, notes = earlier.seed, notes + told
     parts[parts == UNDECIDED] = TRAIN
     if not (parts == TRAIN).any():
         there = " and ".join(sorted({PART_NAMES[p] for p in np.unique(parts).tolist()}))
         raise DataError(f"{source.where} has pictures for {there} only; there is nothing to learn from.")
     pool = np.flatnonzero((parts == TRAIN) & store.readable)
     _every_class_readable(source, store, pool, parts == TRAIN)
-    if not (parts == VALIDATION).any():
-        chosen = cut(labels[pool], store.digests[pool], share, seed)
+    held_out = (parts == VALIDATION).any()
+    if earlier is not None or not held_out:
+        chosen = cut(labels[pool], identity[pool], share, seed, group[pool])
+        if held_out:  # only new files are free to go
+            chosen &= ~settled[pool]
         parts[pool[chosen]] = VALIDATION
-        notes += _without_validation(source, labels[pool], labels[pool][chosen])
+        notes += _without_validation(source, labels[pool], labels[pool][chosen]) if not held_out else []
     if not ((parts == VALIDATION) & store.readable).any():
         raise DataError(
             f"{source.where} leaves no picture to validate on: "
@@ -157,6 +184,20 @@ def _every_class_readable(source: Source, store: Store, pool: np.ndarray, traini
             f"{source.where}: none of the {counted(int(there[label]), 'training picture')} "
             f"of the class {name!r} can be read ({source.paths[i]}: {store.reasons[i]})."
         )
+
+
+def _parted(source: Source, named: np.ndarray) -> list[str]:
+    """A sentence for groups that the folders have parted."""
+    given = source.parts != UNDECIDED
+    both = np.unique(np.stack([named[given], source.parts[given]], 1), axis=0)  # (k, 2)
+    groups, parts = np.unique(both[:, 0], return_counts=True)
+    if not (parts > 1).any():
+        return []
+    i = int(np.flatnonzero(named == groups[parts > 1][0])[0])
+    return [
+        f"{counted(int((parts > 1).sum()), 'group')} of group_by in more than one of the given parts, such as that of "
+        f"{source.paths[i]}: the accuracy there will flatter."
+    ]
 
 
 def _without_validation(source: Source, pool: np.ndarray, chosen: np.ndarray) -> list[str]:

@@ -11,12 +11,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from svertka.data.facts import FACTS
+
 _LENGTHS = struct.Struct("<II")  # of the JSON text, of the array bytes
 
 PATIENCE = 60  # seconds for one file; then the system ends the worker, and its parent knows what for
 
 # what a worker says of one file, beside the pixels that it has put into place
-RESULT = np.dtype([("digest", "u1", (16,)), ("size", "<i4", (2,))])
+RESULT = np.dtype([("digest", "u1", (16,)), ("size", "<i4", (2,)), ("facts", FACTS)])
 
 
 def send(pipe: IO[bytes], fields: dict[str, Any], *blocks: bytes) -> None:

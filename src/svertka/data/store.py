@@ -1,12 +1,13 @@
 """The store: all pictures of a source decoded and resized, in one memory-mapped file in the user's cache.
 
-A folder of four files, either finished or absent. Its name tells source and `Preprocess` apart, so a run with
+A folder of five files, either finished or absent. Its name tells source and `Preprocess` apart, so a run with
 either changed makes another store. `store.json` carries checksums: a store that was damaged is not opened but
 built again.
 
     pixels.bin   uint8 (n, h, w, c), row by row; zeros where a file could not be read
     digests.npy  uint8 (n, 16), BLAKE2b-128 of the bytes of each file
     sizes.npy    int32 (n, 2), height and width of each picture before it was resized
+    facts.npy    FACTS (n,), what `svertka.data.facts` measured while the pixels were at hand
     store.json   shape, reasons for unreadable files, checksums
 """
 
@@ -14,17 +15,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from svertka.data.facts import FACTS
 from svertka.data.source import Source
 from svertka.errors import DataError
 from svertka.signals.image import Preprocess
 
-VERSION = 1  # of what is written here and of the decoder: pixels of another version are not trusted
+VERSION = 2  # of what is written here and of the decoder: pixels of another version are not trusted
 _PROBES = 64  # places of pixels.bin that the checksum looks at
 _PROBE = 4096  # bytes at each
 
@@ -40,6 +42,7 @@ class Store:
         digests: uint8 (n, 16), BLAKE2b-128 of the file bytes.
         sizes: int32 (n, 2), original (height, width); 0 where unreadable.
         preprocess: how the pictures were brought to one size.
+        facts: FACTS (n,), small measures of each picture; zeros where unreadable.
     """
 
     pixels: np.ndarray
@@ -48,6 +51,7 @@ class Store:
     digests: np.ndarray
     sizes: np.ndarray
     preprocess: Preprocess
+    facts: np.ndarray = field(default_factory=lambda: np.zeros(0, FACTS))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -74,17 +78,23 @@ def pixel_shape(n: int, preprocess: Preprocess) -> tuple[int, int, int, int]:
 
 
 def write_facts(
-    folder: Path, preprocess: Preprocess, digests: np.ndarray, sizes: np.ndarray, reasons: dict[int, str]
+    folder: Path,
+    preprocess: Preprocess,
+    digests: np.ndarray,
+    sizes: np.ndarray,
+    reasons: dict[int, str],
+    measured: np.ndarray,
 ) -> None:
     """Write everything but the pixels, which are in place already, and the checksums of all."""
     np.save(folder / "digests.npy", digests)
     np.save(folder / "sizes.npy", sizes)
+    np.save(folder / "facts.npy", measured)
     facts = {
         "version": VERSION,
         "shape": pixel_shape(len(digests), preprocess),
         "reasons": {str(i): reasons[i] for i in sorted(reasons)},
         "pixels": _probe(folder / "pixels.bin"),
-        "columns": _columns_digest(digests, sizes),
+        "columns": _columns_digest(digests, sizes, measured),
     }
     text = json.dumps(facts, ensure_ascii=True)
     checksum = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -98,16 +108,18 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
         if hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != checksum:
             return None
         facts = json.loads(text)
-        digests, sizes = np.load(folder / "digests.npy"), np.load(folder / "sizes.npy")
+        digests, sizes, measured = (np.load(folder / f"{c}.npy") for c in ("digests", "sizes", "facts"))
         shape = pixel_shape(n, preprocess)
         whole = (
             facts["version"] == VERSION
             and tuple(facts["shape"]) == shape
             and (folder / "pixels.bin").stat().st_size == int(np.prod(shape, dtype=np.int64))
-            and facts["columns"] == _columns_digest(digests, sizes)
+            and facts["columns"] == _columns_digest(digests, sizes, measured)
+            and measured.dtype == FACTS
             and facts["pixels"] == _probe(folder / "pixels.bin")
         )
-        return map_store(folder, preprocess, digests, sizes, _by_index(facts["reasons"])) if whole else None
+        reasons = _by_index(facts["reasons"])
+        return map_store(folder, preprocess, digests, sizes, reasons, measured) if whole else None
     except (
         OSError,
         ValueError,
@@ -119,7 +131,12 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
 
 
 def map_store(
-    folder: Path, preprocess: Preprocess, digests: np.ndarray, sizes: np.ndarray, reasons: dict[int, str]
+    folder: Path,
+    preprocess: Preprocess,
+    digests: np.ndarray,
+    sizes: np.ndarray,
+    reasons: dict[int, str],
+    measured: np.ndarray,
 ) -> Store:
     """A store whose columns are known and whose pixels lie in the folder."""
     shape = pixel_shape(len(digests), preprocess)
@@ -129,15 +146,18 @@ def map_store(
         raise DataError(f"The store in {folder} cannot be opened ({why.strerror}).") from why
     readable = np.ones(len(digests), bool)
     readable[list(reasons)] = False
-    return Store(pixels, readable, reasons, digests, sizes, preprocess)
+    return Store(pixels, readable, reasons, digests, sizes, preprocess, measured)
 
 
 def _by_index(reasons: dict[str, str]) -> dict[int, str]:
     return {int(i): reason for i, reason in reasons.items()}
 
 
-def _columns_digest(digests: np.ndarray, sizes: np.ndarray) -> str:
-    return hashlib.blake2b(digests.tobytes() + sizes.tobytes(), digest_size=16).hexdigest()
+def _columns_digest(*columns: np.ndarray) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).view(np.uint8))
+    return digest.hexdigest()
 
 
 def _probe(path: Path) -> str:

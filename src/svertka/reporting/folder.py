@@ -19,6 +19,7 @@ import numpy as np
 from svertka.data import Manifest
 from svertka.errors import RunError, SvertkaError
 from svertka.evaluation import Evaluation, evaluate
+from svertka.reporting.check import read_pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class RunFolder:
     scored: dict[str, Scored]  # "validation" and "test", where there are predictions
     examples: Examples | None
     hashes: dict[str, str]
+    check: dict[str, Any] | None  # what `svertka check` found, where the run was begun with one
+    checked: dict[str, np.ndarray]  # the pictures that belong to it, by path
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         """The log's records of one kind, in order."""
@@ -78,6 +81,8 @@ def read_run(path: Path) -> RunFolder:
         scored=_predictions(path / "predictions.npz", manifest),
         examples=_examples(path / "examples.npz", len(manifest.paths)),
         hashes=_hashes(path),
+        check=_json(path / "check.json") if (path / "check.json").exists() else None,
+        checked=read_pixels(path / "check.npz"),
     )
 
 

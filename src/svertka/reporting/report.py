@@ -6,17 +6,12 @@ forbids every request. Whatever comes from the user's data (class names, paths, 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from svertka.errors import RunError
-from svertka.reporting import charts, colours, results, sections, words
+from svertka.reporting import charts, check, colours, results, sections
 from svertka.reporting.folder import RunFolder, read_run
-
-MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
+from svertka.reporting.page import MARK, environment, replace_page
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
@@ -32,26 +27,14 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     if page.is_dir():
         page = page / "report.html"
     html = render(read_run(run))
-    _replace(page, html)
+    replace_page(page, html)
     return page
 
 
 def render(run: RunFolder) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "count": words.count,
-        "duration": words.duration,
-        "size": words.size,
-        "shorten": words.shorten,
-    }
-    return environment.get_template("template.html").render(mark=MARK, colours=colours, charts=charts, **_contents(run))
+    template = environment().get_template("template.html")
+    return template.render(mark=MARK, colours=colours, charts=charts, **_contents(run))
 
 
 def _contents(run: RunFolder) -> dict[str, Any]:
@@ -62,6 +45,7 @@ def _contents(run: RunFolder) -> dict[str, Any]:
         "head": results.headline(run, main, looked_at),
         "cautions": results.cautions(run, main),
         "data": sections.data(run),
+        "check": None if run.check is None else check.section(run.check, run.checked),
         "preparation": sections.preparation(run),
         "network": sections.network(run),
         "recipe": sections.recipe(run),
@@ -73,20 +57,3 @@ def _contents(run: RunFolder) -> dict[str, Any]:
         "time": sections.time(run),
         "again": sections.again(run),
     }
-
-
-def _replace(page: Path, html: str) -> None:
-    """The old report, or no file, becomes the new one at once; a killed process leaves the old one."""
-    # a path that is no text on this system holds lone surrogates, which UTF-8 has no bytes for
-    data = html.encode("utf-8", errors="backslashreplace")
-    try:
-        if page.exists() and MARK.encode() not in page.read_bytes()[:4096]:
-            raise RunError(f"{page} exists and is no report of svertka; it stays as it is, so name another file.")
-        draft = page.with_name(f".{page.name}.{os.getpid()}")
-        try:
-            draft.write_bytes(data)
-            draft.replace(page)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as why:
-        raise RunError(f"{page} cannot be written: {why.strerror or why}.") from why

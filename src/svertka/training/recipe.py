@@ -7,6 +7,7 @@ machine (layout, precision, threads) is not here but in the plan.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -47,6 +48,7 @@ class Recipe:
     erase: float | None = _field(None, "blank a random square of up to this share of the side")
     untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are")
     validation: float | None = _field(None, "share of the training pictures that validates, where no folder does")
+    group_by: str | None = _field(None, "pattern on the path; files with the same match (patient, video) never part")
     minutes: float | None = _field(None, "time that the whole run may take")
     seed: int = _field(0, "seed of split, weights, order and augmentation")
 
@@ -54,6 +56,11 @@ class Recipe:
         _choice("optimiser", self.optimiser, OPTIMISERS)
         _choice("schedule", self.schedule, SCHEDULES)
         _choice("fit", self.fit, FITS)
+        if self.group_by is not None:
+            try:
+                re.compile(self.group_by)
+            except re.error as why:
+                raise RecipeError(f"group_by is no pattern: {why}; received {self.group_by!r}.") from None
         for name, low, high in (
             ("size", 1, 4096), ("epochs", 1, 100_000), ("batch", 1, 1 << 20), ("rate", 1e-12, 1e3),
             ("momentum", 0, 0.9999), ("weight_decay", 0, 10), ("label_smoothing", 0, 0.99), ("average", 0, 0.99999),

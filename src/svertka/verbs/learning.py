@@ -64,7 +64,7 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
         if job.recipe.minutes is not None:
             _fit_into_minutes(job, plan, told=reasons)
         _write_recipe(job, plan, net)
-        for sentence in (*job.source.notes, *_sentences(job)):
+        for sentence in (*job.manifest.notes, *_sentences(job)):
             job.note(sentence)
         job.run.log({"kind": "plan", **plan.to_dict()})
         state = loop.begin(net, job.recipe, plan)
@@ -293,9 +293,7 @@ def _write_recipe(job: Job, plan: Plan, net: Net) -> None:
 
 
 def _sentences(job: Job) -> list[str]:
-    bad, skipped, notes = job.unreadable(), job.source.skipped, []
-    if bad:
-        notes.append(f"{len(bad):,} of {len(job.source):,} files cannot be read, such as {bad[0].path}: {bad[0].reason}.")
+    skipped, notes = job.source.skipped, []
     if skipped:
         notes.append(f"{len(skipped):,} other files were left aside, such as {skipped[0].path}: {skipped[0].reason}.")
     if not _count(job, "validation"):

@@ -5,6 +5,7 @@ The order of the first lines is for speed: worker processes decode while torch i
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from svertka.signals import Preprocess
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
+from svertka.verbs.check import save_findings
 from svertka.verbs.job import Job, Trained, Watch, silent
 
 
@@ -27,6 +29,7 @@ def train(
     epochs: int | None = None,
     minutes: float | None = None,
     seed: int | None = None,
+    manifest: str | Path | None = None,
     watch: Watch = silent,
     started: float | None = None,
     command: str | None = None,
@@ -38,6 +41,7 @@ def train(
         data: a folder, an archive or a built-in name.
         out: the run folder, new or empty; runs/NAME-N where None.
         net, size, epochs, minutes, seed, settings: fields of `Recipe`; what is left out is chosen from the data.
+        manifest: manifest.json of an earlier run, or its folder; its files stay in the part where they were.
         watch: called with (what, value) as the work goes on: "note", "read", "plan", "step", "epoch".
         started: time.perf_counter() when the process started, so that totals count from there.
         command: what the report gives as the way to do it again.
@@ -56,19 +60,35 @@ def train(
     run = None
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
+        from svertka.audit import audit, find_copies
         from svertka.verbs import learning
 
+        earlier = None if manifest is None else _earlier(Path(manifest))
         learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
         learning.warm_up()
         store = reading.finish(lambda done, total: watch("read", (done, total)))
-        manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
+        copies = find_copies(store)
+        files = rooms.make_manifest(
+            source,
+            store,
+            seed=recipe.seed,
+            share=recipe.validation,
+            copies=copies.group,
+            group_by=recipe.group_by,
+            earlier=earlier,
+        )
+        found = audit(source, store, copies)
+        files = dataclasses.replace(files, notes=tuple(dict.fromkeys([*files.notes, *found.warnings])))
+        save_findings(run, found, source, store)
     except BaseException:
         reading.cancel()
         if run is not None:
             run.discard()
         raise
-    job = Job(run, source, store, manifest, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}")
+    job = Job(
+        run, source, store, files, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}"
+    )
     job.read_seconds = time.perf_counter() - started
     return learning.learn(job, facts)
 
@@ -101,6 +121,10 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
     job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
     job.read_seconds = time.perf_counter() - started
     return learning.go_on(job, told)
+
+
+def _earlier(place: Path) -> rooms.Manifest:
+    return rooms.Manifest.load(place / "manifest.json" if place.is_dir() else place)
 
 
 def _training_count(source: rooms.Source) -> int:

@@ -1,0 +1,189 @@
+"""Pictures that are there twice: the same bytes, or the same picture saved again, resized or retouched a little.
+
+Near ones are found in two steps. The fingerprints of the store (lowest cosines of the grey picture, of length one) go
+into a k-d tree, which gives each picture its nearest neighbours; each candidate is then verified on its pixels. Nothing
+is quadratic, and memory is bounded.
+
+How alike two different pictures can be depends on the set: photographs hardly ever are, handwritten ones all the time.
+So a sample of the set itself decides between two levels, LOOSE and STRICT. Measured on copies at JPEG quality 60 and
+80 % of the side: LOOSE finds all of them among photographs, and 19 of 20 among photographs of 32 pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from svertka.data import Store
+from svertka.data.facts import as_grey
+
+SIDE = 32
+TINY = 16  # pixels of a side below which different pictures may look the same: they are judged by STRICT
+NEIGHBOURS = 8  # of each picture that are looked at; larger families hang together by their chains
+PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
+CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
+_SAMPLE = 2000  # pictures that tell whether a set is crowded
+_STRETCH = 100_000  # pictures that are asked of one tree
+_BATCH = 512  # pairs that are verified at once
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How alike two pictures must be to count as one.
+
+    radius  between fingerprints of length one
+    alike   least correlation of the grey pixels, at a side of SIDE
+    edges   least correlation of their differences from pixel to pixel: the same edges in the same places
+    """
+
+    radius: float
+    alike: float
+    edges: float
+
+
+LOOSE = Level(0.10, 0.95, 0.75)
+STRICT = Level(0.05, 0.985, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Which pictures are the same.
+
+    exact    families of files with the same bytes, each ascending
+    near     families of files with the same picture but not all the same bytes, each ascending
+    group    int64 (n,), the same number for all files of one family (exact and near together)
+    pairs    int64 (m, 2), the verified pairs of different bytes
+    """
+
+    exact: tuple[tuple[int, ...], ...]
+    near: tuple[tuple[int, ...], ...]
+    group: np.ndarray
+    pairs: np.ndarray
+
+
+def find_copies(store: Store) -> Copies:
+    """The copies among the readable files of a store."""
+    n = len(store)
+    first, content = _contents(store)
+    pairs = near_pairs(store, np.unique(first[store.readable]))
+    links = np.concatenate([np.stack([np.arange(n), first], 1), pairs])  # each file with the first of its content
+    graph = coo_matrix((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(n, n))
+    group = connected_components(graph, directed=False)[1].astype(np.int64)
+    whole = families(group[store.readable], np.flatnonzero(store.readable))
+    return Copies(
+        exact=families(content[store.readable], np.flatnonzero(store.readable)),
+        near=tuple(f for f in whole if len({int(content[i]) for i in f}) > 1),
+        group=group,
+        pairs=pairs,
+    )
+
+
+def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
+    """Verified pairs (i, j), i < j, of different pictures that look the same: int64 (m, 2)."""
+    among = among[store.facts["deviation"][among] >= PLAIN]
+    if len(among) < 2:
+        return np.zeros((0, 2), np.int64)
+    lead = store.facts["fingerprint"][:, 0][among].astype(np.float32)
+    among = among[np.argsort(lead, kind="stable")]
+    sample = among
+    if len(among) > _SAMPLE:
+        sample = np.random.default_rng(0).choice(among, _SAMPLE, replace=False)
+    tried = _candidates(store.facts, among, sample, LOOSE)
+    confirmed = _confirmed(store.pixels, tried, LOOSE)
+    if min(store.pixels.shape[1:3]) < TINY or len(np.unique(tried[~confirmed])) > CROWDED * len(sample):
+        level = STRICT
+    elif len(sample) == len(among):
+        return tried[confirmed]
+    else:
+        level = LOOSE
+    pairs = _candidates(store.facts, among, among, level)
+    return pairs[_confirmed(store.pixels, pairs, level)]
+
+
+def _candidates(facts: np.ndarray, among: np.ndarray, asked: np.ndarray, level: Level) -> np.ndarray:
+    """The nearest neighbours of the pictures `asked` within the level's radius, as pairs (i, j), i < j: (m, 2).
+
+    `among` is in the order of the first cosine. Neighbours differ in it by the radius at most, so a tree of one stretch
+    and its margins at a time finds what a tree of all would, and takes no more memory for a million pictures.
+    """
+    lead = facts["fingerprint"][:, 0][among].astype(np.float32)
+    wanted = np.isin(among, asked)
+    found = [np.zeros((0, 2), np.int64)]
+    for first in range(0, len(among), _STRETCH):
+        stop = min(first + _STRETCH, len(among))
+        low = int(np.searchsorted(lead, lead[first] - level.radius))
+        high = int(np.searchsorted(lead, lead[stop - 1] + level.radius, side="right"))
+        near = among[low:high]
+        rows = first - low + np.flatnonzero(wanted[first:stop])
+        points = facts["fingerprint"][near].astype(np.float32)  # (near, COSINES)
+        tree = cKDTree(points, balanced_tree=False)  # copies lie on one spot, where medians would not divide them
+        k = min(NEIGHBOURS + 1, len(near))
+        _, place = tree.query(points[rows], k=[*range(1, k + 1)], distance_upper_bound=level.radius, workers=-1)
+        at, order = np.nonzero((place < len(near)) & (place != rows[:, None]))
+        found.append(np.stack([near[rows[at]], near[place[at, order]]], 1))
+    return np.unique(np.sort(np.concatenate(found), 1), axis=0)
+
+
+def _confirmed(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
+    parts = [verify(pixels, pairs[k : k + _BATCH], level) for k in range(0, len(pairs), _BATCH)]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def verify(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
+    """Whether the two pictures of each pair are the same to the eye: (m, 2) -> bool (m,)."""
+    one, other = (_small(as_grey(pixels[pairs[:, k]])) for k in (0, 1))
+    alike = _correlation(one, other) >= level.alike
+    if min(one.shape[1:]) < 2:
+        return alike
+    edges = _correlation(np.diff(one, axis=1), np.diff(other, axis=1), np.diff(one), np.diff(other))
+    return alike & (edges >= level.edges)
+
+
+def families(number: np.ndarray, index: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """The places in `index` that share a number with another, family by family."""
+    _, place, counts = np.unique(number, return_inverse=True, return_counts=True)
+    several = counts[place] > 1
+    number, index = number[several], index[several]
+    order = np.lexsort((index, number))
+    cuts = np.flatnonzero(np.diff(number[order])) + 1
+    found = [tuple(part.tolist()) for part in np.split(index[order], cuts) if len(part)]
+    return tuple(sorted(found))
+
+
+def _contents(store: Store) -> tuple[np.ndarray, np.ndarray]:
+    """For each file the first file of the same bytes, and a number of the content; unreadable ones are alone."""
+    n = len(store)
+    keys = np.ascontiguousarray(store.digests).view("V16").reshape(n)
+    _, first, content = np.unique(keys, return_index=True, return_inverse=True)
+    first = first[content]
+    bad = np.flatnonzero(~(store.readable & store.readable[first]))
+    first[bad], content[bad] = bad, n + bad
+    return first, content
+
+
+def _small(grey: np.ndarray) -> np.ndarray:
+    """(k, h, w) -> (k, <= SIDE, <= SIDE), each number the mean of the area that it covers."""
+    _, h, w = grey.shape
+    return grey if max(h, w) <= SIDE else _areas(h) @ grey @ _areas(w).T
+
+
+def _areas(side: int) -> np.ndarray:
+    """(min(SIDE, side), side): row k averages the k-th of equal stretches."""
+    rows = min(SIDE, side)
+    edges = np.linspace(0, side, rows + 1)
+    low, high = edges[:-1, None], edges[1:, None]
+    x = np.arange(side)[None]
+    covered = np.clip(np.minimum(high, x + 1) - np.maximum(low, x), 0, 1)
+    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _correlation(*arrays: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of each pair over all given pixels: (one, other, one, other, ...) -> (k,)."""
+    one, other = (np.concatenate([a.reshape(len(a), -1) for a in arrays[k::2]], 1) for k in (0, 1))
+    one, other = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
+    length = np.sqrt(np.square(one).sum(1) * np.square(other).sum(1))
+    return (one * other).sum(1) / np.maximum(length, 1e-6)

@@ -1,0 +1,143 @@
+"""The findings of `svertka check` with their pictures: a page of their own, and a section of a run's report.
+
+Both are made of plain data: the object that `check --json` prints, and the pixels of the files that are shown.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svertka.errors import RunError
+from svertka.reporting import charts, colours, pictures
+from svertka.reporting.page import MARK, environment
+from svertka.reporting.words import count
+
+SHOWN = 12  # families of copies that are shown of each sort
+EACH = 4  # pictures of a family
+ODD = 24  # odd pictures
+FILES = 50  # unreadable files listed
+
+Found = Mapping[str, Any]
+Pixels = Mapping[str, np.ndarray]  # path -> uint8 (h, w, 1 or 3)
+Section = dict[str, Any]
+
+
+def shown_paths(found: Found) -> list[str]:
+    """The files whose pictures the page shows, each once."""
+    paths = [f["path"] for _, _, families in _families(found) for f in _kept(families)]
+    return list(dict.fromkeys([*paths, *(o["path"] for o in found["oddities"][:ODD])]))
+
+
+def section(found: Found, pixels: Pixels) -> Section:
+    """All findings as the template takes them."""
+    return {
+        "warnings": list(found["warnings"]),
+        "families": [
+            {
+                "title": title,
+                "text": text,
+                "count": len(families),
+                "shown": [[_card(f, pixels) for f in family[:EACH]] for family in families[:SHOWN]],
+            }
+            for title, text, families in _families(found)
+            if families
+        ],
+        "oddities": {
+            "count": len(found["oddities"]),
+            "shown": [
+                _card({"path": o["path"], "note": o["kind"], "detail": o["detail"]}, pixels)
+                for o in found["oddities"][:ODD]
+            ],
+        },
+    }
+
+
+def page(found: Found, pixels: Pixels, name: str) -> str:
+    """The page of `check --html`: one file, without scripts and without requests."""
+    counts = found["classes"]
+    most = max(counts.values(), default=0)
+    return (
+        environment()
+        .get_template("check.html")
+        .render(
+            mark=MARK,
+            colours=colours,
+            charts=charts,
+            name=name,
+            found=found,
+            check=section(found, pixels),
+            classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
+            asides=[
+                ("could not be read", found["unreadable"][:FILES], len(found["unreadable"])),
+                ("left aside", found["skipped"][:FILES], len(found["skipped"])),
+            ],
+            verdict=_verdict(found),
+        )
+    )
+
+
+def read_pixels(path: Path) -> dict[str, np.ndarray]:
+    """The pictures that a run keeps of its check, by path; none where there is no such file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(zip(arrays["paths"].tolist(), arrays["pixels"], strict=True))
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as why:
+        raise RunError(f"{path} is damaged: {why}.") from why
+
+
+def _verdict(found: Found) -> str:
+    if not found["warnings"]:
+        return "Nothing was found that would mislead a network or its scores."
+    leaks, wrong = len(found["leaks"]), len(found["disagreements"])
+    worst = [count(leaks, "leak")] * bool(leaks) + [count(wrong, "contradiction")] * bool(wrong)
+    told = count(len(found["warnings"]), "finding")
+    return f"{told}, {' and '.join(worst)} among them." if worst else f"{told}; no leak between parts."
+
+
+def _families(found: Found) -> list[tuple[str, str, list[list[dict[str, str]]]]]:
+    """(title, explanation, families of files); what stands under one title does not come back under the next."""
+    leaks = [[{"path": f["path"], "note": f["part"]} for f in leak["files"]] for leak in found["leaks"]]
+    disagree = [[{"path": f["path"], "note": f["class"]} for f in family] for family in found["disagreements"]]
+    told = {f["path"] for family in [*leaks, *disagree] for f in family}
+    copies = [[{"path": p, "note": ""} for p in family] for family in found["near_duplicates"] + found["duplicates"]]
+    rest = [family for family in copies if not told & {f["path"] for f in family}]
+    return [
+        ("Leaks", "The same picture on both sides of a split: its answer is known beforehand.", _across(leaks)),
+        ("Contradictions", "The same picture under two labels: one is wrong, or the classes overlap.", disagree),
+        ("Copies", "The same picture more than once, on one side and in one class.", rest),
+    ]
+
+
+def _across(leaks: list[list[dict[str, str]]]) -> list[list[dict[str, str]]]:
+    """Each leak with one file of each part first, so that what is shown shows the leak."""
+    ordered = []
+    for family in leaks:
+        first = list({f["note"]: f for f in reversed(family)}.values())
+        ordered.append(sorted(first, key=family.index) + [f for f in family if f not in first])
+    return ordered
+
+
+def _kept(families: list[list[dict[str, str]]]) -> Iterable[dict[str, str]]:
+    return (f for family in families[:SHOWN] for f in family[:EACH])
+
+
+def _card(file: Mapping[str, str], pixels: Pixels) -> Section:
+    picture = pixels.get(file["path"])
+    return {
+        "path": file["path"],
+        "note": file["note"],
+        "detail": file.get("detail", ""),
+        "uri": None if picture is None else pictures.data_uri(picture),
+        "tiny": picture is not None and pictures.is_tiny(picture),
+    }
