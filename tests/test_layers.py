@@ -16,7 +16,7 @@ LAYERS = [
     "notation",
     "zoo data",
     "bundle tabulate",
-    "training evaluation",
+    "training evaluation explanation",
     "reporting",
     "verbs keras",
     "cli",
