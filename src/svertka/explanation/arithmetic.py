@@ -121,7 +121,8 @@ def arithmetic(module: nn.Module, x: Tensor, layer: str, at: Place) -> Arithmeti
     terms = _dense_terms(part, given, at) if isinstance(part, nn.Linear) else _window_terms(part, given, at)
     weight = part.weight.detach().double().cpu()
     made = tuple(Term(place, w, float(given[place]) if place else 0.0, float(weight[w])) for place, w in terms)
-    bias = float(part.bias[at[-1] if isinstance(part, nn.Linear) else at[0]]) if part.bias is not None else 0.0
+    unit = at[-1] if isinstance(part, nn.Linear) else at[0]
+    bias = float(part.bias.detach()[unit]) if part.bias is not None else 0.0
     total = bias + sum(term.product for term in made)
     return Arithmetic(layer, type(part).__name__, at, made, bias, total, float(output[at]))
 

@@ -22,14 +22,17 @@ def saliency(ask: Ask) -> Tensor:
 
 
 def smoothgrad(ask: Ask) -> Tensor:
-    """The gradient averaged over noisy copies; Smilkov et al. 2017, arXiv:1706.03825, with 15 % noise on 25 copies."""
+    """The gradient averaged over noisy copies; Smilkov et al. 2017, arXiv:1706.03825, with 15 % noise on 25 copies.
+
+    All pictures of a batch get the same noise, so that none depends on its neighbours.
+    """
     generator, count = ask.generator(), ask.samples or 25
     noise = 0.15 * (ask.x.flatten(1).amax(1) - ask.x.flatten(1).amin(1))  # (n,)
     noise = noise.reshape(-1, *[1] * (ask.x.dim() - 1))
     total = torch.zeros_like(ask.x)
     for _ in range(count):
-        shaken = ask.x + noise * torch.randn(ask.x.shape, generator=generator).to(ask.x)
-        total += _gradient(ask, shaken)
+        drawn = torch.randn(ask.x.shape[1:], generator=generator).to(ask.x)  # (channels, *size)
+        total += _gradient(ask, ask.x + noise * drawn)
     return _strongest(total / count)
 
 

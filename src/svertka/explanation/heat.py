@@ -36,8 +36,14 @@ class Heat:
         }
 
 
-def scaled(values: np.ndarray) -> np.ndarray:
-    """Numbers of any range -> float32 in [0, 1]: below zero is 0, the largest is 1; all 0 where nothing is above."""
+def scaled(values: np.ndarray, full: float = 1.0) -> np.ndarray:
+    """Numbers of any range -> float32 in [0, 1], all 0 where nothing is above 0.
+
+    Below zero becomes 0; the number that a share `full` of all do not pass, and those above it, become 1.
+
+    >>> scaled(np.array([-3.0, 1.0, 2.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
     values = np.nan_to_num(np.asarray(values, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0).clip(min=0)
-    top = float(values.max(initial=0.0))
-    return values / top if top > 0 else values
+    top = float(np.quantile(values, full)) or float(values.max())
+    return (values / top).clip(max=1) if top > 0 else values

@@ -5,6 +5,7 @@ Hidden is filled with 0, which after normalisation is the mean colour. Masks are
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
 import torch
@@ -49,34 +50,42 @@ def occlusion(ask: Ask) -> Tensor:
 
 @torch.inference_mode()
 def rise(ask: Ask) -> Tensor:
-    """Random masks, averaged by the probability that each leaves; Petsiuk et al. 2018, arXiv:1806.07421, equation 6.
+    """Random masks, averaged by the probability that each leaves; Petsiuk et al. 2018, arXiv:1806.07421, equation 5.
 
-    `samples` is the number of masks. The same masks serve every picture.
+    `samples` is the number of masks; the same serve every picture. The mean is over the masks as they were drawn, not
+    as they are expected (equation 6), which takes out much of the noise. What every place has says nothing of where,
+    so the least of all is taken away.
     """
-    generator, count, size = ask.generator(), ask.samples or MASKS, ask.x.shape[2:]
-    total = torch.zeros(len(ask.x), *size)
-    for first in range(0, count, ask.batch):
-        masks = random_masks(min(ask.batch, count - first), size, generator).to(ask.x)  # (b, *size)
+    count, size = ask.samples or MASKS, ask.x.shape[2:]
+    total, weight = torch.zeros(len(ask.x), *size, device=ask.x.device), torch.zeros(size, device=ask.x.device)
+    for masks in random_masks(count, size, ask.generator(), ask.batch):
+        masks = masks.to(ask.x)  # (b, *size)
+        weight += masks.sum(0)
         for row, x in enumerate(ask.x):
             shares = _log_probability(ask, x * masks[:, None], row).exp()  # (b,)
-            total[row] += torch.einsum("b,b...->...", shares, masks).cpu()
-    mean = total / (count * KEPT)
-    floor = mean.flatten(1).amin(1).reshape(-1, *[1] * len(size))
-    return mean - floor  # what every place has says nothing of where
+            total[row] += torch.einsum("b,b...->...", shares, masks.float())
+    mean = total / weight.clamp(min=1e-6)
+    return mean - mean.flatten(1).amin(1).reshape(-1, *[1] * len(size))
 
 
-def random_masks(count: int, size: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Coarse random grids made smooth and shifted at random: (count, *size) in [0, 1]."""
+def random_masks(
+    count: int, size: torch.Size | tuple[int, ...], generator: torch.Generator, batch: int
+) -> Iterator[Tensor]:
+    """Coarse random grids made smooth and shifted at random: (b, *size) in [0, 1], `count` in all.
+
+    They are drawn before the first is made, so that `batch` changes none.
+    """
     axes = len(size)
     cells = [-(-length // GRID) for length in size]  # pixels in a cell, rounded up
-    coarse = (torch.rand(count, 1, *[GRID + 1] * axes, generator=generator) < KEPT).float()
     mode = "bilinear" if axes == 2 else "linear"
-    fine = F.interpolate(coarse, [(GRID + 1) * cell for cell in cells], mode=mode, align_corners=False)[:, 0]
-    masks = torch.empty(count, *size)
-    shifts = torch.stack([torch.randint(0, cell, (count,), generator=generator) for cell in cells], 1).tolist()
-    for mask, whole, shift in zip(masks, fine, shifts, strict=True):
-        mask.copy_(whole[tuple(slice(s, s + length) for s, length in zip(shift, size, strict=True))])
-    return masks
+    coarse = (torch.rand(count, 1, *[GRID + 1] * axes, generator=generator) < KEPT).float()
+    shifts = torch.stack([torch.randint(0, cell, (count,), generator=generator) for cell in cells], 1)
+    for some, shift in zip(coarse.split(batch), shifts.split(batch), strict=True):
+        fine = F.interpolate(some, [(GRID + 1) * cell for cell in cells], mode=mode, align_corners=False)[:, 0]
+        masks = torch.empty(len(some), *size)
+        for mask, whole, starts in zip(masks, fine, shift.tolist(), strict=True):
+            mask.copy_(whole[tuple(slice(s, s + length) for s, length in zip(starts, size, strict=True))])
+        yield masks.clamp_(0, 1)
 
 
 def _spans(length: int, side: int) -> list[slice]:

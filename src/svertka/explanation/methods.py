@@ -23,13 +23,17 @@ class Method:
     look   Ask -> (n, *size), any range; what is below 0 speaks against the class and is left out
     layer  whether it watches a layer
     about  one line for people
+    full   the share of places from which on the heat is 1: below 1 where a few stray pixels would leave the rest dark
     """
 
     name: str
     look: Callable[[Ask], Tensor]
     layer: bool
     about: str
+    full: float = 1.0
 
+
+STRAY = 0.99  # Smilkov et al. 2017, section 3.2, cap maps of pixels there
 
 METHODS: dict[str, Method] = {
     row.name: row
@@ -39,10 +43,10 @@ METHODS: dict[str, Method] = {
         Method("layer-cam", cam.layer_cam, True, "every place by its own gradient; fine in early layers"),
         Method("score-cam", cam.score_cam, True, "channels by the score of the picture seen through them; slow"),
         Method("eigen-cam", cam.eigen_cam, True, "what the maps have in common, whatever the class"),
-        Method("saliency", gradients.saliency, False, "the gradient of each pixel"),
-        Method("smoothgrad", gradients.smoothgrad, False, "the gradient, averaged over noise"),
-        Method("integrated-gradients", gradients.integrated_gradients, False, "the gradient, summed from a flat picture on"),
-        Method("guided-backprop", gradients.guided, False, "the gradient without what speaks against; an edge detector"),
+        Method("saliency", gradients.saliency, False, "the gradient of each pixel", STRAY),
+        Method("smoothgrad", gradients.smoothgrad, False, "the gradient, averaged over noise", STRAY),
+        Method("integrated-gradients", gradients.integrated_gradients, False, "the gradient from a flat picture on", STRAY),
+        Method("guided-backprop", gradients.guided, False, "the gradient without what speaks against", STRAY),
         Method("occlusion", masking.occlusion, False, "what hiding a patch costs"),
         Method("rise", masking.rise, False, "random masks by the probability they leave; slow"),
     )
@@ -105,7 +109,7 @@ def heats(
             maps = row.look(Ask(net, part, wanted, where, samples, seed, batch)).detach().cpu().numpy()
             scores = shares.gather(1, wanted[:, None])[:, 0].tolist()
             rows = zip(maps, wanted.tolist(), scores, strict=True)
-            found += [Heat(scaled(m), row.name, where or "input", t, round(s, 6)) for m, t, s in rows]
+            found += [Heat(scaled(m, row.full), row.name, where or "input", t, round(s, 6)) for m, t, s in rows]
         return found
 
 
