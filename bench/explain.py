@@ -1,6 +1,6 @@
 """What do explanations cost beside the passes that they cannot do without?
 
-    PYTHONPATH=src python bench/explain.py [--pictures 100] [--batch 10] [--runs 3] [--threads 2] [--masks 500] [--short]
+    PYTHONPATH=src python bench/explain.py [--pictures 100] [--batch 10] [--runs 3] [--masks 500] [--short]
 
 ResNet-50, random weights, pictures of 224 x 224, channels-last memory. Grad-CAM of all pictures against as many forward
 and backward passes in batches of the same size; occlusion and RISE of one picture against bare forward passes of as
@@ -60,8 +60,8 @@ def compare(name: str, promise: float, ours: Callable[[], object], bare: Callabl
     clock, used = (statistics.median(a[k] / b[k] for a, b in pairs) for k in (0, 1))
     ours_s, bare_s = (statistics.median(t[0] for t in times[who]) for who in ("ours", "bare"))
     print(
-        f"{name}: {ours_s:.1f} s, bare passes {bare_s:.1f} s, ratio {clock:.2f} by the clock, {used:.2f} of processor time "
-        f"(promised {promise})",
+        f"{name}: {ours_s:.1f} s, bare passes {bare_s:.1f} s, ratio {clock:.2f} by the clock, {used:.2f} of processor "
+        f"time (promised {promise})",
         flush=True,
     )
 
@@ -93,8 +93,8 @@ def main() -> None:
     )  # fmt: skip
     compare(
         f"rise, {args.masks} masks", 1.1,
-        lambda: heats(net, one, "rise", target=target, samples=args.masks, batch=b), lambda: forwards(net, args.masks, b),
-        args.runs,
+        lambda: heats(net, one, "rise", target=target, samples=args.masks, batch=b),
+        lambda: forwards(net, args.masks, b), args.runs,
     )  # fmt: skip
 
 

@@ -156,3 +156,23 @@ def test_real_weights_look_at_the_insect(shared, tmp_path, monkeypatch):
     middle = heat[3:-3, 3:-3].mean()
     assert found[0].heats[0].layer == "stages.2"
     assert middle > heat.mean()
+
+
+def test_the_training_pictures_that_are_most_alike_are_shown(sv, tmp_path):
+    g = np.random.default_rng(1)
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for k in range(8):
+            pixels = g.integers(level - 30, level + 30, (16, 16), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{k}.png")
+    assert sv("train", "data", "--out", "run", "--epochs", "2", "--set", "batch=4")[0] == 0
+    status, out, err = sv("explain", "run", "data/dark/0.png", "--near", 3, "--json")
+    assert status == 0, err
+    (row,) = json.loads(out)["explanations"]
+    assert len(row["near"]) == 3
+    assert row["near"][0]["similarity"] >= row["near"][1]["similarity"]
+    assert {n["class"] for n in row["near"]} == {"dark"}
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "data/dark/0.png")
+    status, _, err = sv("explain", "run", "data/dark/1.png", "--near", 3)
+    assert status == 1
+    assert "has changed since" in err

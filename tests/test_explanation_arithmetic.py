@@ -47,7 +47,7 @@ def test_the_two_sums_of_lecture_003(window, total):
     found = arithmetic(net, matrix(window), "0", (0, 0, 0))
     assert found.sum == found.given == total
     products = [f"({t.input:g}*{t.weight:g})" for t in found.terms if t.product]
-    lecture = "(50*30) (20*30) (50*30) (50*30) (50*30)".split() if total else []
+    lecture = ["(50*30)", "(20*30)", "(50*30)", "(50*30)", "(50*30)"] if total else []
     assert sorted(products) == sorted(lecture)
     assert found.text().endswith(f"sum: {total}; the network has {total}")
 

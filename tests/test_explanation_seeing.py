@@ -10,6 +10,7 @@ from svertka.blocks import Net
 from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.explanation import (
     effective_field,
+    embeddings,
     exciting,
     feature_maps,
     field,
@@ -35,7 +36,7 @@ def test_feature_maps_are_what_left_the_layer_before_others_changed_it():
     found = feature_maps(net, x, name)
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-6)
     assert found.min() < 0
-    with pytest.raises(UnknownName, match="no layer called 'stages.9'"):
+    with pytest.raises(UnknownName, match=r"no layer called 'stages\.9'"):
         feature_maps(net, x, "stages.9")
 
 
@@ -121,11 +122,11 @@ def test_the_nearest_of_pictures_is_the_picture_itself_and_then_its_kin():
     net = Net(nn.Conv2d(1, 4, 3), nn.Sequential(nn.ReLU()), nn.AdaptiveAvgPool2d(3), nn.Linear(36, 2))
     pool = torch.randn(30, 1, 10, 10)
     pool[21] = pool[4] + 0.05 * torch.randn(1, 10, 10)
-    index, similarity = nearest(net, pool[4:5], pool.split(8), count=3)
+    index, similarity = nearest(embeddings(net, [pool[4:5]]), embeddings(net, pool.split(8)), count=3)
     assert index[0, :2].tolist() == [4, 21]
     assert similarity[0, 0] == pytest.approx(1)
     assert similarity[0, 0] > similarity[0, 1] > similarity[0, 2]
     with pytest.raises(UsageError, match="no pictures"):
-        nearest(net, pool[:1], [])
+        embeddings(net, [])
     with pytest.raises(UsageError, match="has no embed"):
-        nearest(nn.Flatten(), pool[:1], [pool])
+        embeddings(nn.Flatten(), [pool])

@@ -172,6 +172,7 @@ def explain(
     out: Annotated[Path, typer.Option(help="Folder for the pictures; none in it is overwritten.")] = Path("explained"),
     rival: Annotated[bool, typer.Option(help="Show the strongest other class beside.")] = False,
     check: Annotated[bool, typer.Option(help="Test each explanation as well; takes many passes.")] = False,
+    near: Annotated[int, typer.Option(help="Show so many training pictures that are most alike; needs the run.")] = 0,
     weights: Annotated[str | None, typer.Option(help="With a network of the zoo: this file of weights.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -181,8 +182,9 @@ def explain(
     from svertka.verbs.explain import explain as run
 
     answers = run(
-        model, files, method=method, layer=layer, target=target, out=out, rival=rival, check=check, weights=weights
-    )
+        model, files, method=method, layer=layer, target=target, out=out, rival=rival, check=check, near=near,
+        weights=weights,
+    )  # fmt: skip
     if as_json:
         _print_json(explained_json(answers))
     else:

@@ -113,7 +113,9 @@ def arithmetic(module: nn.Module, x: Tensor, layer: str, at: Place) -> Arithmeti
     with borrowed(module) as net:
         part = places.find(net, layer)
         if not isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear):
-            raise UsageError(f"The layer {layer} is a {type(part).__name__}; convolutions and dense layers can be opened.")
+            raise UsageError(
+                f"The layer {layer} is a {type(part).__name__}; convolutions and dense layers can be opened."
+            )
         given, output = _met(net, part, on_device_of(net, x), layer)
     at = tuple(at)
     if len(at) != output.dim() or not all(0 <= i < n for i, n in zip(at, output.shape, strict=True)):

@@ -39,4 +39,3 @@ class Ask:
     def generator(self) -> torch.Generator:
         """Random numbers that only `seed` decides."""
         return torch.Generator().manual_seed(self.seed)
-

@@ -53,7 +53,7 @@ def borrowed(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _eager() -> AbstractContextManager[Any]:
-    """Compiled parts inside a network run as written, so that their hooks do; nothing to do where nothing is compiled."""
+    """Compiled parts inside a network run as written, so that their hooks do; nothing to do where none can be."""
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 

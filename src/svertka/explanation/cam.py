@@ -22,9 +22,9 @@ def grad_cam(ask: Ask) -> Tensor:
 
 
 def grad_cam_plus(ask: Ask) -> Tensor:
-    """Places weighed so that several objects count alike; Chattopadhay et al. 2018, arXiv:1710.11063, equations 10 and 19.
+    """Places weighed so that several objects count alike; Chattopadhay et al. 2018, arXiv:1710.11063.
 
-    As there the score goes through an exponential, whose derivatives are powers of the gradient.
+    Equations 10 and 19: as there the score goes through an exponential, whose derivatives are powers of the gradient.
     """
     maps, gradient = _maps_and_gradient(ask)
     square, cube = gradient**2, gradient**3

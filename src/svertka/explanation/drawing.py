@@ -113,7 +113,9 @@ def grid(maps: np.ndarray, columns: int | None = None, gap: int = 2, side: int =
     return canvas
 
 
-def boxed(picture: np.ndarray, box: tuple[float, float, float, float], ink: tuple[int, int, int] = (255, 196, 0)) -> np.ndarray:
+def boxed(
+    picture: np.ndarray, box: tuple[float, float, float, float], ink: tuple[int, int, int] = (255, 196, 0)
+) -> np.ndarray:
     """A frame of a light line with a dark edge on each side: (left, top, right, bottom) in pixels of the picture."""
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)

@@ -23,7 +23,7 @@ MASKS = 1000
 
 @torch.inference_mode()
 def occlusion(ask: Ask) -> Tensor:
-    """How much the log-probability falls where a patch hides the picture; after Zeiler and Fergus 2014, arXiv:1311.2901.
+    """How far the log-probability falls where a patch hides the picture; Zeiler and Fergus 2014, arXiv:1311.2901.
 
     The patch is a seventh of the shorter side and moves by half of itself; a pixel has the mean fall of the patches
     that hid it. Log-probability, where they have probability: a score near 1 hides a large fall.

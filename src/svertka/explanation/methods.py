@@ -45,7 +45,9 @@ METHODS: dict[str, Method] = {
         Method("eigen-cam", cam.eigen_cam, True, "what the maps have in common, whatever the class"),
         Method("saliency", gradients.saliency, False, "the gradient of each pixel", STRAY),
         Method("smoothgrad", gradients.smoothgrad, False, "the gradient, averaged over noise", STRAY),
-        Method("integrated-gradients", gradients.integrated_gradients, False, "the gradient from a flat picture on", STRAY),
+        Method(
+            "integrated-gradients", gradients.integrated_gradients, False, "the gradient from a flat picture on", STRAY
+        ),
         Method("guided-backprop", gradients.guided, False, "the gradient without what speaks against", STRAY),
         Method("occlusion", masking.occlusion, False, "what hiding a patch costs"),
         Method("rise", masking.rise, False, "random masks by the probability they leave; slow"),
@@ -120,7 +122,9 @@ def on_device_of(net: nn.Module, x: Tensor) -> Tensor:
         ShapeError: x is no batch of pictures, series or spectrograms.
     """
     if x.dim() not in (3, 4) or not len(x):
-        raise ShapeError(f"A batch is (n, channels, height, width) or (n, channels, length); received {tuple(x.shape)}.")
+        raise ShapeError(
+            f"A batch is (n, channels, height, width) or (n, channels, length); received {tuple(x.shape)}."
+        )
     weight = next((p for p in net.parameters() if p.is_floating_point()), x)
     return x.detach().to(device=weight.device, dtype=weight.dtype).clone()  # a clone is no tensor of inference mode
 

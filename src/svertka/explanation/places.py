@@ -86,7 +86,11 @@ def forward(net: nn.Module, x: Tensor) -> Tensor:
         scores = net(x)
     except (RuntimeError, ValueError) as why:
         reason = str(why).strip().partition("\n")[0]
-        raise ShapeError(f"{type(net).__name__} cannot take an input of {'x'.join(map(str, x.shape[1:]))}: {reason}") from why
+        raise ShapeError(
+            f"{type(net).__name__} cannot take an input of {'x'.join(map(str, x.shape[1:]))}: {reason}"
+        ) from why
     if not isinstance(scores, Tensor) or scores.dim() != 2 or len(scores) != len(x):
-        raise ShapeError(f"{type(net).__name__} gives no row of class scores for each input; that is what is explained.")
+        raise ShapeError(
+            f"{type(net).__name__} gives no row of class scores for each input; that is what is explained."
+        )
     return scores

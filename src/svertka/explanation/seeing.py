@@ -1,11 +1,11 @@
 """What is in a network: feature maps, first filters, receptive fields, and what excites a channel most.
 
-    feature_maps(net, x, layer)          what a layer makes of a picture
-    filters(net)                         the weights of the first convolution, as pictures
-    field(net, shape, layer)             which pixels one place of a layer can see (theory: sizes and strides)
-    effective_field(net, x, layer)       which pixels it does see (gradients); Luo et al. 2016, arXiv:1701.04128
-    exciting(net, batches, layer, ...)   the places of real pictures that excite a channel most
-    imagined(net, shape, layer, ...)     a picture made to excite it; Erhan et al. 2009; Olah et al. 2017, Distill
+feature_maps(net, x, layer)          what a layer makes of a picture
+filters(net)                         the weights of the first convolution, as pictures
+field(net, shape, layer)             which pixels one place of a layer can see (theory: sizes and strides)
+effective_field(net, x, layer)       which pixels it does see (gradients); Luo et al. 2016, arXiv:1701.04128
+exciting(net, batches, layer, ...)   the places of real pictures that excite a channel most
+imagined(net, shape, layer, ...)     a picture made to excite it; Erhan et al. 2009; Olah et al. 2017, Distill
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def field(module: nn.Module, shape: tuple[int, ...], layer: str) -> tuple[Field 
         rows, _ = watch(net, shape, weight.dtype)
     inside = [row for row in rows if row.name == layer or row.name.startswith(layer + ".")]
     if not inside or inside[-1].seen is None:
-        raise UsageError(f"What the layer {layer} sees is not known: it does not run, or does not follow from the input.")
+        raise UsageError(
+            f"What the layer {layer} sees is not known: it does not run, or does not follow from the input."
+        )
     return tuple(view if isinstance(view, Field) else None for view in inside[-1].seen.views)
 
 
@@ -126,14 +128,13 @@ def effective_field(module: nn.Module, x: Tensor, layer: str, at: tuple[int, ...
         maps = met[-1]
         at = at or tuple(n // 2 for n in maps.shape[2:])
         _check_place(at, maps.shape[2:], layer)
-        signs = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(0)).to(maps)  # so channels do not cancel
+        # random signs, or channels would cancel
+        signs = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(0)).to(maps)
         (gradient,) = torch.autograd.grad((maps[(slice(None), slice(None), *at)] * signs).sum(), x)
     return scaled(gradient.abs().sum(1).mean(0).cpu().numpy())
 
 
-def exciting(
-    module: nn.Module, batches: Iterable[Tensor], layer: str, channel: int, count: int = 9
-) -> list[Patch]:
+def exciting(module: nn.Module, batches: Iterable[Tensor], layer: str, channel: int, count: int = 9) -> list[Patch]:
     """The places of real pictures that excite a channel most, one a picture, the strongest first.
 
     Args:
@@ -172,7 +173,7 @@ def imagined(
 ) -> np.ndarray:  # fmt: skip
     """A picture that excites a channel, by gradient ascent: (channels, h, w) between low and high.
 
-    It is moved at random by a few pixels at each step and kept smooth, or it would be noise that only this network sees.
+    It is moved at random by a few pixels at each step and kept smooth, or it would be noise that no one else sees.
     """
     with borrowed(module) as net:
         places.find(net, layer)
@@ -192,31 +193,29 @@ def imagined(
         return x.detach()[0].cpu().numpy()
 
 
-def nearest(module: nn.Module, x: Tensor, batches: Iterable[Tensor], count: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """Which of many pictures lie nearest to each input, by the angle between what the head would see.
-
-    Args:
-        module: a network of the silhouette.
-        x: (n, channels, *size), normalised.
-        batches: the pictures to search, in order.
-        count: how many for each input.
-
-    Returns:
-        Their numbers and their cosine similarities, the nearest first: int64 and float32, (n, count) each.
+def embeddings(module: nn.Module, batches: Iterable[Tensor]) -> Tensor:
+    """What the head of a network sees of each picture, at length 1: (n, d) float32.
 
     Raises:
-        UsageError: the network has no `embed`, or there are no pictures to search.
+        UsageError: the network has no `embed`, or there are no pictures.
     """
     with borrowed(module) as net, torch.no_grad():
         embed = getattr(net, "embed", None)
         if embed is None:
             raise UsageError(f"{type(net).__name__} has no embed(x); a network of stem, stages, pool and head has.")
-        own = F.normalize(embed(on_device_of(net, x)).flatten(1).float(), dim=1)  # (n, d)
-        found = [own @ F.normalize(embed(on_device_of(net, b)).flatten(1).float(), dim=1).T for b in batches]
-    if not found:
-        raise UsageError("There are no pictures to search.")
-    similarity = torch.cat(found, 1).cpu()  # (n, m)
-    best = similarity.topk(min(count, similarity.shape[1]), dim=1)
+        rows = [F.normalize(embed(on_device_of(net, b)).flatten(1).float(), dim=1).cpu() for b in batches]
+    if not rows:
+        raise UsageError("There are no pictures to embed.")
+    return torch.cat(rows)
+
+
+def nearest(own: Tensor, many: Tensor, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Which of many pictures lie nearest to each of some, by the angle between their `embeddings`.
+
+    Returns:
+        Their numbers and their cosine similarities, the nearest first: int64 and float32, (n, count) each.
+    """
+    best = (own @ many.T).topk(min(count, len(many)), dim=1)
     return best.indices.numpy(), best.values.numpy()
 
 

@@ -16,8 +16,9 @@ from svertka import signals
 from svertka.bundle import Model
 from svertka.data import picture_files
 from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
-from svertka.explanation import Heat, METHODS, deletion, drawing, heats, insertion, method, randomisation
+from svertka.explanation import METHODS, Heat, deletion, drawing, heats, insertion, method, randomisation
 from svertka.records import Unreadable
+from svertka.verbs.neighbours import Neighbour, Neighbours
 from svertka.verbs.predict import open_model
 
 BATCH = 32
@@ -31,6 +32,7 @@ class Explained:
     label   the class that is explained
     heats   one for each method asked for, in that order
     rival   with `rival`: the strongest other class, and its heats
+    near    with `near`: the training pictures that look most alike to the network
     checks  with `check`: for each method {"deletion", "insertion", "similarity", "blind"} (see explanation.truth)
     drawn   the file that shows it; None where nothing was to be written
     """
@@ -40,6 +42,7 @@ class Explained:
     heats: tuple[Heat, ...]
     rival: tuple[str, tuple[Heat, ...]] | None = None
     checks: tuple[dict[str, Any], ...] = ()
+    near: tuple[Neighbour, ...] = ()
     drawn: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,6 +54,8 @@ class Explained:
         told["heats"] = rows
         if self.rival:
             told["rival"] = {"class": self.rival[0], "score": self.rival[1][0].score}
+        if self.near:
+            told["near"] = [{"path": n.path, "class": n.label, "similarity": n.similarity} for n in self.near]
         return told
 
 
@@ -64,6 +69,7 @@ def explain(
     out: str | Path | None = None,
     rival: bool = False,
     check: bool = False,
+    near: int = 0,
     samples: int | None = None,
     seed: int = 0,
     weights: str | Path | None = None,
@@ -79,6 +85,7 @@ def explain(
         out: a folder for a PNG a picture; nothing is written where None, and nothing overwritten.
         rival: show the strongest other class beside.
         check: test each explanation as well (deletion, insertion, shuffled weights); takes many passes.
+        near: show so many training pictures that look most alike to the network; needs the run folder and its data.
         samples: masks, noisy copies, steps or channels, where a method counts any.
         seed: of random masks and noise.
         weights: with a network of the zoo, the file to take instead of the published one.
@@ -89,19 +96,25 @@ def explain(
         DataError: a folder without pictures.
     """
     methods = _methods(method)
-    model = open_model(model, weights)
+    where, model = model, open_model(model, weights)
     wanted = _target(model, target)
+    training = _neighbours(model, where, near)
     ask = {"layer": layer, "samples": samples, "seed": seed}
     answers: list[Explained | Unreadable] = []
     pictures = _pictures(files)
     while group := list(islice(pictures, BATCH)):
         read = [_read(model, picture, len(answers) + number) for number, picture in enumerate(group)]
         good = [row for row in read if not isinstance(row, Unreadable)]
-        found = iter(_explain(model, good, methods, ask, wanted, rival=rival, check=check))
+        found = _explain(model, good, methods, ask, wanted, rival=rival, check=check)
         for row in read:
-            answers.append(row if isinstance(row, Unreadable) else next(found))
-            if out is not None and isinstance(row, _Picture):
-                answers[-1] = _drawn(answers[-1], row, model, Path(out))
+            if isinstance(row, Unreadable):
+                answers.append(row)
+                continue
+            answer = next(found)
+            if training is not None:
+                x = model.preprocess.normalise(row.pixels[None])
+                answer = dataclasses.replace(answer, near=training.of(x, near)[0])
+            answers.append(answer if out is None else _drawn(answer, row, model, Path(out)))
     return answers
 
 
@@ -137,7 +150,10 @@ def _heats(
     """For each picture its heats, with the probability that `predict` would tell."""
     told = shares.gather(1, target[:, None])[:, 0].tolist()
     by_method = [heats(model.net, x, name, target=target, batch=BATCH, **ask) for name in methods]
-    return [tuple(dataclasses.replace(h, score=score) for h in row) for row, score in zip(zip(*by_method), told, strict=True)]
+    return [
+        tuple(dataclasses.replace(h, score=score) for h in row)
+        for row, score in zip(zip(*by_method, strict=True), told, strict=True)
+    ]
 
 
 def _check(model: Model, x: torch.Tensor, heat: Heat, ask: dict[str, Any]) -> dict[str, Any]:
@@ -164,8 +180,9 @@ def _drawn(found: Explained, picture: _Picture, model: Model, out: Path) -> Expl
             if checks and checks[number]["blind"]:
                 below = "hardly depends on the weights"
             panels.append(drawing.Panel(over, heat.method, below))
-    many = len(panels) > 6 and len(rows) == 1
-    page = drawing.sheet(panels, columns=4 if many else len(panels) // len(rows), scale=True)
+    panels += [drawing.Panel(drawing.shown(n.pixels), n.label, f"alike {n.similarity:.2f}") for n in found.near]
+    width = 1 + len(found.heats)
+    page = drawing.sheet(panels, columns=width if 2 < width < 7 else min(4, len(panels)), scale=True)
     return dataclasses.replace(found, drawn=_save(page, out, Path(picture.path).stem or "picture"))
 
 
@@ -181,8 +198,18 @@ def _save(page: Any, out: Path, stem: str) -> Path:
             except FileExistsError:
                 continue
     except OSError as why:
-        raise SvertkaError(f"{out} cannot be written: {(why.strerror or str(why)).lower()}; name another with --out.") from why
+        raise SvertkaError(
+            f"{out} cannot be written: {(why.strerror or str(why)).lower()}; name another with --out."
+        ) from why
     raise UsageError(f"{out} holds a million pictures called {stem}; name another folder with --out.")
+
+
+def _neighbours(model: Model, where: str | Path | Model, near: int) -> Neighbours | None:
+    if near < 1:
+        return None
+    if isinstance(where, Model):
+        raise UsageError("near needs a run folder: a loaded model does not know what it learned from.")
+    return Neighbours(model, where)
 
 
 def _methods(asked: str | Sequence[str]) -> list[str]:
