@@ -58,11 +58,12 @@ def test_grad_cam_is_cam_behind_a_global_average_and_a_linear_head():
 
 def test_grad_cam_and_its_kin_equal_their_definitions_in_loops():
     net, x = tiny().eval(), torch.randn(1, 3, 10, 10)
+    net.pool, net.head = nn.Flatten(), nn.Linear(12 * 25, 3)  # so that every place has a gradient of its own
     maps = net.features(x).detach().requires_grad_()
     (g,) = torch.autograd.grad(net.head(net.pool(maps).flatten(1))[0, 1], maps)
     a, g = maps[0].detach().double(), g[0].double()
     c, h, w = a.shape
-    plus, layer = torch.zeros(h, w).double(), torch.zeros(h, w).double()
+    plain, plus, layer = (torch.zeros(h, w).double() for _ in range(3))
     for k in range(c):
         weight = 0.0
         for i in range(h):
@@ -71,7 +72,9 @@ def test_grad_cam_and_its_kin_equal_their_definitions_in_loops():
                 weight += (g[k, i, j] ** 2 / below if below != 0 else 0.0) * max(g[k, i, j], 0)
                 layer[i, j] += max(g[k, i, j], 0) * a[k, i, j]
         plus += weight * a[k]
+        plain += sum(g[k, i, j] for i in range(h) for j in range(w)) / (h * w) * a[k]
     ask = ask_of(net, x, [1], layer="stages.1")
+    torch.testing.assert_close(cam.grad_cam(ask)[0].double(), plain.relu(), rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(cam.grad_cam_plus(ask)[0].double(), plus.relu(), rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(cam.layer_cam(ask)[0].double(), layer.relu(), rtol=1e-4, atol=1e-7)
 
