@@ -16,7 +16,7 @@ LAYERS = [
     "notation",
     "zoo data",
     "bundle tabulate audit",
-    "training evaluation",
+    "training evaluation explanation",
     "reporting",
     "verbs keras",
     "cli",

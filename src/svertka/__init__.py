@@ -21,6 +21,7 @@ _HOMES: dict[str, str] = {
     "check": "svertka.verbs.check",
     "predict": "svertka.verbs.predict",
     "evaluate": "svertka.verbs.evaluate",
+    "explain": "svertka.verbs.explain",
     "report": "svertka.verbs.report",
     "resume": "svertka.verbs.train",
     "table": "svertka.verbs.table",
@@ -36,7 +37,7 @@ __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the table above is 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in {"blocks", "data", "errors", "notation", "ops", "records", "shapes", "signals", "zoo"}:
+    if name in {"blocks", "data", "errors", "explanation", "notation", "ops", "records", "shapes", "signals", "zoo"}:
         return importlib.import_module(f"svertka.{name}")
     raise AttributeError(f"module 'svertka' has no attribute {name!r}")
 

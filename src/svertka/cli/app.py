@@ -190,6 +190,37 @@ def predict(
 
 
 @app.command()
+def explain(
+    model: ModelArg,
+    files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    method: Annotated[str, typer.Option(help="grad-cam, occlusion, ...; several with commas between, or all.")] = "grad-cam",
+    layer: Annotated[str | None, typer.Option(help="Layer to watch; the last stage that has places if not given.")] = None,
+    target: Annotated[str | None, typer.Option("--class", help="Class to explain; the most likely if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures; none in it is overwritten.")] = Path("explained"),
+    rival: Annotated[bool, typer.Option(help="Show the strongest other class beside.")] = False,
+    check: Annotated[bool, typer.Option(help="Test each explanation as well; takes many passes.")] = False,
+    near: Annotated[int, typer.Option(help="Show so many training pictures that are most alike; needs the run.")] = 0,
+    weights: Annotated[str | None, typer.Option(help="With a network of the zoo: this file of weights.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show where a model looks in pictures."""
+    from svertka.cli.explained import explained_json, print_explained
+    from svertka.records import Unreadable
+    from svertka.verbs.explain import explain as run
+
+    answers = run(
+        model, files, method=method, layer=layer, target=target, out=out, rival=rival, check=check, near=near,
+        weights=weights,
+    )  # fmt: skip
+    if as_json:
+        _print_json(explained_json(answers))
+    else:
+        print_explained(answers)
+    if answers and all(isinstance(a, Unreadable) for a in answers):
+        sys.exit(1)
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `svertka train`.")],
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of into the run folder.")] = None,

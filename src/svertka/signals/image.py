@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from svertka.errors import RecipeError
+from svertka.signals.geometry import lie
 from svertka.signals.modes import Pixels
 from svertka.signals.pixels import decode, decode_sized
 
@@ -169,20 +170,13 @@ def _resized(image: Image.Image, preprocess: Preprocess) -> Pixels:
     width, height = preprocess.width, preprocess.height
     if preprocess.fit == "stretch":
         return np.asarray(_scaled(image, (width, height), preprocess))
-    across, down = width / image.width, height / image.height
+    box, (left, top, *inner) = lie(preprocess, image.height, image.width)
     if preprocess.fit == "crop":
-        scale = max(across, down) / preprocess.zoom
-        margin_x = max(0.0, (image.width - width / scale) / 2)  # rounding may take it below 0, which Pillow refuses
-        margin_y = max(0.0, (image.height - height / scale) / 2)
-        box = (margin_x, margin_y, image.width - margin_x, image.height - margin_y)
         return np.asarray(_scaled(image, (width, height), preprocess, box))
-    scale = min(across, down)
-    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     ground = [min(255, max(0, round(255 * m))) for m in preprocess.mean]
     canvas = np.empty((height, width, preprocess.channels), np.uint8)
     canvas[:] = ground
-    small = np.asarray(_scaled(image, inner, preprocess))
+    small = np.asarray(_scaled(image, (inner[0], inner[1]), preprocess))
     canvas[top : top + inner[1], left : left + inner[0]] = small if small.ndim == 3 else small[..., None]
     return canvas
 
