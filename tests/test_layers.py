@@ -17,6 +17,7 @@ LAYERS = [
     "zoo data",
     "bundle tabulate",
     "training evaluation",
+    "transfer",
     "reporting",
     "verbs keras",
     "cli",

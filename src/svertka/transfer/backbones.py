@@ -36,12 +36,14 @@ class Backbone:
     net         in evaluation mode, with the head it came with; never changed
     preprocess  how the pictures it learned from were prepared
     spec        how to build it again, without a head put in (see `bundle.describe`)
+    source      what was opened
     """
 
     name: str
     net: Net
     preprocess: Preprocess
     spec: Mapping[str, Any]
+    source: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -81,16 +83,16 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
     if Path(what).is_dir():
         model = Model.load(what)
         spec = {k: v for k, v in model.spec.items() if k != "head"}
-        return Backbone(model.spec["name"], model.net, model.preprocess, spec)
+        return Backbone(model.spec["name"], model.net, model.preprocess, spec, str(Path(what).resolve()))
     if str(what) == "imagenet" and net is None:
         raise UsageError("--weights imagenet needs the name of a network: --net resnet50, for example.")
-    path, row = path_of(what, net or str(what), None), published(what if str(what) != "imagenet" else net or "")
-    name, library = (net, "") if net else (row.network, row.library) if row else recognise(path)
-    if name is None or not library:
-        library = row.library if row else recognise(path, only=name)[1]
+    path, row = path_of(what, net or str(what), None), published(net if str(what) == "imagenet" and net else what)
+    if row is not None and net in (None, row.network):
+        name, library = row.network, row.library
+    else:
+        name, library = recognise(path, only=net)
     loaded = load_weights(name, path, classes=1, drop_head=True).eval()
-    row_preprocess = variant(name)
-    size = row.size if row else row_preprocess.size
+    size = row.size if row else variant(name).size
     mean, std = (row.mean, row.std) if row else RANGES["half" if library == "keras" else "imagenet"]
     channels = next(m.in_channels for m in loaded.modules() if isinstance(m, nn.Conv2d))
     preprocess = Preprocess(
@@ -98,7 +100,7 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         zoom=row.size / row.resize if row else ZOOM if size > SMALL else 1.0,
         interpolation=row.interpolation if row else "bilinear",
     )  # fmt: skip
-    return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape))
+    return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape), str(path))
 
 
 def same_pixels(a: Preprocess, b: Preprocess) -> bool:

@@ -15,6 +15,7 @@ from svertka.signals import Preprocess
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
+from svertka.transfer import finding
 from svertka.verbs.job import Job, Trained, Watch, silent
 
 
@@ -51,14 +52,36 @@ def train(
     source = rooms.open_source(data)
     survey = rooms.survey(source)
     facts = auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
-    recipe, reasons = auto.choose_size(recipe, facts)
-    preprocess = Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
-    run = None
+    weights = finding.wanted(recipe, facts.side)
+    if weights:  # decoding begins as nearly all networks want it, while torch is imported to see what these are
+        reasons: dict[str, str] = {}
+        side = recipe.size or finding.SIDE
+        preprocess = Preprocess(side, side, 3, recipe.fit or "crop", zoom=finding.ZOOM if recipe.fit in (None, "crop") else 1.0)
+    else:
+        recipe, reasons = auto.choose_size(recipe, facts)
+        preprocess = Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
+    run, backbones = None, []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
         from svertka.verbs import learning
 
-        learning.check_net(recipe, preprocess, len(source.classes))
+        if weights:
+            from svertka.verbs import transferring
+
+            backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
+        if backbones:
+            wanted = backbones[0].preprocess
+            if not transferring.same_pixels(preprocess, wanted):
+                reading.cancel()
+                reading = rooms.begin_store(source, wanted)
+            preprocess = wanted
+        elif weights:
+            recipe, reasons = auto.choose_size(recipe, facts)
+            preprocess = Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
+            reading.cancel()
+            reading = rooms.begin_store(source, preprocess)
+        if not backbones:
+            learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
         learning.warm_up()
         store = reading.finish(lambda done, total: watch("read", (done, total)))
@@ -70,6 +93,10 @@ def train(
         raise
     job = Job(run, source, store, manifest, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}")
     job.read_seconds = time.perf_counter() - started
+    if backbones:
+        return transferring.start(job, backbones, facts)
+    if finding.sought(recipe, facts.side):
+        job.note(finding.missing_sentence())
     return learning.learn(job, facts)
 
 
@@ -100,6 +127,10 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
         raise DataError(f"{where} has changed since {folder.path} was begun: resuming would learn from other pictures.")
     job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
     job.read_seconds = time.perf_counter() - started
+    if "transfer" in told:
+        from svertka.verbs import transferring
+
+        return transferring.go_on(job, told)
     return learning.go_on(job, told)
 
 
