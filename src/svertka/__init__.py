@@ -20,6 +20,7 @@ _HOMES: dict[str, str] = {
     "train": "svertka.verbs.train",
     "predict": "svertka.verbs.predict",
     "evaluate": "svertka.verbs.evaluate",
+    "embed": "svertka.verbs.embed",
     "report": "svertka.verbs.report",
     "resume": "svertka.verbs.train",
     "table": "svertka.verbs.table",

@@ -122,7 +122,7 @@ def read_parts(shelf: Path) -> Iterator[tuple[bytes, np.ndarray]]:
     """All (digest, vector) in a folder; parts that are damaged are passed over."""
     for path in sorted(shelf.glob("*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as part:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as part:
                 digests, vectors = part["digests"], part["vectors"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             continue  # computed again
