@@ -1,4 +1,4 @@
-"""Transfer: folding against the plain network, the linear head against scikit-learn, the cache, the ladder, whole runs."""
+"""Transfer: folding against the plain network, the linear head against scikit-learn, the cache, the ladder, runs."""
 
 import json
 import sys
@@ -334,7 +334,7 @@ def test_weights_of_another_architecture(command, saved, tmp_path):
     status, _, err = command("train", "data", "--weights", "odd.npz", "--out", "run")
     assert status == 1
     assert "no network of the zoo" in err
-    with pytest.raises(WeightsError, match="of another network|no network of the zoo"):
+    with pytest.raises(WeightsError, match="no network of the zoo"):
         open_backbone(tmp_path / "odd.npz", net="resnet20")
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="--net"):

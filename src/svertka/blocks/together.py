@@ -93,5 +93,4 @@ def overlaps(fine: int, coarse: int) -> Tensor:
     """
     edges = torch.arange(fine + 1) * (coarse / fine)  # of fine cells, in coarse ones
     first = torch.arange(coarse)[:, None]
-    shared = edges[1:].clamp(first, first + 1) - edges[:-1].clamp(first, first + 1)
-    return shared
+    return edges[1:].clamp(first, first + 1) - edges[:-1].clamp(first, first + 1)

@@ -153,8 +153,9 @@ def epoch_line(record: Epoch) -> str:
 def rung_line(rung: Any) -> str:
     """One rung of the ladder in one line."""
     a = rung.accuracy
-    share = f"validation {a.value:7.2%}" if a else "no validation" if rung.left_out is None else f"left out {rung.left_out:7.2%}"
-    return f"{rung.name}   {share}{' *' if rung.kept else '  '}   {rung.backbone}, {rung.detail}   {rung.seconds:6.1f} s"
+    share = f"validation {a.value:7.2%}" if a else "no validation"
+    how = f"{rung.backbone}, {rung.detail}"
+    return f"{rung.name}   {share}{' *' if rung.kept else '  '}   {how}   {rung.seconds:6.1f} s"
 
 
 def plan_line(plan: Any) -> str:

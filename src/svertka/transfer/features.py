@@ -1,7 +1,7 @@
 """What a backbone says of pictures, computed once and kept in the user's cache.
 
-A picture's features are found again by what they depend on: the backbone's weights and structure, the preprocessing, the
-view, and the digest of the file's bytes. So other data sets, other splits and other heads all use them, and an
+A picture's features are found again by what they depend on: the backbone's weights and structure, the preprocessing,
+the view, and the digest of the file's bytes. So other data sets, other splits and other heads all use them, and an
 interrupted extraction goes on where it was. The folder of one backbone and view holds parts of some hundred pictures:
 
     NAME.npz   digests uint8 (n, 16), vectors float32 (n, d); the archive's own checksums tell damaged ones
@@ -17,7 +17,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +38,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How pictures are varied before the backbone sees them: the `number`-th time with this augmentation; 0 not at all."""
+    """How pictures are varied before the backbone sees them: the `number`-th time by `augment`; 0 not at all."""
 
     number: int = 0
-    augment: Augment = Augment()
+    augment: Augment = field(default_factory=Augment)
 
 
 PLAIN = View()

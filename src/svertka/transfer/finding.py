@@ -65,6 +65,6 @@ def sought(recipe: Recipe, side: int) -> bool:
 def missing_sentence() -> str:
     """What `auto` would have used, and where to put it."""
     return (
-        "Training starts from scratch, as no ImageNet weights are on this machine: mobilenet_v2.tv would have been used; "
+        "Training starts from scratch, as no ImageNet weights are on this machine: mobilenet_v2.tv would serve; "
         f"`svertka weights mobilenet_v2.tv` fetches them, or put mobilenet_v2-b0353104.pth into {folders()[0]}."
     )

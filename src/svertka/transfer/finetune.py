@@ -1,7 +1,7 @@
 """The upper rungs: the last stages, or all of them, learn too, deeper layers faster than shallow ones.
 
-The head starts at its optimum on the frozen features, so that the first steps do not tear those features up (Kumar et al.
-2022, arXiv:2202.10054). Each part's rate is a fixed share of the next one's (Howard and Ruder 2018, arXiv:1801.06146).
+The head starts at its optimum on the frozen features, so that the first steps do not tear those features up (Kumar
+et al. 2022, arXiv:2202.10054). Each part's rate is a fixed share of the next one's (Howard and Ruder 2018, arXiv:1801.06146).
 Batch norms keep the statistics of the million pictures: yours are too few to measure better ones.
 """
 
@@ -26,7 +26,7 @@ DECAY = 0.02
 
 
 def depths(net: Net) -> list[list[nn.Module]]:
-    """The parts of a network below its head, shallow to deep; of several side by side, those equally far from the end."""
+    """The parts of a network below its head, shallow to deep; of several side by side, those as far from the end."""
     nets = list(net.stages[0].nets) if isinstance(net, Together) else [net]  # type: ignore[arg-type, union-attr]
     rows = [[one.stem, *one.stages] for one in nets]
     most = max(map(len, rows))

@@ -1,6 +1,6 @@
 """Batch norms folded into the convolutions before them, for inference.
 
-A batch norm in evaluation mode is one scale and one shift per channel, and so is part of the convolution that feeds it.
+A batch norm in evaluation mode is one scale and one shift per channel, and so is part of the convolution before it.
 Which feeds which is watched, not guessed from names: one picture goes through, and a norm whose input is the very tensor
 that a convolution put out is folded. The result is compared with the original before it is used.
 """
@@ -49,7 +49,9 @@ def folded(net: Net, shape: tuple[int, ...]) -> Net:
     found = made.embed(x)
     gap = (found - truth).abs().max() / truth.abs().max().clamp_min(1e-12)
     if not gap <= TOLERANCE:
-        raise SvertkaError(f"Folding the batch norms of {net.name} changed its features by {gap:.2g}: please report this.")
+        raise SvertkaError(
+            f"Folding the batch norms of {net.name} changed its features by {gap:.2g}: please report this."
+        )
     return made
 
 

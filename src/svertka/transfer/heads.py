@@ -52,7 +52,9 @@ def nearest(x: Tensor, y: Tensor, classes: int) -> Head:
     options = {"count": len(x), "k": k}
     module = Neighbours(x.shape[1], classes, **options)
     module.remember(x, y)
-    return Head(module, options, right.get(k), f"the {k} most alike of {len(x):,}" if k > 1 else f"the most alike of {len(x):,}")
+    return Head(
+        module, options, right.get(k), f"the {k} most alike of {len(x):,}" if k > 1 else f"the most alike of {len(x):,}"
+    )
 
 
 def linear(x: Tensor, y: Tensor, classes: int, groups: Tensor | None = None) -> Head:

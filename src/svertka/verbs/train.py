@@ -56,7 +56,8 @@ def train(
     if weights:  # decoding begins as nearly all networks want it, while torch is imported to see what these are
         reasons: dict[str, str] = {}
         side = recipe.size or finding.SIDE
-        preprocess = Preprocess(side, side, 3, recipe.fit or "crop", zoom=finding.ZOOM if recipe.fit in (None, "crop") else 1.0)
+        fit = recipe.fit or "crop"
+        preprocess = Preprocess(side, side, 3, fit, zoom=finding.ZOOM if fit == "crop" else 1.0)
     else:
         recipe, reasons = auto.choose_size(recipe, facts)
         preprocess = Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
@@ -83,7 +84,8 @@ def train(
         if not backbones:
             learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
-        learning.warm_up()
+        if not backbones or recipe.minutes is not None:
+            learning.warm_up()
         store = reading.finish(lambda done, total: watch("read", (done, total)))
         manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
     except BaseException:

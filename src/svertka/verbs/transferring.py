@@ -14,7 +14,6 @@ import torch
 import svertka
 from svertka.bundle import Model
 from svertka.data.augment import Augment
-from svertka.data.loader import Loader
 from svertka.errors import RunError, SvertkaError, UsageError
 from svertka.evaluation import Evaluation, evaluate
 from svertka.evaluation.temperature import fit_temperature, softmax
@@ -64,7 +63,9 @@ def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> li
         if found and not same_pixels(found[0].preprocess, backbone.preprocess):
             if unasked:
                 continue
-            raise UsageError(f"{found[0].name} and {backbone.name} want their pictures prepared differently: name one of them.")
+            raise UsageError(
+                f"{found[0].name} and {backbone.name} want their pictures prepared differently: name one of them."
+            )
         found.append(backbone)
     return found
 
@@ -112,7 +113,9 @@ def _told(backbones: Sequence[Backbone], facts: auto.Facts) -> list[str]:
     wanted, name = backbones[0].preprocess, " and ".join(b.name for b in backbones)
     notes = []
     if facts.side < wanted.height:
-        notes.append(f"The pictures, {facts.side} pixels on a side, are enlarged to the {wanted.height} that {name} works on.")
+        notes.append(
+            f"The pictures, {facts.side} pixels on a side, are enlarged to the {wanted.height} that {name} works on."
+        )
     if wanted.channels == 3 and not facts.colour:
         notes.append(f"{name} learned from colour pictures: grey ones are given to it as three equal channels.")
     if wanted.channels == 1 and facts.colour:
@@ -122,7 +125,9 @@ def _told(backbones: Sequence[Backbone], facts: auto.Facts) -> list[str]:
 
 def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], *, again: bool = False) -> Trained:
     """The ladder, from the decoded pictures on; `told` are sentences for the person, `again` is a run that goes on."""
-    plan = Plan(device=pick_device(), threads=torch.get_num_threads(), reason="features in float32, as prediction computes")
+    plan = Plan(
+        device=pick_device(), threads=torch.get_num_threads(), reason="features in float32, as prediction computes"
+    )
     if not again:
         _write_recipe(job, plan, [{"weights": b.source, "name": b.name, "digest": b.digest} for b in backbones])
         for sentence in (*job.source.notes, *learning._sentences(job), *told):
@@ -156,7 +161,9 @@ def _climb_on(job: Job, ladder: Ladder, looking: _Looking, plan: Plan) -> None:
         epoch = each * (cost * pictures + len(ladder.labels.get("validation", ())))
         epochs = min(EPOCHS, int(0.5 * left() / epoch))
         if epochs < 1 or pictures < 2:
-            job.note(f"The rung {name!r} was left out: one pass takes about {epoch:.0f} seconds. More --minutes allow it.")
+            job.note(
+                f"The rung {name!r} was left out: one pass takes about {epoch:.0f} seconds. More --minutes allow it."
+            )
             break
         _unfreeze(job, ladder, plan, name, last, epochs)
 
@@ -266,7 +273,9 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
     state = loop.State(best.net, None, seconds=time.perf_counter() - job.started - job.read_seconds)  # type: ignore[arg-type]
     speed = looking.pictures / looking.seconds if looking.seconds else 0.0
     rungs = [rung.to_dict() for rung in ladder.rungs]
-    summary = learning._write_metrics(job, plan, state, found, False, speed, {"ladder": rungs, "backbone": best.backbone.digest})
+    summary = learning._write_metrics(
+        job, plan, state, found, False, speed, {"ladder": rungs, "backbone": best.backbone.digest}
+    )
     summary["ladder"] = rungs
     write_report(job.run.path)
     return Trained(job.run.path, summary)

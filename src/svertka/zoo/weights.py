@@ -240,7 +240,7 @@ def recognise(path: str | Path, only: str | None = None) -> tuple[str, str]:
     tensors = read_tensors(path)
     names = [only] if only else [name for name, row in variants().items() if row.dims == 2]
     stem = _letters(Path(path).name)
-    names.sort(key=lambda name: -len(os.path.commonprefix([_letters(name), stem])))
+    names.sort(key=lambda name: (not stem.startswith(_letters(name)), -len(name)))  # the longest name that fits
     near = ""
     for name in names:
         net = empty_net(name)
