@@ -2,9 +2,10 @@
 
     python bench/transfer.py [--epochs 25] [--rounds 10] [--skip-peer]
 
-Whole processes, side by side: `svertka train ... --weights FILE` with an empty cache and again with the features
-it kept; one plain forward pass over the same pictures (peers/frozen_head.py --forward); the usual tutorial
-(peers/frozen_head.py). Then pictures a second through the backbone alone, ours against plain eager PyTorch and, where it is installed, ONNX Runtime.
+Whole processes, side by side: `svertka train ... --weights FILE` with an empty cache and again with the
+features it kept; one plain forward pass over the same pictures (peers/frozen_head.py --forward); the usual
+tutorial (peers/frozen_head.py). Then pictures a second through the backbone alone, ours against plain eager
+PyTorch and, where it is installed, ONNX Runtime.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The usual tutorial on transfer learning, in our own writing: a frozen backbone, a linear head, plain loaders.
 
 The backbone runs in evaluation mode for every picture in every epoch; training pictures are cropped and
-mirrored at random (as RandomResizedCrop and RandomHorizontalFlip do), decoded by Pillow in two loader workers. Adam, 25 epochs. With
-`--forward` it only looks once at every picture, unvaried, and ends: one plain pass.
+mirrored at random (as RandomResizedCrop and RandomHorizontalFlip do), decoded by Pillow in two loader
+workers. Adam, 25 epochs. With `--forward` it only looks once at every picture, unvaried, and ends: one plain
+pass.
 """
 
 from __future__ import annotations

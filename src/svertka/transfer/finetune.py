@@ -1,8 +1,9 @@
 """The upper rungs: the last stages, or all of them, learn too, deeper layers faster than shallow ones.
 
-The head starts at its optimum on the frozen features, so that the first steps do not tear those features up (Kumar
-et al. 2022, arXiv:2202.10054). Each part's rate is a fixed share of the next one's (Howard and Ruder 2018, arXiv:1801.06146).
-Batch norms keep the statistics of the million pictures: yours are too few to measure better ones.
+The head starts at its optimum on the frozen features, so that the first steps do not tear those features up
+(Kumar et al. 2022, arXiv:2202.10054). Each part's rate is a fixed share of the next one's (Howard and Ruder
+2018, arXiv:1801.06146). Batch norms keep the statistics of the million pictures: yours are too few to measure
+better ones.
 """
 
 from __future__ import annotations

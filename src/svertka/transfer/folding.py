@@ -1,8 +1,9 @@
 """Batch norms folded into the convolutions before them, for inference.
 
-A batch norm in evaluation mode is one scale and one shift per channel, and so is part of the convolution before it.
-Which feeds which is watched, not guessed from names: one picture goes through, and a norm whose input is the very tensor
-that a convolution put out is folded. The result is compared with the original before it is used.
+A batch norm in evaluation mode is one scale and one shift per channel, and so is part of the convolution
+before it. Which feeds which is watched, not guessed from names: one picture goes through, and a norm whose
+input is the very tensor that a convolution put out is folded. The result is compared with the original before
+it is used.
 """
 
 from __future__ import annotations
