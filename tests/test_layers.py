@@ -17,6 +17,7 @@ LAYERS = [
     "zoo data",
     "bundle tabulate audit",
     "training evaluation explanation",
+    "transfer",
     "reporting",
     "verbs keras",
     "cli",

@@ -22,6 +22,7 @@ _HOMES: dict[str, str] = {
     "predict": "svertka.verbs.predict",
     "evaluate": "svertka.verbs.evaluate",
     "explain": "svertka.verbs.explain",
+    "embed": "svertka.verbs.embed",
     "report": "svertka.verbs.report",
     "resume": "svertka.verbs.train",
     "table": "svertka.verbs.table",

@@ -21,7 +21,7 @@ from torch import Tensor
 
 import svertka
 from svertka import signals, zoo
-from svertka.blocks import Net
+from svertka.blocks import Net, Together, put_head
 from svertka.errors import ReadError, RunError, SvertkaError
 from svertka.records import Prediction, Unreadable
 from svertka.signals import Preprocess
@@ -171,20 +171,33 @@ class Model:
 def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """How to build a network again without its weights, as JSON: {"name", "shape", "options"}.
 
+    With "head" where another head was put in (`blocks.put_head`), and "together", a list of such descriptions, where
+    several networks stand side by side (`blocks.Together`).
+
     Args:
         net: the network.
         what: its name in the zoo, or the line of notation it was built from.
         shape: of one input, (channels, *size).
     """
-    return {"name": what, "shape": list(shape), "options": dict(net.options)}
+    spec: dict[str, Any] = {"name": what, "shape": list(shape), "options": dict(net.options)}
+    if isinstance(net, Together):
+        spec["together"] = [dict(part) for part in net.specs]
+    if net.made_head is not None:
+        spec["head"] = dict(net.made_head)
+    return spec
 
 
 def build(spec: Mapping[str, Any], classes: int) -> Net:
     """The network that `describe` told of, with fresh weights."""
     shape = tuple(spec["shape"])
-    if spec["options"]:
-        return zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
-    return zoo.make(spec["name"], shape, classes)
+    if parts := spec.get("together"):
+        plain = ((0.0,) * shape[0], (1.0,) * shape[0])  # the true ranges are among the weights
+        net: Net = Together([build(part, classes) for part in parts], [plain] * len(parts), parts)
+    elif spec["options"]:
+        net = zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
+    else:
+        net = zoo.make(spec["name"], shape, classes)
+    return put_head(net, classes=classes, **spec["head"]) if "head" in spec else net
 
 
 def _picture_bytes(picture: Any) -> bytes:

@@ -29,12 +29,14 @@ class Net(nn.Module):
         least: the least side of the input that works.
         options: what it was built with beyond classes and channels, so that it can be built again.
         built_for: the sizes that the network is bound to, an axis each, None where an axis is free.
+        made_head: which of `blocks.HEADS` has taken the place of its own head, and with what sizes.
     """
 
     name: str = "this network"
     least: int = 1
     options: Mapping[str, Any] = MappingProxyType({})
     built_for: tuple[int | None, ...] = ()
+    made_head: Mapping[str, Any] | None = None
     stem: nn.Module
     stages: nn.Sequential
     pool: nn.Module

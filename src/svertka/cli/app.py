@@ -68,7 +68,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME-N if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run where it stopped.")] = None,
     net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
-    weights: Annotated[str, typer.Option(help="Start from these: none, a name of `svertka weights`, a file.")] = "auto",
+    weights: Annotated[str, typer.Option(help="Start from these: auto, none, a name of `svertka weights`, files, a run.")] = "auto",
     freeze: Annotated[str, typer.Option(help="What does not learn: auto, none, backbone, or the first N stages.")] = "auto",
     size: Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
@@ -218,6 +218,26 @@ def explain(
         print_explained(answers)
     if answers and all(isinstance(a, Unreadable) for a in answers):
         sys.exit(1)
+
+
+@app.command()
+def embed(
+    model: ModelArg,
+    files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
+    out: Annotated[Path, typer.Option(help="Where to write: a new .npz, or .parquet with pyarrow.")],
+    as_json: Json = False,
+) -> None:
+    """Write what a network sees in pictures: one vector each."""
+    from svertka.verbs.embed import embed as run
+
+    found = run(model, files, out=out)
+    bad = [{"path": u.path, "error": u.reason} for u in found.unreadable]
+    if as_json:
+        _print_json({"out": str(out), "pictures": len(found.paths), "width": found.vectors.shape[1], "unreadable": bad})
+    else:
+        print(f"{len(found.paths):,} vectors of {found.vectors.shape[1]:,} numbers are in {out}.")
+        for row in bad:
+            _say(f"{row['path']} cannot be read: {row['error']}")
 
 
 @app.command()

@@ -71,6 +71,10 @@ class _Lines:
             self._say(f"step {value.step:,} of {value.steps:,}  loss {value.loss:.3f}")
         elif what == "epoch":
             self._say(epoch_line(value))
+        elif what == "look" and (value[0] == value[1] or self._due()):
+            self._say(f"{value[2]} looked at {value[0]:,} of {value[1]:,} pictures")
+        elif what == "rung":
+            self._say(rung_line(value))
 
     def _due(self) -> bool:
         return time.monotonic() - self.said > LINES
@@ -96,7 +100,7 @@ class _Live:
             transient=True,
         )
         self.bar.start()
-        self.reading = self.learning = None
+        self.reading = self.learning = self.looking = None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,6 +117,16 @@ class _Live:
             self._step(value)
         elif what == "epoch":
             self.bar.console.print(epoch_line(value), markup=False, highlight=False)
+        elif what == "look":
+            self._look(*value)
+        elif what == "rung":
+            self.bar.console.print(rung_line(value), markup=False, highlight=False)
+
+    def _look(self, done: int, total: int, name: str) -> None:
+        if self.looking is None:
+            self.looking = self.bar.add_task("looking", total=total, tail="")
+        tail = f"{done:,} of {total:,} pictures through {name}"
+        self.bar.update(self.looking, completed=done, total=total, tail=tail, visible=done < total)
 
     def _read(self, done: int, total: int) -> None:
         if self.reading is None:
@@ -134,6 +148,14 @@ def epoch_line(record: Epoch) -> str:
     if record.validation_accuracy is not None:
         line += f"   validation {record.validation_accuracy:7.2%}{' *' if record.best else '  '}"
     return f"{line}   {record.seconds:6.1f} s"
+
+
+def rung_line(rung: Any) -> str:
+    """One rung of the ladder in one line."""
+    a = rung.accuracy
+    share = f"validation {a.value:7.2%}" if a else "no validation"
+    how = f"{rung.backbone}, {rung.detail}"
+    return f"{rung.name}   {share}{' *' if rung.kept else '  '}   {how}   {rung.seconds:6.1f} s"
 
 
 def plan_line(plan: Any) -> str:

@@ -49,6 +49,7 @@ def _contents(run: RunFolder) -> dict[str, Any]:
         "preparation": sections.preparation(run),
         "network": sections.network(run),
         "recipe": sections.recipe(run),
+        "ladder": sections.ladder(run),
         "learning": sections.learning(run),
         "classes": results.classes(looked_at),
         "confusion": results.confusion(looked_at),

@@ -185,6 +185,38 @@ def learning(run: RunFolder) -> Section | None:
     }
 
 
+def ladder(run: RunFolder) -> Section | None:
+    """The ways in which the weights it started from were used, each with what it scored."""
+    rungs = run.metrics.get("ladder")
+    if not rungs:
+        return None
+    kept = max((k for k, r in enumerate(rungs) if r.get("kept")), default=None)
+    return {
+        "rows": [
+            {
+                "name": r.get("rung"),
+                "network": r.get("backbone"),
+                "detail": r.get("detail"),
+                "accuracy": percent(r.get("accuracy"), r.get("n") or 1000),
+                "interval": f"{percent(r['low'], 1000)} to {percent(r['high'], 1000)}" if "low" in r else "–",
+                "left_out": percent(r.get("left_out"), 1000),
+                "seconds": r.get("seconds"),
+                "best": k == kept,
+            }
+            for k, r in enumerate(rungs)
+        ],
+        "overlap": _overlap(rungs, kept),
+    }
+
+
+def _overlap(rungs: list[dict[str, Any]], kept: int | None) -> bool:
+    """Whether the winner's interval reaches down to another rung: the difference may be chance."""
+    if kept is None or "low" not in rungs[kept]:
+        return False
+    others = [r["accuracy"] for k, r in enumerate(rungs) if k != kept and r.get("accuracy") is not None]
+    return bool(others) and rungs[kept]["low"] <= max(others)
+
+
 def _plain(number: float | None) -> str:
     return "–" if number is None else f"{number:.4f}"
 

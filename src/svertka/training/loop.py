@@ -91,7 +91,7 @@ def fit(
         for batch in train.epoch(epoch, start=state.step % per_epoch):
             rate = peak * schedule(state.step, steps)
             for group in state.optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)
             torch.manual_seed(mix(recipe.seed, -1, state.step))  # dropout: the same masks after a resume
             _step(state, batch, recipe, plan)
             state.step += 1

@@ -14,8 +14,10 @@ from svertka.training.run import Run
 
 if TYPE_CHECKING:
     from svertka.data import Manifest, Source, Store
+    from svertka.transfer.backbones import Backbone
 
-# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "step", "epoch" a record.
+# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "step", "epoch" a record;
+# "look" (done, total, network); "rung" a Rung of the ladder.
 Watch = Callable[[str, Any], None]
 
 
@@ -39,6 +41,7 @@ class Job:
     command: str
     read_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    start: Backbone | None = None  # the network that training goes on from, where it is not fresh
 
     def unreadable(self) -> list[Unreadable]:
         """The listed files that could not be decoded."""

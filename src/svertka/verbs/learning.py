@@ -147,7 +147,13 @@ def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float
 
 
 def _write_metrics(
-    job: Job, plan: Plan, state: loop.State, found: dict[str, Evaluation | None], stopped: bool, speed: float
+    job: Job,
+    plan: Plan,
+    state: loop.State,
+    found: dict[str, Evaluation | None],
+    stopped: bool,
+    speed: float,
+    more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     metrics = {
         **{part: e.to_dict() if e else None for part, e in found.items()},
@@ -166,6 +172,7 @@ def _write_metrics(
         "unreadable": [{"path": u.path, "reason": u.reason} for u in job.unreadable()],
         "skipped": [{"path": u.path, "reason": u.reason} for u in job.source.skipped],
         "notes": job.notes,
+        **(more or {}),
     }
     job.run.write("metrics.json", metrics)
     brief = {part: _brief(e) for part, e in found.items()}
@@ -233,6 +240,8 @@ def _count(job: Job, part: str) -> int:
 
 def _with_statistics(job: Job) -> Preprocess:
     """Mean and deviation of each channel over (at most 2,000 of) the training pictures."""
+    if job.start is not None:
+        return job.preprocess
     row = published(job.recipe.weights) if job.recipe.weights not in (None, "none") else None
     if row is not None:  # the weights know pictures in this range
         return dataclasses.replace(job.preprocess, mean=row.mean, std=row.std)
@@ -265,6 +274,11 @@ def _fit_into_minutes(job: Job, plan: Plan, told: dict[str, str]) -> None:
 def _first_net(job: Job) -> Net:
     """The network at the start: fresh, or with the weights that were asked for."""
     recipe, classes = job.recipe, len(job.manifest.classes)
+    if job.start is not None:
+        net = job.start.net
+        with torch.inference_mode():
+            width = net.embed(torch.zeros(1, *job.preprocess.shape)).shape[1]
+        return job.start.with_head("linear", width, classes)
     if recipe.weights in (None, "none"):
         return zoo.make(recipe.net, job.preprocess.shape, classes)
     try:

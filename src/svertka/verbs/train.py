@@ -16,6 +16,7 @@ from svertka.signals import Preprocess
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
+from svertka.transfer import finding
 from svertka.verbs.check import save_findings
 from svertka.verbs.job import Job, Trained, Watch, silent
 
@@ -55,32 +56,35 @@ def train(
     source = rooms.open_source(data)
     survey = rooms.survey(source)
     facts = auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
-    recipe, reasons = auto.choose_size(recipe, facts)
-    preprocess = Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
-    run = None
+    earlier = None if manifest is None else _earlier(Path(manifest))
+    weights = finding.wanted(recipe, facts.side)
+    reasons: dict[str, str] = {}
+    if weights:
+        preprocess = _usual(recipe)
+    else:
+        recipe, reasons, preprocess = _own(recipe, facts)
+    run, backbones = None, []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
-        from svertka.audit import audit, find_copies
-        from svertka.verbs import learning
+        from svertka.verbs import learning, transferring
 
-        earlier = None if manifest is None else _earlier(Path(manifest))
-        learning.check_net(recipe, preprocess, len(source.classes))
+        if weights:
+            backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
+            if not backbones:
+                recipe, reasons, wanted = _own(recipe, facts)
+            else:
+                wanted = backbones[0].preprocess
+            if not transferring.same_pixels(preprocess, wanted):
+                reading.cancel()
+                reading = rooms.begin_store(source, wanted)
+            preprocess = wanted
+        if not backbones:
+            learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
-        learning.warm_up()
+        if not backbones or recipe.minutes is not None:
+            learning.warm_up()
         store = reading.finish(lambda done, total: watch("read", (done, total)))
-        copies = find_copies(store)
-        files = rooms.make_manifest(
-            source,
-            store,
-            seed=recipe.seed,
-            share=recipe.validation,
-            copies=copies.group,
-            group_by=recipe.group_by,
-            earlier=earlier,
-        )
-        found = audit(source, store, copies)
-        files = dataclasses.replace(files, notes=tuple(dict.fromkeys([*files.notes, *found.warnings])))
-        save_findings(run, found, source, store)
+        files = _divide(run, source, store, recipe, earlier)
     except BaseException:
         reading.cancel()
         if run is not None:
@@ -90,6 +94,10 @@ def train(
         run, source, store, files, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}"
     )
     job.read_seconds = time.perf_counter() - started
+    if backbones:
+        return transferring.start(job, backbones, facts)
+    if finding.sought(recipe, facts.side):
+        job.note(finding.missing_sentence())
     return learning.learn(job, facts)
 
 
@@ -120,7 +128,44 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
         raise DataError(f"{where} has changed since {folder.path} was begun: resuming would learn from other pictures.")
     job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
     job.read_seconds = time.perf_counter() - started
+    if "transfer" in told:
+        from svertka.verbs import transferring
+
+        return transferring.go_on(job, told)
     return learning.go_on(job, told)
+
+
+def _usual(recipe: Recipe) -> Preprocess:
+    """How nearly all published networks want their pictures: decoding begins with that before one knows theirs."""
+    side, fit = recipe.size or finding.SIDE, recipe.fit or "crop"
+    return Preprocess(side, side, 3, fit, zoom=finding.ZOOM if fit == "crop" else 1.0)
+
+
+def _own(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str], Preprocess]:
+    """What a network that learns from scratch wants: sizes chosen from the data."""
+    recipe, reasons = auto.choose_size(recipe, facts)
+    return recipe, reasons, Preprocess(recipe.size, recipe.size, 3 if facts.colour else 1, recipe.fit)
+
+
+def _divide(
+    run: Run, source: rooms.Source, store: rooms.Store, recipe: Recipe, earlier: rooms.Manifest | None
+) -> rooms.Manifest:
+    """Check the pictures, and say which learn and which judge."""
+    from svertka.audit import audit, find_copies
+
+    copies = find_copies(store)
+    files = rooms.make_manifest(
+        source,
+        store,
+        seed=recipe.seed,
+        share=recipe.validation,
+        copies=copies.group,
+        group_by=recipe.group_by,
+        earlier=earlier,
+    )
+    found = audit(source, store, copies)
+    save_findings(run, found, source, store)
+    return dataclasses.replace(files, notes=tuple(dict.fromkeys([*files.notes, *found.warnings])))
 
 
 def _earlier(place: Path) -> rooms.Manifest:

@@ -20,14 +20,14 @@ from svertka.cache import cache_folder
 from svertka.errors import UnknownName, WeightsError
 from svertka.zoo import empty_net, variant, variants
 from svertka.zoo import net as fresh_net
-from svertka.zoo.convert import load_state, rename
+from svertka.zoo.convert import HEADS, differences, load_state, rename
 from svertka.zoo.fetch import LARGEST, Goal, Opener, Progress, fetch_file
 from svertka.zoo.registry import Renames
 from svertka.zoo.tensors import SUFFIXES, read_tensors, split
 
 __all__ = [
     "Published", "catalogue", "fetch", "find", "imagenet_classes", "load_weights", "locate", "published",
-    "read_tensors",
+    "read_tensors", "recognise",
 ]  # fmt: skip
 
 RANGES = {  # mean and standard deviation per channel of pixels / 255
@@ -223,6 +223,41 @@ def path_of(what: str | Path, network: str, progress: Progress | None) -> Path:
     if name.partition("!")[0].lower().endswith((*SUFFIXES, ".zip")) or ".zip/" in name:
         raise WeightsError(f"There is no file of weights at {name}, and none is published under that name.")
     return fetch(find(name), progress)
+
+
+def recognise(path: str | Path, only: str | None = None) -> tuple[str, str]:
+    """The network and the library that a file of weights is of, by the names and shapes of its tensors.
+
+    The name of the file only says where to look first.
+
+    Args:
+        path: a file (see `read_tensors`).
+        only: look at this network alone.
+
+    Raises:
+        WeightsError: the file cannot be read, or its tensors are those of no network here.
+    """
+    tensors = read_tensors(path)
+    names = [only] if only else [name for name, row in variants().items() if row.dims == 2]
+    stem = _letters(Path(path).name)
+    names.sort(key=lambda name: (not stem.startswith(_letters(name)), -len(name)))  # the longest name that fits
+    near = ""
+    for name in names:
+        net = empty_net(name)
+        library, rules = library_of(net, tensors)
+        places = net.state_dict()
+        given = {rename(their, rules): tensor for their, tensor in tensors.items()}
+        if sum(their in places for their in given) < len(tensors) / 2:
+            continue
+        wrong = differences(places, given)
+        if all(key.startswith(HEADS) for key in wrong):
+            return name, library
+        near = near or f" The nearest is {name}, but {next(iter(wrong.values()))}."
+    raise WeightsError(f"The tensors of {path} are those of no network of the zoo.{near} Name one with --net.")
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
 def library_of(net: Net, tensors: Iterable[str]) -> tuple[str, Renames]:

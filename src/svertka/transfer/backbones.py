@@ -1,0 +1,123 @@
+"""The networks to start from: a published one by name, a file of weights, or an earlier run.
+
+Whatever it is becomes a `Backbone`: the network, how its pictures are prepared, and how to build it again.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from svertka.blocks import Net, Together, put_head
+from svertka.bundle import Model, describe
+from svertka.errors import UsageError
+from svertka.signals import Preprocess
+from svertka.zoo import variant
+from svertka.zoo.weights import RANGES, load_weights, path_of, published, recognise
+
+SMALL = 40  # backbones of smaller pictures saw them whole, without a margin cut off
+ZOOM = 0.875  # 224 of 256 pixels: the share of the shorter side that ImageNet's networks see
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network to start from.
+
+    name        what reports call it
+    net         in evaluation mode, with the head it came with; never changed
+    preprocess  how the pictures it learned from were prepared
+    spec        how to build it again, without a head put in (see `bundle.describe`)
+    source      what was opened
+    """
+
+    name: str
+    net: Net
+    preprocess: Preprocess
+    spec: Mapping[str, Any]
+    source: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the frozen part: structure, and every weight and buffer outside the head."""
+        digest = hashlib.sha256(json.dumps(self.spec, sort_keys=True, default=str).encode())
+        digest.update(frozen_digest(self.net).encode())
+        return digest.hexdigest()
+
+    def with_head(self, kind: str, width: int, classes: int, **options: Any) -> Net:
+        """A copy with a fresh head of `blocks.HEADS` on its embedding of `width` numbers."""
+        return put_head(copy.deepcopy(self.net), kind, width, classes, **options)
+
+
+def frozen_digest(net: Net) -> str:
+    """A hash of all weights and buffers of stem, stages and pool."""
+    digest = hashlib.sha256()
+    for name, tensor in net.state_dict().items():
+        if not name.startswith(("head.", "aux.")):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
+    """A backbone by what a person may call it.
+
+    Args:
+        what: a run folder or its model/, a file of weights, or a name of `svertka weights` (which may fetch it).
+        net: the network of the zoo that a file is for; recognised by its tensors where None.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of no network of the zoo, or of another than `net`.
+        RunError: the folder holds no model.
+        UnknownName: there is no such network or set of weights.
+        UsageError: the name says nothing without a network.
+    """
+    if Path(what).is_dir():
+        model = Model.load(what)
+        spec = {k: v for k, v in model.spec.items() if k != "head"}
+        return Backbone(model.spec["name"], model.net, model.preprocess, spec, str(Path(what).resolve()))
+    if str(what) == "imagenet" and net is None:
+        raise UsageError("--weights imagenet needs the name of a network: --net resnet50, for example.")
+    path, row = path_of(what, net or str(what), None), published(net if str(what) == "imagenet" and net else what)
+    if row is not None and net in (None, row.network):
+        name, library = row.network, row.library
+    else:
+        name, library = recognise(path, only=net)
+    loaded = load_weights(name, path, classes=1, drop_head=True).eval()
+    size = row.size if row else variant(name).size
+    mean, std = (row.mean, row.std) if row else RANGES["half" if library == "keras" else "imagenet"]
+    channels = next(m.in_channels for m in loaded.modules() if isinstance(m, nn.Conv2d))
+    preprocess = Preprocess(
+        size, size, channels, "crop", mean[:channels], std[:channels],
+        zoom=row.size / row.resize if row else ZOOM if size > SMALL else 1.0,
+        interpolation=row.interpolation if row else "bilinear",
+    )  # fmt: skip
+    return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape), str(path))
+
+
+def same_pixels(a: Preprocess, b: Preprocess) -> bool:
+    """Whether two ways to prepare pictures differ in mean and deviation only, so that one store serves both."""
+    plain = {"mean": (), "std": ()}
+    return a.fit != "pad" and dataclasses.replace(a, **plain) == dataclasses.replace(b, **plain)
+
+
+def side_by_side(backbones: Sequence[Backbone]) -> Backbone:
+    """One backbone of several; its pictures are prepared as for the first.
+
+    Raises:
+        UsageError: one of them does not end in a global average.
+    """
+    first = backbones[0]
+    nets = [copy.deepcopy(b.net) for b in backbones]
+    ranges = [(b.preprocess.mean, b.preprocess.std) for b in backbones]
+    name = " + ".join(b.name for b in backbones)
+    net = Together(nets, ranges, [b.spec for b in backbones]).eval()
+    return Backbone(name, net, first.preprocess, describe(net, name, first.preprocess.shape))

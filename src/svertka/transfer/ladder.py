@@ -1,0 +1,148 @@
+"""The ladder: ways to use a backbone, from the quickest to the slowest, each measured, kept only if it wins.
+
+What wins is chosen on the validation pictures (without any, on training pictures left out in turn), so the winner's
+figure flatters a little; the interval beside it says how little to make of small differences.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from svertka.blocks import Net
+from svertka.evaluation import wilson
+from svertka.records import Interval
+from svertka.transfer import heads
+from svertka.transfer.backbones import Backbone, side_by_side
+from svertka.transfer.features import PLAIN, View
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One attempt: what it was, what it scored, and whether it was the best so far.
+
+    accuracy is that of the validation pictures; None without any.
+    """
+
+    name: str
+    backbone: str
+    detail: str
+    accuracy: Interval | None
+    left_out: float | None
+    seconds: float
+    kept: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As metrics.json holds it."""
+        a = self.accuracy
+        measured = {"accuracy": a.value, "low": a.low, "high": a.high, "n": a.n} if a else {"accuracy": None}
+        return {
+            "rung": self.name, "backbone": self.backbone, "detail": self.detail, **measured,
+            "left_out": self.left_out, "seconds": round(self.seconds, 3), "kept": self.kept,
+        }  # fmt: skip
+
+
+@dataclass
+class Candidate:
+    """A network that is ready, how its pictures are prepared, and its logits (n, c) on each part."""
+
+    backbone: Backbone
+    net: Net
+    logits: dict[str, Tensor]
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """How to build the network again (see `bundle.describe`)."""
+        return {**self.backbone.spec, "head": dict(self.net.made_head or {})}
+
+
+# (backbone, part, view) -> features (n, d); computed once, whoever asks
+Look = Callable[[Backbone, str, View], Tensor]
+
+
+@dataclass
+class Ladder:
+    """Rungs climbed so far, and the best of them."""
+
+    labels: Mapping[str, Tensor]  # of each part: (n,)
+    classes: int
+    look: Look
+    rungs: list[Rung] = field(default_factory=list)
+    best: Candidate | None = None
+    height: float = -1.0  # the accuracy of the best
+    start: Candidate | None = None  # the best with a linear head: where the upper rungs start from
+    start_height: float = -1.0
+
+    def cached(self, backbones: Sequence[Backbone]) -> Iterator[Rung]:
+        """Heads on features as they are: neighbours and the linear optimum on each backbone, then on all together."""
+        for backbone in backbones:
+            yield self._head("nearest neighbours", [backbone], heads.nearest)
+            yield self._head("linear head", [backbone], heads.linear)
+        if len(backbones) > 1:
+            yield self._head("linear head", backbones, heads.linear)
+
+    def varied(self, backbones: Sequence[Backbone], views: Sequence[View]) -> Iterator[Rung]:
+        """Heads that also learn from varied views of the training pictures."""
+        count = len(self.labels["train"])
+        groups = torch.arange(count).repeat(1 + len(views))
+        yield self._head("linear head, varied views", backbones, lambda x, y, c: heads.linear(x, y, c, groups), views)
+        yield self._head("dense head, varied views", backbones, heads.dense, views)
+
+    def measure(self, name: str, detail: str, candidate: Candidate, left_out: float | None, begun: float) -> Rung:
+        """Write a rung down, and keep its candidate if it is better than all before."""
+        labels = self.labels.get("validation")
+        accuracy = None
+        if labels is not None:
+            right = int((candidate.logits["validation"].argmax(1) == labels).sum())
+            accuracy = wilson(right, len(labels))
+        reached = accuracy.value if accuracy is not None else left_out if left_out is not None else 0.0
+        kept = reached > self.height
+        if kept:
+            self.best, self.height = candidate, reached
+        if isinstance(candidate.net.head, nn.Linear) and reached > self.start_height:
+            self.start, self.start_height = candidate, reached
+        rung = Rung(name, candidate.backbone.name, detail, accuracy, left_out, time.perf_counter() - begun, kept)
+        self.rungs.append(rung)
+        return rung
+
+    def _head(
+        self, name: str, backbones: Sequence[Backbone], fit: Callable[..., heads.Head], views: Sequence[View] = ()
+    ) -> Rung:
+        begun = time.perf_counter()
+        x = torch.cat([self._features(backbones, "train", view) for view in (PLAIN, *views)])  # (n, d)
+        y = self.labels["train"].repeat(1 + len(views))
+        head = fit(x, y, self.classes)
+        logits = {part: self._logits(head, backbones, part) for part in self.labels if part != "train"}
+        backbone = backbones[0] if len(backbones) == 1 else side_by_side(backbones)
+        net = backbone.with_head(KINDS[type(head.module).__name__], x.shape[1], self.classes, **head.options)
+        net.head.load_state_dict(head.module.state_dict())
+        detail = head.detail + (f", {len(views)} views of each picture" if views else "")
+        return self.measure(name, detail, Candidate(backbone, net, logits), head.left_out, begun)
+
+    def _features(self, backbones: Sequence[Backbone], part: str, view: View = PLAIN) -> Tensor:
+        return torch.cat([self.look(b, part, view) for b in backbones], dim=1)
+
+    @torch.no_grad()
+    def _logits(self, head: heads.Head, backbones: Sequence[Backbone], part: str) -> Tensor:
+        logits: Tensor = head.module(self._features(backbones, part))
+        return logits
+
+
+KINDS = {"Linear": "linear", "Neighbours": "neighbours", "Dense": "dense"}
+
+
+def logits_of(net: Net, batches: Iterator[Any], device: str = "cpu") -> Tensor:
+    """Logits (n, c) of a network over batches of input."""
+    with torch.inference_mode():
+        return torch.cat([net(x.to(device)).float().cpu() for x, *_ in batches])
+
+
+def as_labels(labels: np.ndarray) -> Tensor:
+    """Class numbers as torch counts with them."""
+    return torch.from_numpy(np.asarray(labels, dtype=np.int64))

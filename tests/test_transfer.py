@@ -1,0 +1,377 @@
+"""Transfer: folding against the plain network, the linear head against scikit-learn, the cache, the ladder, runs."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+import svertka as sv
+from svertka import zoo
+from svertka.blocks import Together, put_head
+from svertka.blocks.together import overlaps, resized
+from svertka.bundle import Model, build, describe
+from svertka.cli import main
+from svertka.errors import UnknownName, UsageError, WeightsError
+from svertka.signals import Preprocess
+from svertka.training.plan import Plan
+from svertka.training.recipe import Recipe
+from svertka.transfer import features, finding, heads
+from svertka.transfer.backbones import Backbone, frozen_digest, open_backbone, side_by_side
+from svertka.transfer.features import View, extract, key
+from svertka.transfer.finetune import begin, depths
+from svertka.transfer.folding import folded
+
+SIDE = 32
+PREPROCESS = Preprocess(SIDE, SIDE, 3, "crop")
+
+
+def shaken(name, **options):
+    """A small network whose batch norms have something to say."""
+    torch.manual_seed(0)
+    net = zoo.net(name, classes=3, channels=3, **options)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0, 0.2)
+    return net.eval()
+
+
+def backbone(name="resnet20", mean=(0.5,) * 3):
+    net = shaken(name)
+    preprocess = Preprocess(SIDE, SIDE, 3, "crop", mean=mean)
+    return Backbone(name, net, preprocess, describe(net, name, preprocess.shape))
+
+
+def photos(folder, each=8, classes=("red", "blue"), grey=False, side=48):
+    g = np.random.default_rng(0)
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for k in range(each):
+            pixels = g.integers(0, 90, (side, side, 3), dtype=np.uint8)
+            pixels[..., number % 3] += 120
+            image = Image.fromarray(pixels)
+            (image.convert("L") if grey else image).save(folder / name / f"{k}.png")
+    return folder
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A run's model/ to start from."""
+    b = backbone()
+    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    for name in ("SVERTKA_DATA", "SVERTKA_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+
+
+# --- folding ---
+
+
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2_035", "densenet121", "squeezenet1_1"])
+def test_folded_features_are_those_of_the_network(name):
+    net = shaken(name)
+    before = frozen_digest(net)
+    quick = folded(net, (3, 64, 64))
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        truth = net.embed(x)
+        torch.testing.assert_close(quick.embed(x), truth, rtol=1e-3, atol=1e-4 * truth.abs().max().item())
+    assert frozen_digest(net) == before
+    norms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in quick.modules())
+    assert norms == 0 or name == "densenet121"  # there norms come before convolutions
+
+
+# --- heads ---
+
+
+@pytest.mark.parametrize(("n", "d"), [(90, 12), (40, 70)])
+@pytest.mark.parametrize("strength", [1.0, 0.01])
+def test_the_linear_optimum_is_scikit_learns(n, d, strength):
+    g = torch.Generator().manual_seed(n)
+    x = torch.randn(n, d, generator=g, dtype=torch.double) * torch.linspace(0.3, 3, d)
+    y = (x[:, :3] + 0.4 * torch.randn(n, 3, generator=g)).argmax(1)
+    axes = heads._upright(x)
+    w = heads._solve(axes[0], y, 3, strength)
+    known = LogisticRegression(C=1 / (strength * n), tol=1e-10, max_iter=10_000).fit(x.numpy(), y.numpy())
+    np.testing.assert_allclose((w[:, :-1] @ axes[1].T).numpy(), known.coef_, atol=2e-3 * np.abs(known.coef_).max())
+
+
+def test_one_example_of_a_class_and_a_class_without_any():
+    x = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
+    y = torch.tensor([0, 0, 0, 1, 1, 1, 2])
+    for fit in (heads.nearest, heads.linear, heads.dense):
+        head = fit(x, y, 4)
+        logits = head.module(x)
+        assert logits.shape == (7, 4)
+        assert torch.isfinite(logits).all()
+        assert not (logits.argmax(1) == 3).any()
+
+
+def test_neighbours_by_definition():
+    g = torch.Generator().manual_seed(1)
+    x, y = torch.randn(30, 6, generator=g), torch.randint(3, (30,), generator=g)
+    head = heads.nearest(x, y, 3)
+    unit = x / x.norm(dim=1, keepdim=True)
+    for q in torch.randn(10, 6, generator=g):
+        near = sorted(range(30), key=lambda i: -float(unit[i] @ q))[: head.options["k"]]
+        votes = [sum(int(y[i]) == c for i in near) for c in range(3)]
+        assert votes[int(head.module(q[None]).argmax())] == max(votes)
+
+
+# --- several side by side ---
+
+
+def test_resizing_keeps_the_mean_and_the_parts_keep_their_embeddings():
+    maps = torch.randn(2, 3, 13, 9)
+    torch.testing.assert_close(resized(maps, 7, 4).mean((2, 3)), maps.mean((2, 3)))
+    assert torch.allclose(overlaps(13, 7).sum(1), torch.ones(7))
+    a, b = backbone(), backbone("mobilenet_v2_035", (0.2, 0.4, 0.6))
+    both = side_by_side([a, b])
+    pixels = torch.randint(256, (2, SIDE, SIDE, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        x = both.preprocess.normalise(pixels)
+        parts = torch.cat([one.net.embed(one.preprocess.normalise(pixels)) for one in (a, b)], 1)
+        torch.testing.assert_close(both.net.embed(x), parts, rtol=1e-4, atol=1e-4)
+    assert both.net.features(x).shape[2:] == (1, 1)
+
+
+def test_a_model_of_two_networks_is_saved_and_read(tmp_path):
+    both = side_by_side([backbone(), backbone("mobilenet_v2_035", (0.2, 0.4, 0.6))])
+    width = 64 + 1280
+    net = both.with_head("linear", width, 2)
+    spec = describe(net, both.name, both.preprocess.shape)
+    assert isinstance(build(spec, 2), Together)
+    Model(net, ("a", "b"), both.preprocess, spec).save(tmp_path / "model")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
+    first = Model(net, ("a", "b"), both.preprocess, spec).probabilities(pixels)
+    torch.testing.assert_close(Model.load(tmp_path).probabilities(pixels), first)
+
+
+def test_a_head_that_is_none():
+    with pytest.raises(UnknownName, match="linear"):
+        put_head(shaken("resnet20"), "liner", 64, 2)
+
+
+# --- features ---
+
+
+def test_features_are_computed_once_and_an_interruption_costs_little(monkeypatch):
+    b = backbone()
+    g = np.random.default_rng(0)
+    pixels = g.integers(0, 256, (70, SIDE, SIDE, 3), dtype=np.uint8)
+    digests = g.integers(0, 256, (70, 16), dtype=np.uint8)
+    index, seen = np.arange(70), []
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(b, pixels, digests, index, progress=stop)
+    first = extract(b, pixels, digests, index, progress=lambda done, total: seen.append(total))
+    assert seen == [70 - features.BATCH] * 2
+    with torch.no_grad():
+        truth = b.net.embed(b.preprocess.normalise(pixels))
+    torch.testing.assert_close(first, truth, rtol=1e-3, atol=1e-4)
+    seen.clear()
+    again = extract(b, pixels[::-1].copy(), digests[::-1].copy(), index, progress=lambda *_: seen.append(1))
+    assert not seen
+    torch.testing.assert_close(again.flip(0), first)
+
+
+def test_damaged_and_older_features_are_computed_again(tmp_path, monkeypatch):
+    b = backbone()
+    pixels, digests = np.zeros((3, SIDE, SIDE, 3), np.uint8), np.eye(3, 16, dtype=np.uint8)
+    first = extract(b, pixels, digests, np.arange(3))
+    [part] = (tmp_path / "cache" / "features").rglob("*.npz")
+    part.write_bytes(part.read_bytes()[:-40])
+    torch.testing.assert_close(extract(b, pixels, digests, np.arange(3)), first)
+    now = key(b, features.PLAIN)
+    monkeypatch.setattr(features, "VERSION", 2)
+    assert key(b, features.PLAIN) != now
+
+
+def test_views_are_functions_of_the_picture():
+    from svertka.data.augment import Augment
+
+    b = backbone()
+    g = np.random.default_rng(0)
+    pixels, digests = g.integers(0, 256, (6, SIDE, SIDE, 3), np.uint8), g.integers(0, 256, (6, 16), np.uint8)
+    view = View(1, Augment(flip=True, shift=0.2))
+    all_at_once = extract(b, pixels, digests, np.arange(6), view=view)
+    assert not torch.allclose(all_at_once, extract(b, pixels, digests, np.arange(6)))
+    net = folded(b.net, b.preprocess.shape)
+    order = torch.from_numpy(digests[4:, :8].copy().view(np.int64)[:, 0])
+    alone = net.embed(b.preprocess.normalise(view.augment(torch.from_numpy(pixels[4:]), order, 0, 1)))
+    torch.testing.assert_close(all_at_once[4:], alone, rtol=1e-4, atol=1e-5)
+
+
+# --- frozen means frozen ---
+
+
+@pytest.mark.parametrize("last", [1, 2, None])
+def test_what_is_not_unfrozen_does_not_move(last):
+    net = put_head(shaken("resnet20"), "linear", 64, 2)
+    parts = depths(net)
+    state = begin(net, Plan(), last)
+    learned = {id(p) for group in state.optimiser.param_groups for p in group["params"]}
+    frozen = parts[:-last] if last else []
+    assert not any(id(p) in learned for part in frozen for module in part for p in module.parameters())
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    net.train()
+    for module in state.frozen:
+        module.eval()
+    for _ in range(2):
+        state.optimiser.zero_grad()
+        net(torch.randn(4, 3, SIDE, SIDE)).square().sum().backward()
+        state.optimiser.step()
+    moved = {k for k, v in net.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved
+    assert not any("running_" in k for k in moved)
+    allowed = ("head.", *(f"stages.{k}." for k in range(3 - (last or 3), 3)), *(() if last else ("stem.",)))
+    assert all(k.startswith(allowed) for k in moved), moved
+    assert all(p.grad is None for part in frozen for module in part for p in module.parameters())
+    assert {id(p) for p in state.optimiser.state} <= learned
+
+
+# --- whole runs ---
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["svertka", *map(str, words)])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_a_run_from_an_earlier_run(command, saved, tmp_path):
+    data = photos(tmp_path / "data")
+    before = frozen_digest(Model.load(saved).net)
+    status, out, err = command("train", data, "--weights", saved, "--out", "run", "--json", "--set", "validation=0.5")
+    assert status == 0, err
+    summary = json.loads(out)
+    assert [r["rung"] for r in summary["ladder"]] == ["nearest neighbours", "linear head"]
+    assert summary["validation"]["accuracy"] == max(r["accuracy"] for r in summary["ladder"])
+    assert frozen_digest(Model.load("run").net) == before
+    assert "What the weights it started from are good for" in (tmp_path / "run" / "report.html").read_text()
+    status, out, _ = command("train", data, "--weights", saved, "--out", "again", "--json", "--set", "validation=0.5")
+    assert json.loads(out)["images_per_second"] == 0  # nothing was looked at twice
+
+
+def test_predict_agrees_with_the_ladder(command, saved, tmp_path):
+    for part, each in (("train", 6), ("val", 5)):
+        photos(tmp_path / "data" / part, each=each)
+    summary = json.loads(command("train", "data", "--weights", saved, "--out", "run", "--json")[1])
+    found = json.loads(command("evaluate", "run", "data", "--json")[1])
+    assert found["part"] == "validation"
+    assert found["accuracy"] == summary["validation"]["accuracy"]
+
+
+def test_with_minutes_it_climbs_on(command, saved, tmp_path):
+    photos(tmp_path / "data" / "train", each=5)
+    photos(tmp_path / "data" / "val", each=3)
+    status, out, err = command("train", "data", "--weights", saved, "--out", "run", "--json", "--minutes", "3")
+    assert status == 0, err
+    rungs = [r["rung"] for r in json.loads(out)["ladder"]]
+    assert rungs == [
+        "nearest neighbours", "linear head", "linear head, varied views", "dense head, varied views",
+        "last stages unfrozen", "whole network",
+    ]  # fmt: skip
+    assert command("evaluate", "run", "data")[0] == 0
+
+
+def test_grey_and_small_pictures_are_told(command, saved, tmp_path):
+    photos(tmp_path / "data", grey=True, side=20)
+    status, _, err = command("train", "data", "--weights", saved, "--out", "run")
+    assert status == 0, err
+    assert "three equal channels" in err
+    assert "enlarged to the 32" in err
+
+
+def test_without_weights_one_sentence_and_from_scratch(command, tmp_path):
+    photos(tmp_path / "data")
+    status, _, err = command("train", "data", "--out", "run", "--set", "batch=4", "--epochs", "1")
+    assert status == 0
+    assert "from scratch" not in err  # passes over pictures were asked for: no weights are looked for
+    assert finding.at_hand() == ()
+    assert "svertka weights" in finding.missing_sentence()
+    assert finding.sought(Recipe(), 200)
+    assert not finding.sought(Recipe(), 28)
+    assert not finding.sought(Recipe(net="small"), 200)
+
+
+def test_freezing_what_there_is_not_lists_the_stages(command, saved, tmp_path):
+    photos(tmp_path / "data")
+    status, _, err = command("train", "data", "--weights", saved, "--freeze", "9", "--out", "run")
+    assert status == 2
+    assert "backbone" in err
+    status, _, err = command("train", "data", "--weights", saved, "--freeze", "2", "--epochs", "1", "--out", "run2")
+    assert status == 0, err
+
+
+def test_weights_of_another_architecture(command, saved, tmp_path):
+    photos(tmp_path / "data")
+    np.savez(tmp_path / "odd.npz", **{"a/kernel": np.zeros((3, 3, 3, 5), np.float32)})
+    status, _, err = command("train", "data", "--weights", "odd.npz", "--out", "run")
+    assert status == 1
+    assert "no network of the zoo" in err
+    with pytest.raises(WeightsError, match="no network of the zoo"):
+        open_backbone(tmp_path / "odd.npz", net="resnet20")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match="--net"):
+        open_backbone("imagenet")
+
+
+def test_embed_writes_what_the_head_sees(command, saved, tmp_path):
+    data = photos(tmp_path / "data", each=3)
+    assert command("embed", saved, data / "red", data / "blue", "--out", "f.npz")[0] == 0
+    with np.load("f.npz", allow_pickle=False) as found:
+        assert found["vectors"].shape == (6, 64)
+        assert len(found["paths"]) == 6
+    assert command("embed", saved, data / "red", "--out", "f.npz")[0] == 2
+    assert command("embed", saved, data / "red", "--out", "f.txt")[0] == 2
+    seen = sv.embed(saved, [data / "red", data / "blue"])
+    assert seen.similar(seen.vectors[4], 2)[0] == (seen.paths[4], pytest.approx(1, abs=1e-5))
+
+
+# --- the real thing ---
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "mean"),
+    [
+        ("mobilenetv2_035_imagenet_notop.npz", "mobilenet_v2_035", 0.5),
+        ("squeezenet1_0_imagenet_deepcomp.npz", "squeezenet1_0", 0.485),
+        ("cifar_resnets.zip/pretrained_models/resnet20-12fca82f.th", "resnet20", 0.485),
+    ],
+)
+def test_published_files_are_recognised(shared, file, name, mean):
+    found = open_backbone(shared / "weights" / file)
+    assert found.name == name
+    assert found.preprocess.mean[0] == mean
+
+
+@pytest.mark.slow
+def test_hymenoptera_reaches_what_is_known(shared, monkeypatch, tmp_path):
+    monkeypatch.setenv("SVERTKA_DATA", str(shared))
+    done = sv.train(shared / "data" / "hymenoptera.zip", out=tmp_path / "run")
+    assert done.summary["validation"]["accuracy"] >= 0.935
