@@ -19,9 +19,11 @@ _HOMES: dict[str, str] = {
     # verbs
     "train": "svertka.verbs.train",
     "predict": "svertka.verbs.predict",
+    "preview": "svertka.verbs.preview",
     "evaluate": "svertka.verbs.evaluate",
     "report": "svertka.verbs.report",
     "resume": "svertka.verbs.train",
+    "tune": "svertka.verbs.tune",
     "table": "svertka.verbs.table",
     # nouns
     "Model": "svertka.bundle",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from svertka.records import Epoch, Step
+    from svertka.verbs.tuning import Trial
 
 LINES = 5.0  # seconds between two plain lines of one activity
 
@@ -71,6 +72,8 @@ class _Lines:
             self._say(f"step {value.step:,} of {value.steps:,}  loss {value.loss:.3f}")
         elif what == "epoch":
             self._say(epoch_line(value))
+        elif what == "trial":
+            self._say(trial_line(value))
 
     def _due(self) -> bool:
         return time.monotonic() - self.said > LINES
@@ -113,6 +116,8 @@ class _Live:
             self._step(value)
         elif what == "epoch":
             self.bar.console.print(epoch_line(value), markup=False, highlight=False)
+        elif what == "trial":
+            self.bar.console.print(trial_line(value), markup=False, highlight=False)
 
     def _read(self, done: int, total: int) -> None:
         if self.reading is None:
@@ -134,6 +139,13 @@ def epoch_line(record: Epoch) -> str:
     if record.validation_accuracy is not None:
         line += f"   validation {record.validation_accuracy:7.2%}{' *' if record.best else '  '}"
     return f"{line}   {record.seconds:6.1f} s"
+
+
+def trial_line(trial: Trial) -> str:
+    """What one augmentation gave, in one line."""
+    gain = (100 * share for share in (trial.gain.value, trial.gain.low, trial.gain.high))
+    points = "{:+.2f} points ({:+.2f} to {:+.2f})".format(*gain)
+    return f"{trial.said:<16} {points}   {trial.verdict}   {trial.seconds:.1f} s"
 
 
 def plan_line(plan: Any) -> str:

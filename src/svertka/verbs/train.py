@@ -49,10 +49,7 @@ def train(
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
     source = rooms.open_source(data)
-    survey = rooms.survey(source)
-    facts = auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
-    recipe, reasons = auto.choose_size(recipe, facts)
-    preprocess = Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
+    recipe, reasons, facts, preprocess = first_choices(source, recipe)
     run = None
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
@@ -71,6 +68,14 @@ def train(
     job = Job(run, source, store, manifest, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}")
     job.read_seconds = time.perf_counter() - started
     return learning.learn(job, facts)
+
+
+def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
+    """What must be known before pictures are decoded: the recipe so far, the reasons, the facts, the preprocessing."""
+    survey = rooms.survey(source)
+    facts = auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
+    recipe, reasons = auto.choose_size(recipe, facts)
+    return recipe, reasons, facts, Preprocess(recipe.size, recipe.size, 3 if survey.colour else 1, recipe.fit)
 
 
 def resume(run: str | Path, *, watch: Watch = silent, started: float | None = None) -> Trained:
