@@ -77,7 +77,8 @@ class Recipe:
             ("shift", 0, 1), ("rotate", 0, 180), ("scale", 0, 0.95), ("erase", 0, 1), ("untouched", 0, 1),
             ("aspect", 0, 0.95), ("shear", 0, 60), ("crop", 0, 0.95), ("brightness", 0, 1), ("contrast", 0, 1),
             ("saturation", 0, 1), ("hue", 0, 180), ("blur", 0, 20), ("sharpen", 0, 10), ("noise", 0, 1),
-            ("mixup", 0, 10), ("cutmix", 0, 10), ("validation", 0.001, 0.9), ("minutes", 0.01, 1e6), ("seed", 0, 2**31 - 1),
+            ("mixup", 0, 10), ("cutmix", 0, 10), ("validation", 0.001, 0.9),
+            ("minutes", 0.01, 1e6), ("seed", 0, 2**31 - 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

@@ -65,7 +65,9 @@ def train(
         if run is not None:
             run.discard()
         raise
-    job = Job(run, source, store, manifest, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}")
+    job = Job(
+        run, source, store, manifest, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}"
+    )
     job.read_seconds = time.perf_counter() - started
     return learning.learn(job, facts)
 
