@@ -291,6 +291,23 @@ def test_half_of_the_pictures_are_mirrored(folder, option, axis):
     assert 10 < sum(mirrored) < 38
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rotation_range": 30}, {"zoom_range": 0.3}, {"shear_range": 20}, {"brightness_range": (0.5, 1.5)},
+        {"width_shift_range": 0.4}, {"height_shift_range": 0.3},
+    ],
+)  # fmt: skip
+def test_the_arguments_of_variation_vary(folder, options):
+    plain = ImageDataGenerator().flow_from_directory(folder, target_size=(8, 6), batch_size=12, seed=5)
+    varied = ImageDataGenerator(**options).flow_from_directory(folder, target_size=(8, 6), batch_size=12, seed=5)
+    before, after = next(plain)[0], next(varied)[0]
+    assert (before != after).any((1, 2, 3)).mean() > 0.25
+    if "brightness_range" in options:
+        assert (after <= np.minimum(before * 1.5, 255) + 1).all()
+        assert (after >= before * 0.5 - 1).all()
+
+
 def test_the_cut_is_the_same_for_every_seed(folder):
     datagen = ImageDataGenerator(validation_split=0.34)
     parts = {
@@ -351,7 +368,8 @@ def test_weights_come_from_the_zoo(monkeypatch):
         (lambda: small(L.Dense(3)).predict(np.zeros((3, 5))), ShapeError, r"\(n, height, width, channels\)"),
         (lambda: ImageDataGenerator(rescale=0), RecipeError, "rescale"),
         (lambda: ImageDataGenerator(validation_split=1), RecipeError, "validation_split"),
-        (lambda: ImageDataGenerator(width_shift_range=0.1), RecipeError, "shift"),
+        (lambda: ImageDataGenerator(width_shift_range=3), RecipeError, "width_shift_range is a share"),
+        (lambda: ImageDataGenerator(brightness_range=(-1, 1)), RecipeError, "two factors"),
         (lambda: ImageDataGenerator().flow_from_directory("nowhere"), DataError, "nowhere"),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svertka.data.augment import Augment
@@ -25,6 +25,7 @@ def test_every_picture_comes_once_an_epoch(batch, epoch):
     assert sorted(seen.tolist()) == list(range(2, 39))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(0, 5))
 def test_starting_in_the_middle_gives_the_same_rest(batch, start):
     how = Augment(flip=True, shift=0.2)
@@ -59,3 +60,53 @@ def test_measuring_never_varies_pictures():
     plain = [b.x for b in loader(seed=None)]
     varied = [b.x for b in loader(seed=None, augment=Augment(flip=True, shift=0.5))]
     assert all(torch.equal(a, b) for a, b in zip(plain, varied, strict=True))
+
+
+# --- mixing and balancing ---
+
+
+@given(st.integers(1, 37), st.integers(0, 3))
+@settings(deadline=None, max_examples=20)
+def test_mixed_batches_do_not_depend_on_the_size_of_batches(batch, epoch):
+    how = Augment(mixup=0.4, cutmix=1.0, shift=0.2, untouched=0.1)
+    whole = next(loader(100, augment=how).epoch(epoch))
+    parts = list(loader(batch, augment=how).epoch(epoch))
+    assert torch.equal(torch.cat([b.x for b in parts]), whole.x)
+    assert torch.equal(torch.cat([b.y for b in parts]), whole.y)
+    assert whole.y.shape == (37, 3)
+    assert torch.allclose(whole.y.sum(1), torch.ones(37))
+
+
+def test_a_mixed_picture_and_its_target_have_the_same_shares():
+    flat = np.repeat(np.array([0, 100, 250], np.uint8), 20).reshape(60, 1, 1, 1) * np.ones((1, 4, 4, 1), np.uint8)
+    labels = np.repeat([0, 1, 2], 20)
+    some = Loader(flat, labels, np.arange(60), Preprocess(4, 4, 1, mean=(0,), std=(1 / 255,)), batch=60, seed=1,
+                  augment=Augment(mixup=1.0))  # fmt: skip
+    x, y, _ = next(some.epoch())
+    assert ((y @ torch.tensor([0.0, 100.0, 250.0])) - x[:, 0, 0, 0]).abs().max() < 0.51
+    assert ((y > 0).sum(1) == 2).any()
+
+
+LOPSIDED = np.array([0] * 30 + [1] * 8 + [2] * 2)
+
+
+@given(st.integers(0, 20))
+def test_balanced_order_draws_every_class_equally_often(epoch):
+    some = Loader(PIXELS, LOPSIDED, np.arange(40), PREPROCESS, batch=7, seed=3, balanced=True)
+    order = some.order(epoch)
+    assert len(order) == 40
+    assert np.bincount(LOPSIDED[order % 40]).tolist() == [13, 13, 14]
+    assert len(set(order.tolist())) == 40  # a picture that comes again is another sample
+    times = np.bincount((order % 40)[LOPSIDED[order % 40] == 2])
+    assert sorted(times[times > 0]) == [7, 7]
+
+
+def test_a_picture_that_comes_twice_is_varied_twice():
+    some = Loader(
+        PIXELS, LOPSIDED, np.arange(40), PREPROCESS, batch=40, seed=3, balanced=True, augment=Augment(shift=0.4)
+    )
+    x, y, index = next(some.epoch())
+    assert torch.equal(y, torch.from_numpy(LOPSIDED)[index])
+    again = x[index == 39]
+    assert len(again) == 7
+    assert len({t.numpy().tobytes() for t in again}) > 3

@@ -1,11 +1,13 @@
 """The recipe refuses what cannot be meant, and says what would be taken."""
 
+import dataclasses
 import json
 
 import pytest
 
 from svertka.errors import RecipeError, UnknownName
 from svertka.training.recipe import Recipe, parse_setting
+from svertka.training.variation import VARYING, in_words, unvaried, variation
 
 
 def test_round_trip_through_json():
@@ -46,3 +48,25 @@ def test_settings_take_the_type_of_their_field(text, expected):
 def test_settings_that_cannot_be_read(text):
     with pytest.raises(RecipeError):
         parse_setting(text)
+
+
+def test_balance_none_is_a_choice_and_not_an_open_field():
+    assert parse_setting("balance=none") == ("balance", "none")
+    with pytest.raises(UnknownName, match="Did you mean weights"):
+        Recipe(balance="weight")
+    with pytest.raises(RecipeError, match="takes a number"):
+        parse_setting("blur=auto")
+
+
+def test_every_augmentation_is_a_field_of_the_recipe_and_off_by_default():
+    names = {f.name for f in dataclasses.fields(Recipe)}
+    assert set(VARYING) <= names
+    assert variation(Recipe()).none
+    how = variation(Recipe(hue=20, trivial=True, flip=True, untouched=0.3))
+    assert (how.hue, how.trivial, how.flip, how.untouched) == (20, True, True, 0.3)
+    assert variation(unvaried(Recipe(hue=20, trivial=True, flip=True, shift=0.2))).none
+
+
+def test_augmentation_in_words_is_what_set_takes():
+    recipe = Recipe(flip=True, rotate=12.5, noise=0.05, cutmix=1.0)
+    assert Recipe.from_dict(dict(map(parse_setting, in_words(recipe).split()))) == recipe

@@ -8,11 +8,11 @@ import torch
 
 from svertka import zoo
 from svertka.data.augment import Augment
-from svertka.data.loader import Loader
+from svertka.data.loader import Batch, Loader
 from svertka.errors import RunError, TrainingError
 from svertka.records import Epoch, Step
 from svertka.signals import Preprocess
-from svertka.training import checkpoint, loop
+from svertka.training import balance, checkpoint, loop
 from svertka.training.optimiser import make_optimiser
 from svertka.training.plan import Plan, make_plan
 from svertka.training.recipe import OPTIMISERS, Recipe
@@ -190,3 +190,28 @@ def test_auxiliary_heads_take_part_in_training_only():
     net = zoo.net("googlenet", classes=2)
     assert len(net.train().outputs(torch.randn(2, 3, 96, 96))) > 1
     assert len(net.eval().outputs(torch.randn(2, 3, 96, 96))) == 1
+
+
+def test_class_weights_make_rare_classes_count_as_much():
+    labels = np.array([0] * 90 + [1] * 10)
+    weights = balance.class_weights(labels, 3)
+    assert weights.tolist() == pytest.approx([100 / 180, 100 / 20, 0])
+    assert (weights[labels].mean().item(), (weights[0] * 90).item()) == pytest.approx((1.0, (weights[1] * 10).item()))
+    assert "all classes are equally frequent" in balance.sentence(labels, ("a", "b"), "weights")
+    assert "'a' has 90 training pictures and 'b' 10" in balance.sentence(labels, ("a", "b"), "none")
+    assert balance.sentence(labels[80:], ("a", "b"), "none") is None
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([0.5, 4.0])])
+def test_the_loss_is_that_of_its_definition_with_shares_and_weights(weights):
+    recipe = RECIPE.replace(optimiser="sgd", momentum=0.0, rate=0.0001, label_smoothing=0.0)
+    state = fresh(recipe)
+    state.class_weights = weights
+    x, y = torch.randn(6, 1, 10, 10), torch.rand(6, 1)
+    y = torch.cat([y, 1 - y], 1)
+    state.net.train()
+    log = state.net(x).log_softmax(1).detach()
+    loop._step(state, Batch(x, y, torch.arange(6)), recipe, Plan())
+    w = torch.ones(2) if weights is None else weights
+    assert state.loss_sum / 6 == pytest.approx(-(y * w * log).sum(1).mean().item(), rel=1e-4)
+    assert state.right == int((log.argmax(1) == y.argmax(1)).sum())

@@ -20,11 +20,13 @@ _HOMES: dict[str, str] = {
     "train": "svertka.verbs.train",
     "check": "svertka.verbs.check",
     "predict": "svertka.verbs.predict",
+    "preview": "svertka.verbs.preview",
     "evaluate": "svertka.verbs.evaluate",
     "explain": "svertka.verbs.explain",
     "embed": "svertka.verbs.embed",
     "report": "svertka.verbs.report",
     "resume": "svertka.verbs.train",
+    "tune": "svertka.verbs.tune",
     "table": "svertka.verbs.table",
     # nouns
     "Model": "svertka.bundle",

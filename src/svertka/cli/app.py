@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from svertka.cli import varying
 from svertka.errors import NotationError, SvertkaError, UsageError
 
 STARTED = time.perf_counter()
@@ -76,6 +77,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")] = None,
     group_by: Annotated[str | None, typer.Option(help="Pattern on the path; same match, same side of a split.")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Split as this manifest.json of an earlier run has it.")] = None,
+    balance: Annotated[str | None, typer.Option(help="Rare classes count more: none, weights or sample.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -89,6 +91,7 @@ def train(
     start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
     asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
     asked |= {"group_by": group_by, "manifest": manifest}
+    asked |= {"balance": balance}
     asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
     if resume is not None and asked:
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
@@ -320,6 +323,10 @@ def nets(as_json: Json = False) -> None:
         _print_json({"nets": [{k: getattr(row, k) for k in keys} for row in rows]})
     else:
         print_nets(rows)
+
+
+for _verb in (varying.preview, varying.tune):
+    app.command()(_verb)
 
 
 def _command() -> str:

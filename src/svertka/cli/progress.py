@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from svertka.records import Epoch, Step
+    from svertka.verbs.tuning import Trial
 
 LINES = 5.0  # seconds between two plain lines of one activity
 
@@ -75,6 +76,8 @@ class _Lines:
             self._say(f"{value[2]} looked at {value[0]:,} of {value[1]:,} pictures")
         elif what == "rung":
             self._say(rung_line(value))
+        elif what == "trial":
+            self._say(trial_line(value))
 
     def _due(self) -> bool:
         return time.monotonic() - self.said > LINES
@@ -121,6 +124,8 @@ class _Live:
             self._look(*value)
         elif what == "rung":
             self.bar.console.print(rung_line(value), markup=False, highlight=False)
+        elif what == "trial":
+            self.bar.console.print(trial_line(value), markup=False, highlight=False)
 
     def _look(self, done: int, total: int, name: str) -> None:
         if self.looking is None:
@@ -156,6 +161,13 @@ def rung_line(rung: Any) -> str:
     share = f"validation {a.value:7.2%}" if a else "no validation"
     how = f"{rung.backbone}, {rung.detail}"
     return f"{rung.name}   {share}{' *' if rung.kept else '  '}   {how}   {rung.seconds:6.1f} s"
+
+
+def trial_line(trial: Trial) -> str:
+    """What one augmentation gave, in one line."""
+    gain = (100 * share for share in (trial.gain.value, trial.gain.low, trial.gain.high))
+    points = "{:+.2f} points ({:+.2f} to {:+.2f})".format(*gain)
+    return f"{trial.said:<16} {points}   {trial.verdict}   {trial.seconds:.1f} s"
 
 
 def plan_line(plan: Any) -> str:

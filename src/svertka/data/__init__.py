@@ -21,6 +21,9 @@ _HOMES: dict[str, str] = {
     "Manifest": "svertka.data.manifest",
     "make_manifest": "svertka.data.manifest",
     "Loader": "svertka.data.loader",
+    "Augment": "svertka.data.augment",
+    "dataset": "svertka.data.pictures",
+    "PictureDataset": "svertka.data.pictures",
     "picture_files": "svertka.data.unlabelled",
 }
 

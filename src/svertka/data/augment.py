@@ -1,111 +1,140 @@
 """Augmentation of whole batches of pixels, each sample with its own random numbers.
 
-All geometry is one resampling: whole-pixel shifts and mirrors are one gather of bytes; with rotation or scale in the
-recipe they join one bilinear `grid_sample`. Whatever leaves the frame is continued by the nearest edge pixel.
+- All geometry is one resampling: whole-pixel shifts and mirrors are one gather of bytes; with a turn, a stretch or a
+  crop in the recipe they join one bilinear `grid_sample`. What leaves the frame is continued by the nearest edge pixel.
+- All colour is one affine map of (r, g, b); blur and sharpening share one Gaussian; rounding to bytes comes last.
+- Random numbers are keyed by (seed, epoch, sample), and no arithmetic mixes two rows of a batch: batch size, order,
+  threads and resuming change nothing, to the bit.
+
 Lecture 001 advises to leave a part of the pictures as they are: `untouched` does.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from svertka.data.random import uniform
+from svertka.data import moves, tones
+from svertka.data.random import Draw, Stream, uniform
+from svertka.data.trivial import trivial
 
-Draw = Callable[[int], Tensor]  # a stream of random numbers by its number -> one in [0, 1) for each sample
+PIECE = 1 << 20  # numbers that are varied at a time on a CPU: they stay in its cache
+_PLANES = torch.contiguous_format  # one plane a channel: what follows runs along rows
+MIXES = ("mixup", "cutmix")  # what joins two pictures: svertka.data.mixing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Augment:
     """How training pictures are varied; everything zero is no variation.
 
     flip        mirror half of the pictures left to right
-    shift       up to this share of the side, both ways
-    rotate      up to this many degrees, both ways
-    scale       up to this share larger or smaller
-    erase       a square of up to this share of the side becomes the picture's mean
-    untouched   this share of the pictures stays as it is
     upend       mirror half of the pictures top to bottom
+    shift       move by up to this share of the side, both ways (`shift_down`: another share up and down)
+    rotate      turn by up to this many degrees, both ways
+    scale       up to this share larger or smaller; or (least, most) as factors
+    aspect      stretch across and squeeze down, or the other way, by up to this share
+    shear       lean by up to this many degrees, across or down
+    crop        a window of random place and form that leaves away up to this share of the area fills the frame
+    brightness  pixels times 1 - this to 1 + this; or (least, most) as factors
+    contrast    distance from the picture's mean grey, times 1 - this to 1 + this
+    saturation  distance from each pixel's grey, times 1 - this to 1 + this
+    hue         turn colours by up to this many degrees of the colour circle, both ways
+    blur        a Gaussian of up to this many pixels (its standard deviation)
+    sharpen     add up to this many times what a small blur takes away
+    noise       Gaussian noise of a standard deviation of up to this share of white
+    erase       a square of up to this share of the side becomes the picture's mean
+    mixup       mean of two pictures, the share from Beta(this, this)
+    cutmix      a rectangle from another picture, its share from Beta(this, this)
+    trivial     one operation of TrivialAugment's list, at a random strength
+    untouched   this share of the pictures stays as it is
     """
 
     flip: bool = False
     shift: float = 0.0
     rotate: float = 0.0
-    scale: float = 0.0
+    scale: float | tuple[float, float] = 0.0
     erase: float = 0.0
     untouched: float = 0.0
     upend: bool = False
+    shift_down: float | None = None
+    aspect: float = 0.0
+    shear: float = 0.0
+    crop: float = 0.0
+    brightness: float | tuple[float, float] = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    blur: float = 0.0
+    sharpen: float = 0.0
+    noise: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    trivial: bool = False
+
+    def __repr__(self) -> str:
+        default = Augment.__dataclass_fields__
+        said = (f"{k}={getattr(self, k)!r}" for k, f in default.items() if getattr(self, k) != f.default)
+        return f"Augment({', '.join(said)})"
 
     @property
     def none(self) -> bool:
         """Whether pictures stay as they are."""
-        return not (self.flip or self.upend or self.shift or self.rotate or self.scale or self.erase)
+        return not any(getattr(self, f.name) for f in fields(self) if f.name != "untouched")
+
+    @property
+    def mixes(self) -> bool:
+        """Whether two pictures become one, so that labels become shares."""
+        return any(getattr(self, name) for name in MIXES)
+
+    @property
+    def alone(self) -> Augment:
+        """What is done to one picture without another."""
+        return replace(self, **dict.fromkeys(MIXES, 0.0))
 
     def __call__(self, pixels: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
-        """Vary a batch: uint8 (n, h, w, c) -> uint8 (n, h, w, c); `samples` (n,) names each row for its random numbers."""
-        if self.none:
+        """Vary a batch: uint8 (n, h, w, c) -> uint8 (n, h, w, c); `samples` (n,) names each row for its random numbers.
+
+        Two pictures are joined by `svertka.data.mixing.mix_pictures`, which has the labels too.
+        """
+        if self.none or not len(pixels):
             return pixels
+        if not self._thorough:
+            return self._swiftly(pixels, _drawer(samples, seed, epoch))
+        each = max(1, PIECE // pixels[0].numel()) if pixels.device.type == "cpu" else len(pixels)
+        pieces = zip(pixels.split(each), samples.split(each), strict=True)
+        return torch.cat([self._thoroughly(p, _drawer(s, seed, epoch)) for p, s in pieces])
 
-        def draw(stream: int) -> Tensor:
-            return uniform(seed, epoch, samples, stream)
+    @property
+    def _thorough(self) -> bool:
+        return self.trivial or moves.needs_resampling(self) or tones.needed(self)
 
-        changed = draw(0) >= self.untouched  # (n,)
-        moves = _Moves(pixels.shape[1], pixels.shape[2], self, draw, changed)
-        pixels = moves.resample(pixels) if self.rotate or self.scale else moves.gather(pixels)
-        return _erase(pixels, self.erase, draw, changed) if self.erase else pixels
+    def _swiftly(self, pixels: Tensor, draw: Draw) -> Tensor:
+        changed = draw(Stream.UNTOUCHED) >= self.untouched  # (n,)
+        pixels = self._moved(pixels, draw, changed)
+        return tones.erase(pixels, self.erase, draw, changed) if self.erase else pixels
 
+    def _moved(self, pixels: Tensor, draw: Draw, changed: Tensor) -> Tensor:
+        moved = self.flip or self.upend or self.shift or self.shift_down
+        return moves.gather(pixels, self, draw, changed) if moved else pixels
 
-class _Moves:
-    """One batch's geometry, drawn once and applied by a gather of pixels or by one resampling."""
-
-    def __init__(self, h: int, w: int, how: Augment, draw: Draw, changed: Tensor) -> None:
-        on = changed.float()
-        self.h, self.w = h, w
-        self.mirror = changed & (draw(1) < 0.5) if how.flip else torch.zeros_like(changed)
-        self.upend = changed & (draw(9) < 0.5) if how.upend else torch.zeros_like(changed)
-        self.down = torch.round((draw(2) * 2 - 1) * how.shift * h * on).long()  # whole pixels, (n,)
-        self.right = torch.round((draw(3) * 2 - 1) * how.shift * w * on).long()
-        self.turn = (draw(4) * 2 - 1) * math.radians(how.rotate) * on
-        self.zoom = 1 + (draw(5) * 2 - 1) * how.scale * on
-
-    def gather(self, pixels: Tensor) -> Tensor:
-        n, h, w, c = pixels.shape
-        rows = (torch.arange(h, device=pixels.device) - self.down[:, None]).clamp_(0, h - 1)  # (n, h)
-        cols = (torch.arange(w, device=pixels.device) - self.right[:, None]).clamp_(0, w - 1)  # (n, w)
-        rows = torch.where(self.upend[:, None], h - 1 - rows, rows)
-        cols = torch.where(self.mirror[:, None], w - 1 - cols, cols)
-        first = torch.arange(n, device=pixels.device)[:, None] * h
-        flat = ((first + rows) * w)[:, :, None] + cols[:, None, :]  # (n, h, w)
-        return pixels.reshape(n * h * w, c)[flat.view(-1)].view(n, h, w, c)
-
-    def resample(self, pixels: Tensor) -> Tensor:
-        x = pixels.permute(0, 3, 1, 2).float()  # (n, c, h, w)
-        cos, sin = torch.cos(self.turn) / self.zoom, torch.sin(self.turn) / self.zoom
-        side, top = torch.where(self.mirror, -1.0, 1.0), torch.where(self.upend, -1.0, 1.0)
-        aspect = self.h / self.w  # grid coordinates are shares of a side: a turn must not shear oblong pictures
-        theta = torch.stack(
-            [
-                torch.stack([cos * side, -sin * aspect * side, -2 * self.right / self.w * side], 1),
-                torch.stack([sin / aspect * top, cos * top, -2 * self.down / self.h * top], 1),
-            ],
-            1,
-        )  # (n, 2, 3)
-        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-        y = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-        return y.round_().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    def _thoroughly(self, pixels: Tensor, draw: Draw) -> Tensor:
+        changed = draw(Stream.UNTOUCHED) >= self.untouched  # (n,)
+        move, tone, start = moves.draw_moves(self, pixels, draw), tones.draw_tones(self, pixels, draw), pixels
+        if self.trivial:
+            start = trivial(pixels, move, tone, draw)
+        if self.trivial or moves.needs_resampling(self):
+            x = moves.resample(start, move)  # (n, c, h, w) float
+        else:
+            x = self._moved(start, draw, changed).permute(0, 3, 1, 2).to(torch.float32, memory_format=_PLANES)
+        x = tones.apply(x, tone)
+        varied = torch.stack(x.round_().clamp_(0, 255).to(torch.uint8).unbind(1), 3)  # (n, h, w, c)
+        if self.erase:
+            varied = tones.erase(varied, self.erase, draw, changed)
+        return torch.where(changed[:, None, None, None], varied, pixels) if self.untouched else varied
 
 
-def _erase(pixels: Tensor, share: float, draw: Draw, changed: Tensor) -> Tensor:
-    n, h, w, _ = pixels.shape
-    half = draw(6) * share / 2
-    y = torch.arange(h, device=pixels.device) / h - draw(7)[:, None]  # (n, h)
-    x = torch.arange(w, device=pixels.device) / w - draw(8)[:, None]
-    hole = (y.abs() < half[:, None])[:, :, None] & (x.abs() < half[:, None])[:, None, :] & changed[:, None, None]
-    mean = pixels.float().mean((1, 2), keepdim=True).to(torch.uint8)  # (n, 1, 1, c)
-    return torch.where(hole[..., None], mean, pixels)
-
+def _drawer(samples: Tensor, seed: int, epoch: int) -> Callable[[int], Tensor]:
+    return lambda stream: uniform(seed, epoch, samples, stream)

@@ -11,15 +11,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from svertka.data.augment import Augment
+from svertka.data.mixing import mix_pictures, partners
 from svertka.data.random import mix
 from svertka.signals import Preprocess
 
 
 class Batch(NamedTuple):
-    """x float (b, c, h, w) channels-last, y int64 (b,), index int64 (b,) into the store."""
+    """x float (b, c, h, w) channels-last, y int64 (b,), index int64 (b,) into the store.
+
+    Where pictures are mixed, y is float (b, classes): the share of each class.
+    """
 
     x: Tensor
     y: Tensor
@@ -37,7 +42,9 @@ class Loader:
         batch: pictures a step; the last batch of a pass is smaller unless `full`.
         seed: shuffles and augments by it; None keeps the order and the pictures.
         augment: how training pictures are varied.
+        balanced: draw every class equally often; a pass is as long as ever, a picture that comes twice is varied anew.
         full: leave out the pictures that do not fill a batch (others each epoch, since the order differs).
+        classes: columns of y where pictures are mixed; as many as there are labels where None.
         device: where batches are made.
     """
 
@@ -51,7 +58,9 @@ class Loader:
         batch: int,
         seed: int | None = None,
         augment: Augment | None = None,
+        balanced: bool = False,
         full: bool = False,
+        classes: int | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
         self.pixels = torch.from_numpy(pixels)
@@ -59,7 +68,9 @@ class Loader:
         self.index = torch.from_numpy(np.asarray(index, dtype=np.int64))
         self.preprocess, self.seed, self.augment = preprocess, seed, augment or Augment()
         self.batch = min(batch, max(1, len(self.index)))
-        self.full, self.device = full, torch.device(device)
+        self.balanced, self.full, self.device = balanced, full, torch.device(device)
+        self.classes = int(self.labels.max()) + 1 if classes is None else classes
+        self.pool = self.index.to(self.device)  # whom a picture may be mixed with
         if self.device.type != "cpu":  # resident on the device: every later batch is a gather there
             self.pixels, self.labels = self.pixels.to(self.device), self.labels.to(self.device)
 
@@ -69,21 +80,53 @@ class Loader:
         return n // self.batch if self.full else -(-n // self.batch)
 
     def order(self, epoch: int) -> Tensor:
-        """The pictures of one pass, in order: int64 indices into the store."""
+        """The samples of one pass, in order: int64, each an index into the store.
+
+        A picture that comes again in the same pass (`balanced`) is another sample: its index plus the size of the
+        store for each time before.
+        """
         if self.seed is None:
             return self.index
         generator = torch.Generator().manual_seed(mix(self.seed, epoch))
-        return self.index[torch.randperm(len(self.index), generator=generator)]
+        samples = self._equal_shares(generator) if self.balanced else self.index
+        return samples[torch.randperm(len(samples), generator=generator)]
+
+    def _equal_shares(self, generator: torch.Generator) -> Tensor:
+        labels, n = self.labels.cpu()[self.index], len(self.index)
+        classes = labels.unique()
+        shares = []
+        for k, label in enumerate(classes.tolist()):
+            there = self.index[labels == label]
+            there = there[torch.randperm(len(there), generator=generator)]
+            place = torch.arange(n * k // len(classes), n * (k + 1) // len(classes)) - n * k // len(classes)
+            shares.append(there[place % len(there)] + place // len(there) * len(self.pixels))
+        return torch.cat(shares)
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of one pass, from batch number `start` on."""
         order = self.order(epoch).to(self.device)
         for k in range(start, len(self)):
-            index = order[k * self.batch : (k + 1) * self.batch]
-            pixels = self.pixels[index]  # (b, h, w, c)
-            if self.seed is not None:
-                pixels = self.augment(pixels, index, self.seed, epoch)
-            yield Batch(self.preprocess.normalise(pixels), self.labels[index], index)
+            samples = order[k * self.batch : (k + 1) * self.batch]
+            pixels, y = self.varied(samples, epoch)
+            index = samples % len(self.pixels) if self.balanced else samples
+            yield Batch(self.preprocess.normalise(pixels), y, index)
+
+    def varied(self, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+        """Pixels uint8 (b, h, w, c) of these samples as this pass sees them, and their y."""
+        index = samples % len(self.pixels) if self.balanced else samples
+        pixels, y = self.pixels[index], self.labels[index]  # (b, h, w, c), (b,)
+        if self.seed is None:
+            return pixels, y
+        pixels = self.augment(pixels, samples, self.seed, epoch)
+        return self._mixed(pixels, y, samples, epoch) if self.augment.mixes else (pixels, y)
+
+    def _mixed(self, pixels: Tensor, y: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+        """Join each picture with another of the training part, varied too."""
+        seed = self.seed or 0
+        index = partners(self.pool, samples, seed, epoch)
+        others = self.augment(self.pixels[index], index, seed, epoch)
+        targets = (F.one_hot(labels, self.classes).float() for labels in (y, self.labels[index]))
+        return mix_pictures(self.augment, (pixels, others), tuple(targets), samples, seed, epoch)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch()

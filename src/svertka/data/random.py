@@ -6,8 +6,25 @@ A counter-based generator: each number is a hash of its coordinates (the finalis
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import IntEnum
+
 import torch
 from torch import Tensor
+
+Draw = Callable[[int], Tensor]  # a stream of random numbers by its number -> one in [0, 1) for each sample
+
+
+class Stream(IntEnum):
+    """What a random number is for: no two purposes share one. The numbers are for ever: runs are repeated by them."""
+
+    UNTOUCHED, MIRROR, DOWN, RIGHT, TURN, ZOOM, HOLE, HOLE_DOWN, HOLE_RIGHT, UPEND = range(10)
+    ASPECT, LEAN, LEAN_AXIS, CROP_AREA, CROP_FORM, CROP_DOWN, CROP_RIGHT = range(10, 17)
+    BRIGHTNESS, CONTRAST, SATURATION, HUE, BLUR, SHARPEN, BLUR_OR_SHARPEN = range(20, 27)
+    NOISE, NOISE_PLACE, NOISE_SIGN = range(27, 30)
+    PARTNER, MIX_SHARE, MIX_KIND, MIX_DOWN, MIX_RIGHT = range(30, 35)
+    TRIVIAL, TRIVIAL_STRENGTH, TRIVIAL_SIGN = range(40, 43)
+
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15

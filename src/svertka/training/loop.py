@@ -55,6 +55,7 @@ class State:
     right: int = 0
     seen: int = 0
     seconds: float = 0.0  # spent training before this process
+    class_weights: Tensor | None = None  # (classes,) how much a mistake on each costs
 
     @property
     def measured_net(self) -> Net:
@@ -106,9 +107,9 @@ def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
     smoothing = recipe.label_smoothing or 0.0
     with plan.precisely():
         logits, *auxiliary = state.net.outputs(batch.x)
-        loss = F.cross_entropy(logits, batch.y, label_smoothing=smoothing)
+        loss = F.cross_entropy(logits, batch.y, state.class_weights, label_smoothing=smoothing)
         for extra in auxiliary:
-            loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, label_smoothing=smoothing)
+            loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, state.class_weights, label_smoothing=smoothing)
     value = loss.item()
     if not math.isfinite(value):
         raise TrainingError(
@@ -121,7 +122,8 @@ def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
     if state.average is not None:
         state.average.update_parameters(state.net)
     state.loss_sum += value * len(batch.y)
-    state.right += int((logits.detach().argmax(1) == batch.y).sum())
+    truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
+    state.right += int((logits.detach().argmax(1) == truth).sum())
     state.seen += len(batch.y)
 
 

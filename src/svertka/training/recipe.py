@@ -16,6 +16,7 @@ from svertka.errors import RecipeError, UnknownName
 from svertka.training.schedule import SCHEDULES
 
 OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta")
+BALANCES = ("none", "weights", "sample")
 FITS = ("stretch", "crop", "pad")
 
 
@@ -46,7 +47,22 @@ class Recipe:
     rotate: float | None = _field(None, "turn training pictures by up to this many degrees")
     scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share")
     erase: float | None = _field(None, "blank a random square of up to this share of the side")
+    upend: bool = _field(False, "mirror half of the training pictures top to bottom")
+    aspect: float = _field(0.0, "stretch one side against the other by up to this share")
+    shear: float = _field(0.0, "lean training pictures by up to this many degrees")
+    crop: float = _field(0.0, "fill the frame with a random window that leaves away up to this share of the area")
+    brightness: float = _field(0.0, "brighten or darken by up to this share")
+    contrast: float = _field(0.0, "raise or lower contrast by up to this share")
+    saturation: float = _field(0.0, "raise or lower saturation by up to this share")
+    hue: float = _field(0.0, "turn colours by up to this many degrees of the colour circle")
+    blur: float = _field(0.0, "blur with a Gaussian of up to this many pixels")
+    sharpen: float = _field(0.0, "sharpen by up to this many times the finest detail")
+    noise: float = _field(0.0, "add Gaussian noise of up to this share of white")
+    mixup: float = _field(0.0, "blend pairs of pictures and labels, shares from Beta(this, this)")
+    cutmix: float = _field(0.0, "paste a rectangle of another picture, shares from Beta(this, this)")
+    trivial: bool = _field(False, "TrivialAugment: one operation of its list a picture, at a random strength")
     untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are")
+    balance: str = _field("none", f"rare classes count more in the loss or are drawn oftener: {', '.join(BALANCES)}")
     validation: float | None = _field(None, "share of the training pictures that validates, where no folder does")
     group_by: str | None = _field(None, "pattern on the path; files with the same match (patient, video) never part")
     minutes: float | None = _field(None, "time that the whole run may take")
@@ -61,11 +77,15 @@ class Recipe:
                 re.compile(self.group_by)
             except re.error as why:
                 raise RecipeError(f"group_by is no pattern: {why}; received {self.group_by!r}.") from None
+        _choice("balance", self.balance, BALANCES)
         for name, low, high in (
             ("size", 1, 4096), ("epochs", 1, 100_000), ("batch", 1, 1 << 20), ("rate", 1e-12, 1e3),
             ("momentum", 0, 0.9999), ("weight_decay", 0, 10), ("label_smoothing", 0, 0.99), ("average", 0, 0.99999),
             ("shift", 0, 1), ("rotate", 0, 180), ("scale", 0, 0.95), ("erase", 0, 1), ("untouched", 0, 1),
-            ("validation", 0.001, 0.9), ("minutes", 0.01, 1e6), ("seed", 0, 2**31 - 1),
+            ("aspect", 0, 0.95), ("shear", 0, 60), ("crop", 0, 0.95), ("brightness", 0, 1), ("contrast", 0, 1),
+            ("saturation", 0, 1), ("hue", 0, 180), ("blur", 0, 20), ("sharpen", 0, 10), ("noise", 0, 1),
+            ("mixup", 0, 10), ("cutmix", 0, 10), ("validation", 0.001, 0.9),
+            ("minutes", 0.01, 1e6), ("seed", 0, 2**31 - 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -109,8 +129,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     kinds = typing.get_type_hints(Recipe)
     if name not in kinds:
         raise UnknownName("field of the recipe", name, sorted(kinds))
-    kind = next(k for k in (typing.get_args(kinds[name]) or (kinds[name],)) if k is not type(None))
-    if value.lower() in {"none", "auto"}:
+    choices = typing.get_args(kinds[name]) or (kinds[name],)
+    kind = next(k for k in choices if k is not type(None))
+    if value.lower() in {"none", "auto"} and type(None) in choices:
         return name, None
     if kind is bool:
         words = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}

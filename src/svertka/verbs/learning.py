@@ -17,7 +17,6 @@ import svertka
 from svertka import zoo
 from svertka.blocks import Net
 from svertka.bundle import Model, build, describe
-from svertka.data.augment import Augment
 from svertka.data.loader import Loader
 from svertka.errors import TrainingError, UnknownName, UsageError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
@@ -25,11 +24,12 @@ from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.records import Epoch, plain
 from svertka.reporting import write_report
 from svertka.signals import Preprocess
-from svertka.training import auto, checkpoint, loop
+from svertka.training import auto, balance, checkpoint, loop
 from svertka.training.optimiser import warm_up
 from svertka.training.plan import Plan, machine, make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import CHECKPOINT
+from svertka.training.variation import variation
 from svertka.verbs.job import Job, Trained
 from svertka.zoo.weights import load_weights, published
 
@@ -88,6 +88,8 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
 def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
     train = _loader(job, "train", plan, training=True)
     validation = _loader(job, "validation", plan) if _count(job, "validation") else None
+    if job.recipe.balance == "weights":
+        state.class_weights = balance.class_weights(_labels(job, "train"), len(job.manifest.classes)).to(plan.device)
     begun, steps = time.perf_counter(), state.step
     stopped, saver = False, _Saver(job, state)
     with _asked_to_stop() as asked:
@@ -218,9 +220,6 @@ def _one_of_each(job: Job) -> np.ndarray:
 
 def _loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loader:
     recipe = job.recipe
-    varied = Augment(
-        bool(recipe.flip), recipe.shift or 0, recipe.rotate or 0, recipe.scale or 0, recipe.erase or 0, recipe.untouched
-    )
     return Loader(
         job.store.pixels,
         job.manifest.labels,
@@ -228,7 +227,9 @@ def _loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loade
         job.preprocess,
         batch=recipe.batch if training else max(recipe.batch, 256),
         seed=recipe.seed if training else None,
-        augment=varied if training else None,
+        augment=variation(recipe) if training else None,
+        balanced=training and recipe.balance == "sample",
+        classes=len(job.manifest.classes),
         full=training,
         device=plan.device,
     )
@@ -236,6 +237,10 @@ def _loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loade
 
 def _count(job: Job, part: str) -> int:
     return len(job.manifest.indices(part))
+
+
+def _labels(job: Job, part: str) -> np.ndarray:
+    return job.manifest.labels[job.manifest.indices(part)]
 
 
 def _with_statistics(job: Job) -> Preprocess:
@@ -246,13 +251,17 @@ def _with_statistics(job: Job) -> Preprocess:
     if row is not None:  # the weights know pictures in this range
         return dataclasses.replace(job.preprocess, mean=row.mean, std=row.std)
     index = job.manifest.indices("train")
-    some = index[:: -(-len(index) // 2000)]
-    pixels = np.asarray(job.store.pixels[some], dtype=np.float32) / 255  # (k, h, w, c)
-    mean, std = pixels.mean((0, 1, 2)), pixels.std((0, 1, 2))
+    return standardised(job.preprocess, np.asarray(job.store.pixels[index[:: -(-len(index) // 2000)]]))
+
+
+def standardised(preprocess: Preprocess, pixels: np.ndarray) -> Preprocess:
+    """With the mean and deviation of each channel of these pixels, uint8 (k, h, w, c)."""
+    shares = np.asarray(pixels, dtype=np.float32) / 255
+    mean, std = shares.mean((0, 1, 2)), shares.std((0, 1, 2))
     return dataclasses.replace(
-        job.preprocess,
+        preprocess,
         # The borders of "pad" are in the store already, in the colour of the mean it was made with.
-        mean=job.preprocess.mean if job.preprocess.fit == "pad" else tuple(round(float(m), 4) for m in mean),
+        mean=preprocess.mean if preprocess.fit == "pad" else tuple(round(float(m), 4) for m in mean),
         std=tuple(round(max(float(s), 0.01), 4) for s in std),
     )
 
@@ -310,6 +319,9 @@ def _sentences(job: Job) -> list[str]:
     skipped, notes = job.source.skipped, []
     if skipped:
         notes.append(f"{len(skipped):,} other files were left aside, such as {skipped[0].path}: {skipped[0].reason}.")
+    lopsided = balance.sentence(_labels(job, "train"), job.manifest.classes, job.recipe.balance)
+    if lopsided is not None:
+        notes.append(lopsided)
     if not _count(job, "validation"):
         notes.append("No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown.")
     return notes

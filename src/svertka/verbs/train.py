@@ -54,8 +54,7 @@ def train(
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
     source = rooms.open_source(data)
-    survey = rooms.survey(source)
-    facts = auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
+    facts = _facts(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
     weights = finding.wanted(recipe, facts.side)
     reasons: dict[str, str] = {}
@@ -99,6 +98,13 @@ def train(
     if finding.sought(recipe, facts.side):
         job.note(finding.missing_sentence())
     return learning.learn(job, facts)
+
+
+def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
+    """What must be known before pictures are decoded: the recipe so far, the reasons, the facts, the preprocessing."""
+    facts = _facts(source)
+    recipe, reasons, preprocess = _own(recipe, facts)
+    return recipe, reasons, facts, preprocess
 
 
 def resume(run: str | Path, *, watch: Watch = silent, started: float | None = None) -> Trained:
@@ -170,6 +176,11 @@ def _divide(
 
 def _earlier(place: Path) -> rooms.Manifest:
     return rooms.Manifest.load(place / "manifest.json" if place.is_dir() else place)
+
+
+def _facts(source: rooms.Source) -> auto.Facts:
+    survey = rooms.survey(source)
+    return auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
 
 
 def _training_count(source: rooms.Source) -> int:

@@ -45,7 +45,9 @@ class ImageDataGenerator:
     vertical_flip             mirror half of the pictures top to bottom
     rotation_range            turn by up to so many degrees, both ways
     zoom_range                enlarge or shrink by up to this share
-    width_shift_range, height_shift_range  move by up to this share of the side; one number for both
+    shear_range               lean by up to so many degrees
+    brightness_range          (least, most) factor of brightness
+    width_shift_range, height_shift_range  move by up to this share of the side
     """
 
     _: KW_ONLY
@@ -57,14 +59,21 @@ class ImageDataGenerator:
     zoom_range: float = 0.0
     width_shift_range: float = 0.0
     height_shift_range: float = 0.0
+    shear_range: float = 0.0
+    brightness_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.rescale is not None and not self.rescale > 0:
             raise RecipeError(f"rescale is greater than 0, such as 1/255; received {self.rescale!r}.")
         if not 0 <= self.validation_split < 1:
             raise RecipeError(f"validation_split is a share of 1 below it; received {self.validation_split!r}.")
-        if self.width_shift_range != self.height_shift_range:
-            raise RecipeError("Pictures are moved as far across as down: give both shift ranges the same number.")
+        for name in ("width_shift_range", "height_shift_range", "zoom_range"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"{name} is a share of 1 below it; received {getattr(self, name)!r}.")
+        if self.brightness_range is not None and not min(self.brightness_range) >= 0:
+            raise RecipeError(
+                f"brightness_range is two factors from 0, such as (0.8, 1.2); received {self.brightness_range!r}."
+            )
 
     @property
     def augment(self) -> Augment:
@@ -75,6 +84,11 @@ class ImageDataGenerator:
             rotate=self.rotation_range,
             scale=self.zoom_range,
             shift=self.width_shift_range,
+            shift_down=self.height_shift_range,
+            shear=self.shear_range,
+            brightness=0.0
+            if self.brightness_range is None
+            else (min(self.brightness_range), max(self.brightness_range)),
         )
 
     def flow_from_directory(
