@@ -38,7 +38,12 @@ def test_a_near_name_is_offered():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("epochs=7", ("epochs", 7)), ("flip=no", ("flip", False)), ("net=lenet", ("net", "lenet")), ("rate=auto", ("rate", None))],
+    [
+        ("epochs=7", ("epochs", 7)),
+        ("flip=no", ("flip", False)),
+        ("net=lenet", ("net", "lenet")),
+        ("rate=auto", ("rate", None)),
+    ],
 )
 def test_settings_take_the_type_of_their_field(text, expected):
     assert parse_setting(text) == expected

@@ -1,6 +1,7 @@
 """The loop: it learns, it repeats itself bit for bit, and a checkpoint goes on to the same weights."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -19,7 +20,14 @@ from svertka.training.recipe import OPTIMISERS, Recipe
 
 PREPROCESS = Preprocess(10, 10, 1)
 RECIPE = Recipe(
-    net="small", epochs=3, batch=16, optimiser="nesterov", rate=0.05, weight_decay=5e-4, label_smoothing=0.1, average=0.0
+    net="small",
+    epochs=3,
+    batch=16,
+    optimiser="nesterov",
+    rate=0.05,
+    weight_decay=5e-4,
+    label_smoothing=0.1,
+    average=0.0,
 )
 
 
@@ -39,7 +47,9 @@ def loaders(recipe=RECIPE, n=96):
     pixels, labels = striped(n)
     index = np.arange(n)
     how = Augment(shift=0.1, untouched=0.1)
-    train = Loader(pixels, labels, index[: n * 3 // 4], PREPROCESS, batch=recipe.batch, seed=recipe.seed, augment=how, full=True)
+    train = Loader(
+        pixels, labels, index[: n * 3 // 4], PREPROCESS, batch=recipe.batch, seed=recipe.seed, augment=how, full=True
+    )
     return train, Loader(pixels, labels, index[n * 3 // 4 :], PREPROCESS, batch=64)
 
 
@@ -117,7 +127,7 @@ def test_a_damaged_checkpoint_is_refused_and_a_failed_write_leaves_the_old_one(t
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     for damaged in (whole[:100], whole[: len(whole) // 2], b"", b"\x00" * 400):
         path.write_bytes(damaged)
-        with pytest.raises(RunError, match="state.safetensors"):
+        with pytest.raises(RunError, match=r"state\.safetensors"):
             checkpoint.restore(fresh(), tmp_path)
     with pytest.raises(RunError, match="nothing to resume"):
         checkpoint.restore(fresh(), tmp_path / "elsewhere")
@@ -167,7 +177,7 @@ def test_steps_are_reported_between_epochs():
     state, (train, validation) = fresh(recipe), loaders(recipe)
     records = list(loop.fit(state, train, validation, recipe, Plan()))
     steps = [r for r in records if isinstance(r, Step)]
-    assert all(a.step < b.step for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a.step < b.step for a, b in itertools.pairwise(steps))
     assert steps[-1].steps == state.step == 3 * len(train)
 
 

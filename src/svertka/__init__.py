@@ -34,7 +34,7 @@ _HOMES: dict[str, str] = {
     "net": "svertka.zoo",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  the table above is the list
+__all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """A model on disk and in memory: network, weights, class names and preprocessing, together or not at all.
 
-On disk: `model.json`, which a person can read, and `weights.safetensors`. Nothing in them executes. `Model.load` takes a
-run folder or its `model/`; what predicts is the same code that trained: `signals` makes the pixels, `Preprocess` the input.
+On disk: `model.json`, which a person can read, and `weights.safetensors`. Nothing in them executes. `Model.load` takes
+a run folder or its `model/`; what predicts is the same code that trained: `signals` makes the pixels, `Preprocess` the
+input.
 """
 
 from __future__ import annotations
@@ -221,7 +222,9 @@ def _facts(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as why:
         raise RunError(f"{folder / FACTS} is damaged: {why!r}.") from why
     if version > FORMAT:
-        raise RunError(f"{folder} was written by a newer svertka ({facts.get('svertka')}); this is {svertka.__version__}.")
+        raise RunError(
+            f"{folder} was written by a newer svertka ({facts.get('svertka')}); this is {svertka.__version__}."
+        )
     return facts
 
 

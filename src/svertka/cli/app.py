@@ -69,8 +69,12 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME-N if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run where it stopped.")] = None,
     net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
-    weights: Annotated[str, typer.Option(help="Start from these: auto, none, a name of `svertka weights`, files, a run.")] = "auto",
-    freeze: Annotated[str, typer.Option(help="What does not learn: auto, none, backbone, or the first N stages.")] = "auto",
+    weights: Annotated[
+        str, typer.Option(help="Start from these: auto, none, a name of `svertka weights`, files, a run.")
+    ] = "auto",
+    freeze: Annotated[
+        str, typer.Option(help="What does not learn: auto, none, backbone, or the first N stages.")
+    ] = "auto",
     size: Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time that the whole run may take.")] = None,
@@ -78,7 +82,9 @@ def train(
     group_by: Annotated[str | None, typer.Option(help="Pattern on the path; same match, same side of a split.")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Split as this manifest.json of an earlier run has it.")] = None,
     balance: Annotated[str | None, typer.Option(help="Rare classes count more: none, weights or sample.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -103,9 +109,7 @@ def train(
         else:
             from svertka.verbs.train import train as begin
 
-            done = begin(
-                str(data), out=out, watch=watch, started=STARTED, command=_command(), **asked
-            )
+            done = begin(str(data), out=out, watch=watch, started=STARTED, command=_command(), **asked)
     if as_json:
         _print_json(done.summary)
     else:
@@ -196,9 +200,15 @@ def predict(
 def explain(
     model: ModelArg,
     files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
-    method: Annotated[str, typer.Option(help="grad-cam, occlusion, ...; several with commas between, or all.")] = "grad-cam",
-    layer: Annotated[str | None, typer.Option(help="Layer to watch; the last stage that has places if not given.")] = None,
-    target: Annotated[str | None, typer.Option("--class", help="Class to explain; the most likely if not given.")] = None,
+    method: Annotated[
+        str, typer.Option(help="grad-cam, occlusion, ...; several with commas between, or all.")
+    ] = "grad-cam",
+    layer: Annotated[
+        str | None, typer.Option(help="Layer to watch; the last stage that has places if not given.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--class", help="Class to explain; the most likely if not given.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures; none in it is overwritten.")] = Path("explained"),
     rival: Annotated[bool, typer.Option(help="Show the strongest other class beside.")] = False,
     check: Annotated[bool, typer.Option(help="Test each explanation as well; takes many passes.")] = False,
@@ -287,7 +297,9 @@ def table(
 
 @app.command()
 def weights(
-    name: Annotated[str | None, typer.Argument(help="Fetch these weights into the cache; without a name, list all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Fetch these weights into the cache; without a name, list all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the published weights that can be had, or fetch some."""

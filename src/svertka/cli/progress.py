@@ -172,4 +172,5 @@ def trial_line(trial: Trial) -> str:
 
 def plan_line(plan: Any) -> str:
     """What was chosen for this machine, in one line."""
-    return f"plan: {plan.device}, {plan.layout.replace('_', '-')}, {plan.precision}, {plan.threads} threads ({plan.reason})"
+    layout = plan.layout.replace("_", "-")
+    return f"plan: {plan.device}, {layout}, {plan.precision}, {plan.threads} threads ({plan.reason})"

@@ -73,9 +73,7 @@ def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
     return State(net, make_optimiser(net, recipe), average, tuple(frozen))
 
 
-def fit(
-    state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan
-) -> Iterator[Step | Epoch]:
+def fit(state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan) -> Iterator[Step | Epoch]:
     """Train from `state` to the end of the recipe, yielding a Step now and then and an Epoch after every pass.
 
     Raises:
@@ -127,9 +125,7 @@ def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
     state.seen += len(batch.y)
 
 
-def _finish_epoch(
-    state: State, epoch: int, epochs: int, validation: Loader | None, clock: float, rate: float
-) -> Epoch:
+def _finish_epoch(state: State, epoch: int, epochs: int, validation: Loader | None, clock: float, rate: float) -> Epoch:
     loss = accuracy = None
     better = True  # without validation the last epoch is kept
     if validation is not None:

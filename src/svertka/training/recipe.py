@@ -134,14 +134,25 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if value.lower() in {"none", "auto"} and type(None) in choices:
         return name, None
     if kind is bool:
-        words = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+        words = {
+            "yes": True,
+            "true": True,
+            "on": True,
+            "1": True,
+            "no": False,
+            "false": False,
+            "off": False,
+            "0": False,
+        }
         if value.lower() not in words:
             raise RecipeError(f"{name} is yes or no; received {value!r}.")
         return name, words[value.lower()]
     try:
         return name, kind(value)
     except ValueError:
-        raise RecipeError(f"{name} takes {'a whole number' if kind is int else 'a number'}; received {value!r}.") from None
+        raise RecipeError(
+            f"{name} takes {'a whole number' if kind is int else 'a number'}; received {value!r}."
+        ) from None
 
 
 def _choice(name: str, value: str | None, choices: typing.Iterable[str]) -> None:

@@ -277,7 +277,9 @@ def _fit_into_minutes(job: Job, plan: Plan, told: dict[str, str]) -> None:
     job.recipe = job.recipe.replace(epochs=epochs)
     job.reasons["epochs"] = f"as many as {job.recipe.minutes:g} minutes allow at {step * steps:.1f} seconds a pass"
     if left < step * steps:
-        job.note(f"One pass takes about {step * steps / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allowed.")
+        job.note(
+            f"One pass takes about {step * steps / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allowed."
+        )
 
 
 def _first_net(job: Job) -> Net:
@@ -291,11 +293,15 @@ def _first_net(job: Job) -> Net:
     if recipe.weights in (None, "none"):
         return zoo.make(recipe.net, job.preprocess.shape, classes)
     try:
-        return load_weights(recipe.net, recipe.weights, classes=classes, channels=job.preprocess.channels, drop_head=True)
+        return load_weights(
+            recipe.net, recipe.weights, classes=classes, channels=job.preprocess.channels, drop_head=True
+        )
     except UnknownName:
         if recipe.net in zoo.variants():
             raise
-        raise UsageError(f"--weights needs a network of the zoo by name, not {recipe.net!r}; see `svertka nets`.") from None
+        raise UsageError(
+            f"--weights needs a network of the zoo by name, not {recipe.net!r}; see `svertka nets`."
+        ) from None
 
 
 def _write_recipe(job: Job, plan: Plan, net: Net) -> None:
@@ -323,7 +329,9 @@ def _sentences(job: Job) -> list[str]:
     if lopsided is not None:
         notes.append(lopsided)
     if not _count(job, "validation"):
-        notes.append("No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown.")
+        notes.append(
+            "No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown."
+        )
     return notes
 
 

@@ -2,8 +2,8 @@
 
 LeCun et al. 1998, "Gradient-based learning applied to document recognition" (LeNet-5), in the lecture's words: two or
 three 5x5 convolutions alternate with 2x2 average pooling until the maps are about five pixels wide, filters grow from
-layer to layer, one or two dense layers gather the features. Departures from the paper: every map of the second convolution
-sees all maps of the first, pooling has no weights, the last layer is dense.
+layer to layer, one or two dense layers gather the features. Departures from the paper: every map of the second
+convolution sees all maps of the first, pooling has no weights, the last layer is dense.
 """
 
 from __future__ import annotations

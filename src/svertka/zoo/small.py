@@ -21,7 +21,7 @@ MAPS = 8  # stages are added until the maps are no wider than this
 
 
 def small(classes: int, channels: int, size: int = 28, width: int = 32) -> Net:
-    """The network for square pictures of about `size` pixels; `width` filters in the first stage, twice that at its end."""
+    """The network for square pictures of about `size` pixels; the first stage has `width` filters, then twice that."""
     stride = 1 if size <= TINY else 2
     filters = width // 2
     stem = ConvNorm(channels, filters, 5, stride)  # (n, width/2, size/stride, ...)
