@@ -185,7 +185,7 @@ class _Bench:
                 needed = self._measured(index)
             if needed <= seconds or smallest:
                 break
-            share *= min(0.8, max(0.1, (seconds / needed) ** 0.9))
+            share *= min(0.8, max(0.25, (seconds / needed) ** 0.9))
         self.pictures = len(index)
 
     def _part(self, share: float, seed: int) -> np.ndarray:
