@@ -342,6 +342,22 @@ def test_help_version_and_nets(sv):
     assert {"lenet", "oneconv", "small"} <= set(names)
 
 
+def test_the_end_of_a_process_keeps_status_and_output(tmp_path):
+    def run(*words):
+        command = [sys.executable, "-m", "svertka", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = run("nets", "--json")
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["nets"]) > 50
+    assert run("train", "nowhere").returncode == 1
+    assert run("train").returncode == 2
+    cut = subprocess.run(
+        f"{sys.executable} -m svertka nets --json | head -c 10", shell=True, capture_output=True, text=True, check=True
+    )
+    assert cut.stderr == ""
+
+
 def test_help_imports_neither_torch_nor_numpy():
     code = (
         "import sys; sys.argv = ['svertka', '--help']\n"

@@ -1,6 +1,6 @@
 """`python -m svertka` is `svertka`."""
 
-from svertka.cli import main
+from svertka.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -26,7 +26,7 @@ TINY = 16  # pixels of a side below which different pictures may look the same: 
 NEIGHBOURS = 8  # of each picture that are looked at; larger families hang together by their chains
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
-_SAMPLE = 2000  # pictures that tell whether a set is crowded
+_SAMPLE = 1000  # pictures that tell whether a set is crowded
 _STRETCH = 100_000  # pictures that are asked of one tree
 _BATCH = 512  # pairs that are verified at once
 

@@ -6,6 +6,32 @@ Standard output carries results (with --json exactly one object), standard error
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import os
+import sys
+import threading
+
 from svertka.cli.app import main
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
+
+
+def run() -> None:
+    """What the `svertka` command is: `main`, and then an end without taking torch apart, which costs up to a second.
+
+    Whatever must happen at an end still does: other threads are waited for, exit functions called, output written out.
+    """
+    status: int | str | None = 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # whoever read it has gone
+            stream.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))

@@ -23,7 +23,7 @@ from svertka.data.random import mix
 from svertka.errors import TrainingError
 from svertka.records import Epoch, Step
 from svertka.training.freeze import freeze
-from svertka.training.optimiser import make_optimiser
+from svertka.training.optimiser import Optimiser, make_optimiser
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.schedule import SCHEDULES
@@ -44,7 +44,7 @@ class State:
     """
 
     net: Net
-    optimiser: torch.optim.Optimizer
+    optimiser: Optimiser
     average: AveragedModel | None = None
     frozen: tuple[nn.Module, ...] = ()
     step: int = 0

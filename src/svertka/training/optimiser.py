@@ -10,14 +10,12 @@ import torch
 from torch import nn
 
 from svertka.training.recipe import Recipe
+from svertka.training.sgd import SGD
+
+Optimiser = SGD | torch.optim.Optimizer
 
 
-def warm_up() -> None:
-    """Have torch import now what it otherwise imports, for a second, when the first optimiser is made."""
-    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
-
-
-def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimiser(net: nn.Module, recipe: Recipe) -> Optimiser:
     """The recipe's optimiser over the parameters of `net` that take gradients; its rate is set anew at every step."""
     learned = [p for p in net.parameters() if p.requires_grad]
     groups = [
@@ -28,9 +26,9 @@ def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     rate, m = recipe.rate or 0.0, recipe.momentum
     match recipe.optimiser:
         case "sgd":
-            return torch.optim.SGD(groups, lr=rate, momentum=m)
+            return SGD(groups, lr=rate, momentum=m, nesterov=False)
         case "nesterov":
-            return torch.optim.SGD(groups, lr=rate, momentum=m, nesterov=m > 0)
+            return SGD(groups, lr=rate, momentum=m, nesterov=m > 0)
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=rate, momentum=m)
         case "adam":

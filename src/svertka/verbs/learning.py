@@ -25,7 +25,6 @@ from svertka.records import Epoch, plain
 from svertka.reporting import write_report
 from svertka.signals import Preprocess
 from svertka.training import auto, balance, checkpoint, loop
-from svertka.training.optimiser import warm_up
 from svertka.training.plan import Plan, machine, make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import CHECKPOINT
@@ -37,7 +36,6 @@ CHECKPOINT_SHARE = 0.02  # of the time that checkpoints at ends of epochs may ta
 FINISH_SECONDS = 3.0  # kept free for scoring and the report
 OVERHEAD = 1.15  # a real step also reads, varies and validates
 MOST = 10  # times the usual number of passes, however many minutes there are
-__all__ = ["check_net", "go_on", "learn", "warm_up"]
 SHOWN = 24  # worst mistakes that the report may show
 SIDE = 160  # of pictures in the report, at most
 
@@ -76,11 +74,12 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     plan = Plan(**told["plan"])
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
-        net = build(told["network"], len(job.manifest.classes))
+        saved = (job.run.path / CHECKPOINT).is_dir()  # else it was stopped before its first: from the start
+        net = build(told["network"], len(job.manifest.classes)) if saved else _first_net(job)
         state = loop.begin(net, job.recipe, plan)
-        if (job.run.path / CHECKPOINT).is_dir():  # else it was stopped before its first: from the start
+        if saved:
             checkpoint.restore(state, job.run.path / CHECKPOINT)
-        job.run.rewind(state.step, max(1, _count(job, "train") // job.recipe.batch))
+        job.run.rewind(state.step, len(_loader(job, "train", plan, training=True)))
         torch.set_num_threads(plan.threads)  # other threads sum in another order
         return _carry_out(job, plan, state)
 

@@ -80,8 +80,6 @@ def train(
         if not backbones:
             learning.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
-        if not backbones or recipe.minutes is not None:
-            learning.warm_up()
         store = reading.finish(lambda done, total: watch("read", (done, total)))
         files = _divide(run, source, store, recipe, earlier)
     except BaseException:
