@@ -16,7 +16,7 @@ from torch import Tensor
 
 
 class SGD:
-    """v = momentum v + (gradient + decay w); w = w - rate v, or with Nesterov w - rate (gradient + decay w + momentum v).
+    """v = momentum v + (gradient + decay w); w = w - rate v, or by Nesterov w - rate (gradient + decay w + momentum v).
 
     Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", in the form that torch
     and most frameworks use: the rate stands outside the velocity.
