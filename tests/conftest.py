@@ -1,6 +1,7 @@
 """What all tests share: a private cache, the real data where it is, and no surprise from threads."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,24 @@ def shared():
     if not (SHARED / "data").is_dir():
         pytest.skip(f"real data are not at {SHARED} (set SVERTKA_DATA)")
     return SHARED
+
+
+@pytest.fixture
+def sv(capsys, monkeypatch, tmp_path):
+    """Run one command in this process and in a folder of its own: -> (exit status, stdout, stderr)."""
+    from svertka.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["svertka", *map(str, words)])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return run

@@ -14,27 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from svertka.cli import main
-
-
-@pytest.fixture
-def sv(capsys, monkeypatch, tmp_path):
-    """Run one command in this process: -> (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["svertka", *map(str, words)])
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return run
-
 
 def shapes(folder, classes=("disc", "cross"), each=12, side=16, seed=0):
     """A folder of small grey pictures that can be told apart."""

@@ -1,7 +1,6 @@
 """`svertka explain` as a person or a script meets it."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -10,31 +9,11 @@ from PIL import Image
 
 import svertka
 from svertka.bundle import Model, describe
-from svertka.cli import main
 from svertka.errors import UnknownName, UsageError
 from svertka.explanation import METHODS
 from svertka.records import Unreadable
 from svertka.signals import Preprocess
 from svertka.zoo import make
-
-
-@pytest.fixture
-def sv(capsys, monkeypatch, tmp_path):
-    """Run one command in this process: -> (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["svertka", *map(str, words)])
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return run
 
 
 @pytest.fixture

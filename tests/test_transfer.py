@@ -1,7 +1,6 @@
 """Transfer: folding against the plain network, the linear head against scikit-learn, the cache, the ladder, runs."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -9,12 +8,11 @@ import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-import svertka as sv
+import svertka
 from svertka import zoo
 from svertka.blocks import Together, put_head
 from svertka.blocks.together import overlaps, resized
 from svertka.bundle import Model, build, describe
-from svertka.cli import main
 from svertka.errors import UnknownName, UsageError, WeightsError
 from svertka.signals import Preprocess
 from svertka.training.plan import Plan
@@ -246,70 +244,53 @@ def test_what_is_not_unfrozen_does_not_move(last):
 # --- whole runs ---
 
 
-@pytest.fixture
-def command(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["svertka", *map(str, words)])
-        status = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
-
-
-def test_a_run_from_an_earlier_run(command, saved, tmp_path):
+def test_a_run_from_an_earlier_run(sv, saved, tmp_path):
     data = photos(tmp_path / "data")
     before = frozen_digest(Model.load(saved).net)
-    status, out, err = command("train", data, "--weights", saved, "--out", "run", "--json", "--set", "validation=0.5")
+    status, out, err = sv("train", data, "--weights", saved, "--out", "run", "--json", "--set", "validation=0.5")
     assert status == 0, err
     summary = json.loads(out)
     assert [r["rung"] for r in summary["ladder"]] == ["nearest neighbours", "linear head"]
     assert summary["validation"]["accuracy"] == max(r["accuracy"] for r in summary["ladder"])
     assert frozen_digest(Model.load("run").net) == before
     assert "What the weights it started from are good for" in (tmp_path / "run" / "report.html").read_text()
-    status, out, _ = command("train", data, "--weights", saved, "--out", "again", "--json", "--set", "validation=0.5")
+    status, out, _ = sv("train", data, "--weights", saved, "--out", "again", "--json", "--set", "validation=0.5")
     assert json.loads(out)["images_per_second"] == 0  # nothing was looked at twice
 
 
-def test_predict_agrees_with_the_ladder(command, saved, tmp_path):
+def test_predict_agrees_with_the_ladder(sv, saved, tmp_path):
     for part, each in (("train", 6), ("val", 5)):
         photos(tmp_path / "data" / part, each=each)
-    summary = json.loads(command("train", "data", "--weights", saved, "--out", "run", "--json")[1])
-    found = json.loads(command("evaluate", "run", "data", "--json")[1])
+    summary = json.loads(sv("train", "data", "--weights", saved, "--out", "run", "--json")[1])
+    found = json.loads(sv("evaluate", "run", "data", "--json")[1])
     assert found["part"] == "validation"
     assert found["accuracy"] == summary["validation"]["accuracy"]
 
 
-def test_with_minutes_it_climbs_on(command, saved, tmp_path):
+def test_with_minutes_it_climbs_on(sv, saved, tmp_path):
     photos(tmp_path / "data" / "train", each=5)
     photos(tmp_path / "data" / "val", each=3)
-    status, out, err = command("train", "data", "--weights", saved, "--out", "run", "--json", "--minutes", "3")
+    status, out, err = sv("train", "data", "--weights", saved, "--out", "run", "--json", "--minutes", "3")
     assert status == 0, err
     rungs = [r["rung"] for r in json.loads(out)["ladder"]]
     assert rungs == [
         "nearest neighbours", "linear head", "linear head, varied views", "dense head, varied views",
         "last stages unfrozen", "whole network",
     ]  # fmt: skip
-    assert command("evaluate", "run", "data")[0] == 0
+    assert sv("evaluate", "run", "data")[0] == 0
 
 
-def test_grey_and_small_pictures_are_told(command, saved, tmp_path):
+def test_grey_and_small_pictures_are_told(sv, saved, tmp_path):
     photos(tmp_path / "data", grey=True, side=20)
-    status, _, err = command("train", "data", "--weights", saved, "--out", "run")
+    status, _, err = sv("train", "data", "--weights", saved, "--out", "run")
     assert status == 0, err
     assert "three equal channels" in err
     assert "enlarged to the 32" in err
 
 
-def test_without_weights_one_sentence_and_from_scratch(command, tmp_path):
+def test_without_weights_one_sentence_and_from_scratch(sv, tmp_path):
     photos(tmp_path / "data")
-    status, _, err = command("train", "data", "--out", "run", "--set", "batch=4", "--epochs", "1")
+    status, _, err = sv("train", "data", "--out", "run", "--set", "batch=4", "--epochs", "1")
     assert status == 0
     assert "from scratch" not in err  # passes over pictures were asked for: no weights are looked for
     assert finding.at_hand() == ()
@@ -319,19 +300,19 @@ def test_without_weights_one_sentence_and_from_scratch(command, tmp_path):
     assert not finding.sought(Recipe(net="small"), 200)
 
 
-def test_freezing_what_there_is_not_lists_the_stages(command, saved, tmp_path):
+def test_freezing_what_there_is_not_lists_the_stages(sv, saved, tmp_path):
     photos(tmp_path / "data")
-    status, _, err = command("train", "data", "--weights", saved, "--freeze", "9", "--out", "run")
+    status, _, err = sv("train", "data", "--weights", saved, "--freeze", "9", "--out", "run")
     assert status == 2
     assert "backbone" in err
-    status, _, err = command("train", "data", "--weights", saved, "--freeze", "2", "--epochs", "1", "--out", "run2")
+    status, _, err = sv("train", "data", "--weights", saved, "--freeze", "2", "--epochs", "1", "--out", "run2")
     assert status == 0, err
 
 
-def test_weights_of_another_architecture(command, saved, tmp_path):
+def test_weights_of_another_architecture(sv, saved, tmp_path):
     photos(tmp_path / "data")
     np.savez(tmp_path / "odd.npz", **{"a/kernel": np.zeros((3, 3, 3, 5), np.float32)})
-    status, _, err = command("train", "data", "--weights", "odd.npz", "--out", "run")
+    status, _, err = sv("train", "data", "--weights", "odd.npz", "--out", "run")
     assert status == 1
     assert "no network of the zoo" in err
     with pytest.raises(WeightsError, match="no network of the zoo"):
@@ -341,15 +322,15 @@ def test_weights_of_another_architecture(command, saved, tmp_path):
         open_backbone("imagenet")
 
 
-def test_embed_writes_what_the_head_sees(command, saved, tmp_path):
+def test_embed_writes_what_the_head_sees(sv, saved, tmp_path):
     data = photos(tmp_path / "data", each=3)
-    assert command("embed", saved, data / "red", data / "blue", "--out", "f.npz")[0] == 0
+    assert sv("embed", saved, data / "red", data / "blue", "--out", "f.npz")[0] == 0
     with np.load("f.npz", allow_pickle=False) as found:
         assert found["vectors"].shape == (6, 64)
         assert len(found["paths"]) == 6
-    assert command("embed", saved, data / "red", "--out", "f.npz")[0] == 2
-    assert command("embed", saved, data / "red", "--out", "f.txt")[0] == 2
-    seen = sv.embed(saved, [data / "red", data / "blue"])
+    assert sv("embed", saved, data / "red", "--out", "f.npz")[0] == 2
+    assert sv("embed", saved, data / "red", "--out", "f.txt")[0] == 2
+    seen = svertka.embed(saved, [data / "red", data / "blue"])
     assert seen.similar(seen.vectors[4], 2)[0] == (seen.paths[4], pytest.approx(1, abs=1e-5))
 
 
@@ -373,5 +354,5 @@ def test_published_files_are_recognised(shared, file, name, mean):
 @pytest.mark.slow
 def test_hymenoptera_reaches_what_is_known(shared, monkeypatch, tmp_path):
     monkeypatch.setenv("SVERTKA_DATA", str(shared))
-    done = sv.train(shared / "data" / "hymenoptera.zip", out=tmp_path / "run")
+    done = svertka.train(shared / "data" / "hymenoptera.zip", out=tmp_path / "run")
     assert done.summary["validation"]["accuracy"] >= 0.935
