@@ -15,14 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-import svertka as sv
 from svertka.audit import copies, shortcuts
 from svertka.data.facts import COSINES, FACTS, as_grey, picture_facts
 from svertka.errors import RunError
 from svertka.signals.traces import FORMATS, jpeg_quality, traces
 from svertka.verbs.check import check, write_page
 from test_cli import QUICK
-from test_cli import sv as command  # noqa: F401  a fixture
 
 
 def photo(seed: int, size=(120, 90)) -> Image.Image:
@@ -270,12 +268,12 @@ def test_noise_never_rings():
 # -- the command ---------------------------------------------------------------------------------------------------
 
 
-def test_the_command_prints_one_object_and_touches_nothing(command, tmp_path):  # noqa: F811
+def test_the_command_prints_one_object_and_touches_nothing(sv, tmp_path):
     root = photos(tmp_path / "data", each=6)
     plant_copies(root)
     (root / "train" / "a" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
     before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in root.rglob("*")}
-    status, out, _ = command("check", root, "--json", "--html", "page.html")
+    status, out, _ = sv("check", root, "--json", "--html", "page.html")
     assert status == 0
     found = json.loads(out)
     promised = {"files", "readable", "classes", "unreadable", "duplicates", "near_duplicates", "leaks", "warnings"}
@@ -287,7 +285,7 @@ def test_the_command_prints_one_object_and_touches_nothing(command, tmp_path):  
     assert page.count("<img") >= 4
     assert "<script" not in page
     assert 'src="http' not in page
-    status, out, _ = command("check", root)
+    status, out, _ = sv("check", root)
     assert status == 0
     assert "leaks between parts" in out
     assert "1 file of 27 cannot be read" in out
@@ -310,22 +308,22 @@ def test_hostile_names_are_only_text_on_the_page(tmp_path):
     assert "&lt;script&gt;" in page
 
 
-def test_training_keeps_what_the_check_found(command, tmp_path):  # noqa: F811
+def test_training_keeps_what_the_check_found(sv, tmp_path):
     root = photos(tmp_path / "data", each=8)
     plant_copies(root)
-    status, _, err = command("train", root, "--out", "run", *QUICK)
+    status, _, err = sv("train", root, "--out", "run", *QUICK)
     assert status == 0
     assert "stand in train and validation at once" in err
     kept = json.loads((tmp_path / "run" / "check.json").read_text())
     assert len(kept["leaks"]) == 2
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert any("at once" in note for note in metrics["notes"])
-    manifest = sv.data.Manifest.load(tmp_path / "run" / "manifest.json")
+    manifest = svertka.data.Manifest.load(tmp_path / "run" / "manifest.json")
     assert any("at once" in note for note in manifest.notes)
     assert "What the check of the data found" in (tmp_path / "run" / "report.html").read_text()
 
 
-def test_copies_and_groups_stay_on_one_side_of_a_split(command, tmp_path):  # noqa: F811
+def test_copies_and_groups_stay_on_one_side_of_a_split(sv, tmp_path):
     root = tmp_path / "data"
     for name, first in (("a", 0), ("b", 500)):
         (root / name).mkdir(parents=True)
@@ -334,9 +332,9 @@ def test_copies_and_groups_stay_on_one_side_of_a_split(command, tmp_path):  # no
             image.save(root / name / f"p{k // 2:02}_{k}.jpg", quality=90)
             image.resize((96, 72)).save(root / name / f"copy{k}.jpg", quality=60)
     options = ("--group-by", r"/(p\d+)_", "--set", "validation=0.4", *QUICK)
-    status, _, err = command("train", root, "--out", "run", *options)
+    status, _, err = sv("train", root, "--out", "run", *options)
     assert status == 0, err
-    manifest = sv.data.Manifest.load(tmp_path / "run" / "manifest.json")
+    manifest = svertka.data.Manifest.load(tmp_path / "run" / "manifest.json")
     part = dict(zip(manifest.paths, manifest.parts.tolist(), strict=True))
     assert set(part.values()) == {1, 2}
     for k in range(24):
@@ -344,15 +342,15 @@ def test_copies_and_groups_stay_on_one_side_of_a_split(command, tmp_path):  # no
         assert {part[f"{c}/{name}"] for c in "ab" for name in (f"p{k // 2:02}_{k}.jpg", f"copy{k}.jpg")} == {first}
     (root / "a" / "new.jpg").write_bytes(b"")
     photo(9000).save(root / "a" / "new.jpg")
-    status, _, err = command("train", root, "--out", "again", "--seed", "5", "--manifest", "run", *QUICK)
+    status, _, err = sv("train", root, "--out", "again", "--seed", "5", "--manifest", "run", *QUICK)
     assert status == 0, err
     assert "1 file is not in the manifest" in err
-    again = sv.data.Manifest.load(tmp_path / "again" / "manifest.json")
+    again = svertka.data.Manifest.load(tmp_path / "again" / "manifest.json")
     assert {p: q for p, q in zip(again.paths, again.parts.tolist(), strict=True) if p in part} == part
 
 
-def test_a_pattern_that_is_none(command, tmp_path):  # noqa: F811
-    status, _, err = command("train", "digits", "--group-by", "(", "--out", "run")
+def test_a_pattern_that_is_none(sv, tmp_path):
+    status, _, err = sv("train", "digits", "--group-by", "(", "--out", "run")
     assert status == 2
     assert "group_by is no pattern" in err
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from svertka.reporting.sheet import draw_sheet
 from svertka.verbs.preview import preview
-from test_cli import QUICK, shapes, sv  # noqa: F401  sv is a fixture
+from test_cli import QUICK, shapes
 
 
-def test_preview_draws_originals_beside_what_training_sees(sv, tmp_path):  # noqa: F811
+def test_preview_draws_originals_beside_what_training_sees(sv, tmp_path):
     data = shapes(tmp_path / "данные", classes=("круг", "крест x"), side=16)
     status, out, _ = sv(
         "preview", data, "--out", "sheet.png", "--json", "--set", "upend=yes", "--set", "shift=0", "--pictures", 4
@@ -31,7 +31,7 @@ def test_preview_draws_originals_beside_what_training_sees(sv, tmp_path):  # noq
     assert len(starts) + len(upended) == 8
 
 
-def test_preview_never_overwrites_and_numbers_its_own(sv, tmp_path):  # noqa: F811
+def test_preview_never_overwrites_and_numbers_its_own(sv, tmp_path):
     data = shapes(tmp_path / "data")
     assert sv("preview", data)[1].strip() == "data-preview.png"
     assert sv("preview", data)[1].strip() == "data-preview-2.png"
@@ -67,7 +67,7 @@ def test_long_names_are_cut_and_long_lines_wrapped():
 
 
 @pytest.mark.parametrize("balance", ["weights", "sample"])
-def test_balance_is_told_and_repeats_itself(sv, tmp_path, balance):  # noqa: F811
+def test_balance_is_told_and_repeats_itself(sv, tmp_path, balance):
     data = shapes(tmp_path / "data", classes=("disc",), each=30)
     shapes(tmp_path / "data2", classes=("x", "cross"), each=5)
     (tmp_path / "data2" / "cross").rename(data / "cross")
@@ -84,7 +84,7 @@ def test_balance_is_told_and_repeats_itself(sv, tmp_path, balance):  # noqa: F81
     assert any("--balance weights" in note for note in plain)
 
 
-def test_mixed_training_resumes_and_repeats(sv, tmp_path):  # noqa: F811
+def test_mixed_training_resumes_and_repeats(sv, tmp_path):
     data = shapes(tmp_path / "data")
     more = ("--set", "mixup=0.4", "--set", "cutmix=1", "--set", "rotate=20", "--set", "noise=0.1")
     hashes = []
@@ -94,7 +94,7 @@ def test_mixed_training_resumes_and_repeats(sv, tmp_path):  # noqa: F811
     assert hashes[0] == hashes[1]
 
 
-def test_tune_prints_one_object_or_a_table(sv, tmp_path):  # noqa: F811
+def test_tune_prints_one_object_or_a_table(sv, tmp_path):
     data = shapes(tmp_path / "data", each=20, side=12)
     words = (
         "tune",

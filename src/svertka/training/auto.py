@@ -9,6 +9,7 @@ from typing import Any
 from svertka.training.recipe import Recipe
 
 GLYPH = 40  # up to this side, pictures keep their size
+PLENTY = 20_000  # pictures that a wider network pays for
 SIDES = (64, 96, 128, 160)  # sizes that larger pictures are brought to when training from scratch
 
 
@@ -51,7 +52,7 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     """Fill in everything else: network, length, optimiser, regularisation, augmentation."""
     n, size = facts.training, recipe.size or facts.side
     choices: dict[str, tuple[Any, str]] = {}
-    choices["net"] = _net(size, n)
+    choices["net"] = _net(size, facts)
     choices["weights"] = "none", "nothing is fetched unasked: training starts from scratch"
     choices["freeze"] = _freeze(recipe)
     choices["batch"] = _batch(n)
@@ -79,10 +80,12 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     return _fill(recipe, choices)
 
 
-def _net(size: int, n: int) -> tuple[str, str]:
+def _net(size: int, facts: Facts) -> tuple[str, str]:
+    if facts.colour and facts.training >= PLENTY:
+        return "small_wide", f"{facts.training:,} colour pictures are enough to teach twice the usual filters"
     if size <= GLYPH:
         return "small", f"made for pictures of {size} pixels"
-    return "small", f"{n:,} pictures are too few to teach a larger network from scratch"
+    return "small", f"{facts.training:,} pictures are too few to teach a larger network from scratch"
 
 
 def _freeze(recipe: Recipe) -> tuple[str, str]:
