@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from svertka.audit import copies, shortcuts
+from svertka.data import Manifest
 from svertka.data.facts import COSINES, FACTS, as_grey, picture_facts
 from svertka.errors import RunError
 from svertka.signals.traces import FORMATS, jpeg_quality, traces
@@ -318,7 +319,7 @@ def test_training_keeps_what_the_check_found(sv, tmp_path):
     assert len(kept["leaks"]) == 2
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert any("at once" in note for note in metrics["notes"])
-    manifest = svertka.data.Manifest.load(tmp_path / "run" / "manifest.json")
+    manifest = Manifest.load(tmp_path / "run" / "manifest.json")
     assert any("at once" in note for note in manifest.notes)
     assert "What the check of the data found" in (tmp_path / "run" / "report.html").read_text()
 
@@ -334,7 +335,7 @@ def test_copies_and_groups_stay_on_one_side_of_a_split(sv, tmp_path):
     options = ("--group-by", r"/(p\d+)_", "--set", "validation=0.4", *QUICK)
     status, _, err = sv("train", root, "--out", "run", *options)
     assert status == 0, err
-    manifest = svertka.data.Manifest.load(tmp_path / "run" / "manifest.json")
+    manifest = Manifest.load(tmp_path / "run" / "manifest.json")
     part = dict(zip(manifest.paths, manifest.parts.tolist(), strict=True))
     assert set(part.values()) == {1, 2}
     for k in range(24):
@@ -345,7 +346,7 @@ def test_copies_and_groups_stay_on_one_side_of_a_split(sv, tmp_path):
     status, _, err = sv("train", root, "--out", "again", "--seed", "5", "--manifest", "run", *QUICK)
     assert status == 0, err
     assert "1 file is not in the manifest" in err
-    again = svertka.data.Manifest.load(tmp_path / "again" / "manifest.json")
+    again = Manifest.load(tmp_path / "again" / "manifest.json")
     assert {p: q for p, q in zip(again.paths, again.parts.tolist(), strict=True) if p in part} == part
 
 
