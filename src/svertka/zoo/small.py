@@ -1,6 +1,6 @@
 """The stock network for small pictures and small data: quick on a CPU, good after a few passes.
 
-Our own; every choice was measured on two CPU cores (bench/RESULTS.md):
+Our own; every choice was measured on two CPU cores (LOG.md):
 - the first convolution halves the picture at once and has few filters: full resolution is where a CPU's time goes;
 - each stage halves with a strided convolution rather than a pooling, which is memory traffic and no learning;
 - the width doubles inside a stage, at its smallest maps;
