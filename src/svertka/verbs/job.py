@@ -13,6 +13,8 @@ from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from svertka.data import Manifest, Source, Store
     from svertka.transfer.backbones import Backbone
 
@@ -42,6 +44,14 @@ class Job:
     read_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     start: Backbone | None = None  # the network that training goes on from, where it is not fresh
+
+    def count(self, part: str) -> int:
+        """Readable pictures of one part: "train", "validation" or "test"."""
+        return len(self.manifest.indices(part))
+
+    def labels(self, part: str) -> np.ndarray:
+        """Their classes, (n,)."""
+        return self.manifest.labels[self.manifest.indices(part)]
 
     def unreadable(self) -> list[Unreadable]:
         """The listed files that could not be decoded."""

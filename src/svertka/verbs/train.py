@@ -65,7 +65,7 @@ def train(
     run, backbones = None, []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
-        from svertka.verbs import learning, transferring
+        from svertka.verbs import building, learning, transferring
 
         if weights:
             backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
@@ -78,7 +78,7 @@ def train(
                 reading = rooms.begin_store(source, wanted)
             preprocess = wanted
         if not backbones:
-            learning.check_net(recipe, preprocess, len(source.classes))
+            building.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
         store = reading.finish(lambda done, total: watch("read", (done, total)))
         files = _divide(run, source, store, recipe, earlier)

@@ -11,15 +11,12 @@ from typing import Any
 
 import torch
 
-import svertka
 from svertka.bundle import Model
 from svertka.data.augment import Augment
 from svertka.errors import RunError, SvertkaError, UsageError
-from svertka.evaluation import Evaluation, evaluate
-from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.records import plain
 from svertka.reporting import write_report
-from svertka.training import auto, loop
+from svertka.training import auto
 from svertka.training.plan import Plan, pick_device
 from svertka.training.recipe import Recipe
 from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixels
@@ -28,7 +25,10 @@ from svertka.transfer.finding import MOST
 from svertka.transfer.finetune import RATE, finetune
 from svertka.transfer.ladder import Candidate, Ladder, as_labels, logits_of
 from svertka.verbs import learning
+from svertka.verbs.building import loader
+from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
+from svertka.verbs.notes import sentences
 
 VIEWS = 4  # varied views of each training picture
 BATCH = 32  # of the upper rungs
@@ -129,8 +129,9 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], *, again
         device=pick_device(), threads=torch.get_num_threads(), reason="features in float32, as prediction computes"
     )
     if not again:
-        _write_recipe(job, plan, [{"weights": b.source, "name": b.name, "digest": b.digest} for b in backbones])
-        for sentence in (*job.source.notes, *learning._sentences(job), *told):
+        starts = [{"weights": b.source, "name": b.name, "digest": b.digest} for b in backbones]
+        write_recipe(job, plan, {"transfer": starts})
+        for sentence in (*job.source.notes, *sentences(job), *told):
             job.note(sentence)
     looking = _Looking(job, plan.device)
     parts = {p: job.manifest.indices(p) for p in ("train", "validation", "test")}
@@ -177,15 +178,15 @@ def _unfreeze(job: Job, ladder: Ladder, plan: Plan, name: str, last: int | None,
     job.preprocess = backbone.preprocess
     job.recipe, kept = recipe.replace(flip=True, shift=0.08, scale=0.15), job.recipe
     try:
-        train = learning._loader(job, "train", plan, training=True)
-        validation = learning._loader(job, "validation", plan) if "validation" in ladder.labels else None
+        train = loader(job, "train", plan, training=True)
+        validation = loader(job, "validation", plan) if "validation" in ladder.labels else None
         for record in finetune(net, train, validation, job.recipe, plan, last):
             if isinstance(record, torch.nn.Module):
                 break
             job.watch("epoch" if hasattr(record, "best") else "step", record)
             job.run.log({**plain(record), "kind": "climb", "rung": name})
         logits = {
-            part: logits_of(net, iter(learning._loader(job, part, plan)), plan.device)
+            part: logits_of(net, iter(loader(job, part, plan)), plan.device)
             for part in ladder.labels if part != "train"
         }  # fmt: skip
     finally:
@@ -255,44 +256,19 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
     best = ladder.best
     job.preprocess = best.backbone.preprocess
     job.recipe = job.recipe.replace(net=best.backbone.name)
-    found: dict[str, Evaluation | None] = {"validation": None, "test": None}
-    arrays: dict[str, Any] = {}
-    temperature = 1.0
-    for part in found:
-        if part not in best.logits:
-            continue
-        logits, labels = best.logits[part].numpy(), ladder.labels[part].numpy()
-        if part == "validation":
-            temperature = fit_temperature(logits, labels)
-        shares = softmax(logits, temperature)
-        found[part] = evaluate(shares, labels, job.manifest.classes)
-        arrays |= {f"{part}_index": job.manifest.indices(part), f"{part}_probability": shares}
-    spec = best.spec
-    Model(best.net.cpu(), job.manifest.classes, job.preprocess, spec, temperature).save(job.run.path / "model")
-    learning._save_arrays(job, arrays)
-    state = loop.State(best.net, None, seconds=time.perf_counter() - job.started - job.read_seconds)  # type: ignore[arg-type]
+    parts = [part for part in ("validation", "test") if part in best.logits]
+    scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
+    Model(best.net.cpu(), job.manifest.classes, job.preprocess, best.spec, scores.temperature).save(
+        job.run.path / "model"
+    )
+    write_arrays(job, scores.arrays)
     speed = looking.pictures / looking.seconds if looking.seconds else 0.0
     rungs = [rung.to_dict() for rung in ladder.rungs]
-    summary = learning._write_metrics(
-        job, plan, state, found, False, speed, {"ladder": rungs, "backbone": best.backbone.digest}
-    )
+    summary = write_metrics(
+        job, plan, best.net, scores.found,
+        seconds=time.perf_counter() - job.started - job.read_seconds, speed=speed,
+        more={"ladder": rungs, "backbone": best.backbone.digest},
+    )  # fmt: skip
     summary["ladder"] = rungs
     write_report(job.run.path)
     return Trained(job.run.path, summary)
-
-
-def _write_recipe(job: Job, plan: Plan, starts: list[dict[str, Any]]) -> None:
-    job.run.write(
-        "recipe.json",
-        {
-            "svertka": svertka.__version__,
-            "command": job.command,
-            "data": {"where": job.source.where, "kind": job.source.kind, "files": len(job.source)},
-            "recipe": job.recipe.to_dict(),
-            "reasons": job.reasons,
-            "preprocess": job.preprocess.to_dict(),
-            "transfer": starts,
-            "plan": plan.to_dict(),
-        },
-    )
-    job.manifest.save(job.run.path / "manifest.json")

@@ -27,8 +27,9 @@ from svertka.training import auto, loop
 from svertka.training.plan import Plan, make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
+from svertka.verbs.building import check_net, standardised
 from svertka.verbs.job import Watch, silent
-from svertka.verbs.learning import OVERHEAD, check_net, standardised
+from svertka.verbs.learning import OVERHEAD
 from svertka.verbs.train import first_choices
 from svertka.verbs.tuning import CANDIDATES, OF_COLOUR, Selection
 

@@ -1,0 +1,97 @@
+"""What a training is built of: its network, how its pictures are normalised, its batches."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from svertka import zoo
+from svertka.blocks import Net
+from svertka.data.loader import Loader
+from svertka.errors import UnknownName, UsageError
+from svertka.signals import Preprocess
+from svertka.training.plan import Plan
+from svertka.training.recipe import Recipe
+from svertka.training.variation import variation
+from svertka.verbs.job import Job
+from svertka.zoo.weights import load_weights, published
+
+SOME = 2000  # training pictures that say enough of all of them
+AT_ONCE = 256  # pictures that are measured at once, at least
+
+
+def check_net(recipe: Recipe, preprocess: Preprocess, classes: int) -> None:
+    """Refuse a network that does not exist or cannot take the pictures, before any time is spent on them."""
+    if recipe.net is not None:
+        with torch.device("meta"):
+            net = zoo.make(recipe.net, preprocess.shape, classes)
+            net.eval()(torch.empty(1, *preprocess.shape))
+
+
+def first_net(job: Job) -> Net:
+    """The network at the start: fresh, or with the weights that were asked for.
+
+    Raises:
+        UsageError: weights were asked for, but not for a network of the zoo.
+    """
+    recipe, classes = job.recipe, len(job.manifest.classes)
+    if job.start is not None:
+        net = job.start.net
+        with torch.inference_mode():
+            width = net.embed(torch.zeros(1, *job.preprocess.shape)).shape[1]
+        return job.start.with_head("linear", width, classes)
+    if recipe.weights in (None, "none"):
+        return zoo.make(recipe.net, job.preprocess.shape, classes)
+    try:
+        return load_weights(
+            recipe.net, recipe.weights, classes=classes, channels=job.preprocess.channels, drop_head=True
+        )
+    except UnknownName:
+        if recipe.net in zoo.variants():
+            raise
+        raise UsageError(
+            f"--weights needs a network of the zoo by name, not {recipe.net!r}; see `svertka nets`."
+        ) from None
+
+
+def with_statistics(job: Job) -> Preprocess:
+    """The preprocessing with mean and deviation of each channel: of the training pictures, or as the weights want."""
+    if job.start is not None:
+        return job.preprocess
+    row = published(job.recipe.weights) if job.recipe.weights not in (None, "none") else None
+    if row is not None:  # the weights know pictures in this range
+        return dataclasses.replace(job.preprocess, mean=row.mean, std=row.std)
+    index = job.manifest.indices("train")
+    return standardised(job.preprocess, np.asarray(job.store.pixels[index[:: -(-len(index) // SOME)]]))
+
+
+def standardised(preprocess: Preprocess, pixels: np.ndarray) -> Preprocess:
+    """With the mean and deviation of each channel of these pixels, uint8 (k, h, w, c)."""
+    shares = np.asarray(pixels, dtype=np.float32) / 255
+    mean, std = shares.mean((0, 1, 2)), shares.std((0, 1, 2))
+    return dataclasses.replace(
+        preprocess,
+        # The borders of "pad" are in the store already, in the colour of the mean it was made with.
+        mean=preprocess.mean if preprocess.fit == "pad" else tuple(round(float(m), 4) for m in mean),
+        std=tuple(round(max(float(s), 0.01), 4) for s in std),
+    )
+
+
+def loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loader:
+    """Batches of one part of the job's pictures: shuffled and varied for training, else in order."""
+    recipe = job.recipe
+    return Loader(
+        job.store.pixels,
+        job.manifest.labels,
+        job.manifest.indices(part),
+        job.preprocess,
+        batch=recipe.batch if training else max(recipe.batch, AT_ONCE),
+        seed=recipe.seed if training else None,
+        augment=variation(recipe) if training else None,
+        balanced=training and recipe.balance == "sample",
+        classes=len(job.manifest.classes),
+        full=training,
+        device=plan.device,
+    )

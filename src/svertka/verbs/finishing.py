@@ -1,0 +1,145 @@
+"""What a training leaves behind: its recipe at the start; scores, pictures and metrics at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+import svertka
+from svertka.errors import TrainingError
+from svertka.evaluation import Evaluation, evaluate, worst_mistakes
+from svertka.evaluation.temperature import fit_temperature, softmax
+from svertka.training.plan import Plan, machine
+from svertka.verbs.job import Job
+
+SHOWN = 24  # worst mistakes that the report may show
+SIDE = 160  # of pictures in the report, at most
+BRIEFLY = ("parameters", "epochs", "seconds", "images_per_second", "plan", "stopped")  # in what `--json` prints
+
+
+@dataclass
+class Scores:
+    """How good a network is: `found` by part, and predictions for predictions.npz; shares at `temperature`."""
+
+    found: dict[str, Evaluation | None] = field(default_factory=lambda: {"validation": None, "test": None})
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    temperature: float = 1.0
+
+
+def score(job: Job, parts: Iterable[tuple[str, Tensor, Tensor]]) -> Scores:
+    """Score (part, logits (n, classes), labels (n,)); validation, which comes first, sets the temperature of both."""
+    scores = Scores()
+    for part, *tensors in parts:
+        logits, labels = (t.cpu().numpy() for t in tensors)
+        if part == "validation":
+            scores.temperature = fit_temperature(logits, labels)
+        shares = softmax(logits, scores.temperature)
+        scores.found[part] = evaluate(shares, labels, job.manifest.classes)
+        scores.arrays |= {f"{part}_index": job.manifest.indices(part), f"{part}_probability": shares}
+    return scores
+
+
+def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
+    """recipe.json and manifest.json; `begun_with` is what a resume begins with again: the network, or its weights."""
+    job.run.write(
+        "recipe.json",
+        {
+            "svertka": svertka.__version__,
+            "command": job.command,
+            "data": {"where": job.source.where, "kind": job.source.kind, "files": len(job.source)},
+            "recipe": job.recipe.to_dict(),
+            "reasons": job.reasons,
+            "preprocess": job.preprocess.to_dict(),
+            **begun_with,
+            "plan": plan.to_dict(),
+        },
+    )
+    job.manifest.save(job.run.path / "manifest.json")
+
+
+def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
+    """predictions.npz, and examples.npz: one picture of each class, and the worst mistakes."""
+    shown: list[np.ndarray] = [_one_of_each(job)]  # how pictures look that were learned from
+    for part in ("validation", "test"):
+        if f"{part}_index" in arrays:
+            index = arrays[f"{part}_index"]
+            worst = worst_mistakes(arrays[f"{part}_probability"], job.manifest.labels[index], SHOWN)
+            shown.append(index[worst])
+    index = np.unique(np.concatenate(shown))
+    pixels = np.asarray(job.store.pixels[index])
+    thin = -(-max(pixels.shape[1:3]) // SIDE)
+    try:
+        np.savez(job.run.path / "predictions.npz", **arrays)
+        np.savez(job.run.path / "examples.npz", pixels=pixels[:, ::thin, ::thin], index=index)
+    except OSError as why:
+        raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def _one_of_each(job: Job) -> np.ndarray:
+    index = job.manifest.indices("train")
+    _, first = np.unique(job.manifest.labels[index], return_index=True)
+    return index[first[:SHOWN]]
+
+
+def write_metrics(
+    job: Job,
+    plan: Plan,
+    net: nn.Module,
+    found: dict[str, Evaluation | None],
+    *,
+    seconds: float,
+    speed: float,
+    stopped: bool = False,
+    best_epoch: int = 0,
+    more: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """metrics.json; returns what `train --json` prints.
+
+    Args:
+        job, plan, net: what was done, how, and what learned.
+        found: how good it is, by part.
+        seconds: spent learning.
+        speed: pictures a second while learning.
+        stopped: it was interrupted and can be resumed.
+        best_epoch: the pass whose weights were kept.
+        more: rows for metrics.json that only this kind of training has.
+    """
+    metrics = {
+        **{part: e.to_dict() if e else None for part, e in found.items()},
+        "stopped": stopped,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "epochs": job.recipe.epochs,
+        "best_epoch": best_epoch,
+        "seconds": {
+            "total": round(time.perf_counter() - job.started, 3),
+            "read": round(job.read_seconds, 3),
+            "train": round(seconds, 3),
+        },
+        "images_per_second": round(speed, 1),
+        "plan": plan.to_dict(),
+        "machine": machine(),
+        "unreadable": [{"path": u.path, "reason": u.reason} for u in job.unreadable()],
+        "skipped": [{"path": u.path, "reason": u.reason} for u in job.source.skipped],
+        "notes": job.notes,
+        **(more or {}),
+    }
+    job.run.write("metrics.json", metrics)
+    return {
+        "run": str(job.run.path),
+        "net": job.recipe.net,
+        "classes": list(job.manifest.classes),
+        **{k: metrics[k] for k in BRIEFLY},
+        **{part: _brief(e) for part, e in found.items()},
+    }
+
+
+def _brief(found: Evaluation | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    a = found.accuracy
+    return {"accuracy": a.value, "low": a.low, "high": a.high, "n": a.n}

@@ -1,0 +1,21 @@
+"""Sentences about the data and the choices that a person should read before the first step."""
+
+from __future__ import annotations
+
+from svertka.training import balance
+from svertka.verbs.job import Job
+
+
+def sentences(job: Job) -> list[str]:
+    """What was left aside, how lopsided the classes are, and whether anything can validate."""
+    skipped, notes = job.source.skipped, []
+    if skipped:
+        notes.append(f"{len(skipped):,} other files were left aside, such as {skipped[0].path}: {skipped[0].reason}.")
+    lopsided = balance.sentence(job.labels("train"), job.manifest.classes, job.recipe.balance)
+    if lopsided is not None:
+        notes.append(lopsided)
+    if not job.count("validation"):
+        notes.append(
+            "No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown."
+        )
+    return notes

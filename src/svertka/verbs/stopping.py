@@ -1,0 +1,62 @@
+"""Being stopped without losing anything: checkpoints as often as they are cheap, and signals that are requests."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+from svertka.training import checkpoint, loop
+from svertka.training.run import CHECKPOINT
+from svertka.verbs.job import Job
+
+SHARE = 0.02  # of the time that checkpoints at ends of epochs may take
+
+
+class Saver:
+    """Checkpoints of one run, as often as they are cheap.
+
+    Attributes:
+        seconds: spent on all of them so far.
+    """
+
+    def __init__(self, job: Job, state: loop.State) -> None:
+        self.folder, self.state = job.run.path / CHECKPOINT, state
+        self.saved, self.cost, self.seconds = time.perf_counter(), 0.0, 0.0
+
+    def due(self) -> bool:
+        """Whether one more would still be a small part of the time since the last."""
+        return SHARE * (time.perf_counter() - self.saved) > self.cost
+
+    def save(self) -> None:
+        """Write one now."""
+        begun = time.perf_counter()
+        checkpoint.save(self.state, self.folder)
+        self.saved = time.perf_counter()
+        self.cost = self.saved - begun
+        self.seconds += self.cost
+
+
+@contextlib.contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set an event that the loop obeys at its next record; a second one stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {}
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
