@@ -164,7 +164,7 @@ def test_json_has_the_promised_surface():
     assert d["accuracy"] == pytest.approx((p.argmax(1) == y).mean())
     assert d["low"] < d["accuracy"] < d["high"]
     assert d["n"] == 200
-    assert set(d["per_class"]["class 3"]) == {"precision", "recall", "f1", "support", "low", "high"}
+    assert set(d["per_class"]["class 3"]) >= {"precision", "recall", "f1", "support", "low", "high"}
     assert sum(map(sum, d["confusion"])) == 200
 
 

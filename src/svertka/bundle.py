@@ -42,6 +42,7 @@ class Model:
     preprocess   how bytes become input
     spec         how to build the empty network again (see `describe`)
     temperature  the logits are divided by it before softmax
+    abstaining   rows [threshold, coverage, accuracy, low] on validation, for a model that may say "unsure"
     """
 
     net: Net
@@ -49,6 +50,7 @@ class Model:
     preprocess: Preprocess
     spec: dict[str, Any]
     temperature: float = 1.0
+    abstaining: list[list[float]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class Model:
             "classes": list(self.classes),
             "preprocess": self.preprocess.to_dict(),
             "temperature": self.temperature,
+            "abstaining": self.abstaining,
             "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(data).hexdigest()},
         }
         _write(folder / WEIGHTS, data)
@@ -96,10 +99,11 @@ class Model:
             load_state(net, tensors)
             preprocess = Preprocess.from_dict(facts["preprocess"])
             temperature = float(facts["temperature"])
+            abstaining = [list(map(float, row)) for row in facts.get("abstaining", ())]
         except (SafetensorError, KeyError, TypeError, ValueError) as why:
             raise RunError(f"{folder / FACTS} does not describe a model: {why!r}.") from why
         net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(net, classes, preprocess, facts["network"], temperature, facts)
+        return cls(net, classes, preprocess, facts["network"], temperature, abstaining, facts)
 
     @classmethod
     def published(cls, what: str, weights: str | Path | None = None) -> Model:

@@ -30,12 +30,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about one file: the best label, its probability, and all labels from likely to unlikely."""
+    """What a model says about one file: the best label, its probability, and all labels from likely to unlikely.
+
+    `unsure` where more certainty was asked for than the model has: the label is a guess then.
+    """
 
     path: str
     label: str
     probability: float
     ranking: tuple[tuple[str, float], ...]
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,16 +174,22 @@ def predict(
     files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
     weights: Annotated[str | None, typer.Option(help="With a network of the zoo: this file of weights.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the predictions to this file as CSV.")] = None,
+    reject: Annotated[
+        float | None, typer.Option(help="Accuracy wanted of the answers, such as 0.99; where it takes more, unsure.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is in pictures."""
-    from svertka.cli.results import prediction_json, print_predictions, write_csv
+    from svertka.cli.results import prediction_json, print_predictions, promise, write_csv
     from svertka.records import Unreadable
-    from svertka.verbs.predict import predict as run
+    from svertka.verbs import predict as verb
 
     if csv is not None and csv.exists():
         raise UsageError(f"{csv} exists already and is never overwritten; name another file with --csv.")
-    answers = run(model, files, weights=weights)
+    opened = verb.open_model(model, weights)
+    if reject is not None:
+        _say(promise(verb.promised(opened, reject, model), reject))
+    answers = verb.predict(opened, files, reject=reject)
     if csv is not None:
         write_csv(answers, csv)
     if as_json:

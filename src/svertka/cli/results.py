@@ -12,6 +12,7 @@ from svertka.errors import SvertkaError, UsageError
 from svertka.records import Prediction, Unreadable
 
 if TYPE_CHECKING:
+    from svertka.evaluation.abstaining import Point
     from svertka.verbs.evaluate import Evaluated
     from svertka.verbs.job import Trained
     from svertka.zoo import Variant
@@ -58,7 +59,13 @@ def print_evaluated(found: Evaluated) -> None:
                 _plain(name), f"{row['support']:,}", _percent(row["recall"]), interval, _percent(row["precision"])
             )
     console.print(table)
-    console.print(f"expected calibration error {result['ece']:.3f}", highlight=False)
+    means = {"balanced accuracy": result["balanced"], **{f"macro {k}": result["macro"][k] for k in ("precision", "f1")}}
+    means |= {f"truth among the first {k}": v | {"value": v["accuracy"]} for k, v in result["top"].items()}
+    told = (f"{name} {v['value']:.1%} ({v['low']:.1%} to {v['high']:.1%})" for name, v in means.items())
+    console.print("  ".join(told))
+    console.print(f"{result['calibration']['sentence']} Expected calibration error: {result['ece']:.3f}.")
+    if result["resolution"]["sentence"]:
+        console.print(result["resolution"]["sentence"])
     _print_unreadable(found.unreadable)
 
 
@@ -76,7 +83,8 @@ def print_predictions(answers: Sequence[Prediction | Unreadable]) -> None:
             table.add_row(_plain(answer.path), "", _plain(f"cannot be read: {answer.reason}"), "")
         else:
             rest = ", ".join(f"{name} {p:.1%}" for name, p in answer.ranking[1:4] if p >= 0.0005)
-            table.add_row(_plain(answer.path), f"{answer.probability:.1%}", _plain(answer.label), _plain(rest))
+            label, rest = ("unsure", f"{answer.label}, {rest}".strip(", ")) if answer.unsure else (answer.label, rest)
+            table.add_row(_plain(answer.path), f"{answer.probability:.1%}", _plain(label), _plain(rest))
     _console().print(table)
 
 
@@ -113,18 +121,27 @@ def prediction_json(answers: Iterable[Prediction | Unreadable]) -> dict[str, Any
 
 
 def write_csv(answers: Iterable[Prediction | Unreadable], path: Path) -> None:
-    """path, label, probability, error: a line a file, in UTF-8."""
+    """path, label, probability, error: a line a file, in UTF-8; an unsure answer has no label and says so last."""
     try:
         with path.open("x", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["path", "label", "probability", "error"])
             for a in answers:
-                unreadable = isinstance(a, Unreadable)
-                writer.writerow(
-                    [a.path, "", "", a.reason] if unreadable else [a.path, a.label, f"{a.probability:.6f}", ""]
-                )
+                if isinstance(a, Unreadable):
+                    writer.writerow([a.path, "", "", a.reason])
+                else:
+                    label, error = ("", "unsure") if a.unsure else (a.label, "")
+                    writer.writerow([a.path, label, f"{a.probability:.6f}", error])
     except OSError as why:
         raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def promise(point: Point, wanted: float) -> str:
+    """What `--reject` comes to, in a sentence."""
+    return (
+        f"Below a confidence of {point.threshold:.3g} the answer is unsure: on the validation pictures "
+        f"{point.coverage:.1%} are answered, {point.accuracy:.1%} of those right, and {wanted:.6g} is promised."
+    )
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
@@ -155,9 +172,10 @@ def _answer(answer: Prediction | Unreadable) -> dict[str, Any]:
         return {"path": answer.path, "error": answer.reason}
     return {
         "path": answer.path,
-        "label": answer.label,
+        "label": None if answer.unsure else answer.label,
         "probability": answer.probability,
         "ranking": [list(pair) for pair in answer.ranking],
+        **({"unsure": True} if answer.unsure else {}),
     }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svertka.evaluation.metrics import wilson
+from svertka.evaluation.intervals import wilson
 
 FEWEST = 10  # pictures of a class, below which nothing is said
 BACK = 1 / 3  # share of the other class that must be taken for this one when the view is undone

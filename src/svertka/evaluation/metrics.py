@@ -1,9 +1,6 @@
 """Accuracy and its relatives, each computed from the definition with numpy alone.
 
-- A share comes with Wilson's interval (E. B. Wilson 1927, JASA 22:209): it stays honest near 0 and 1 and for
-  few cases, where "value plus or minus 1.96 standard errors" would promise 100 % plus or minus nothing.
-- The calibration error uses 15 bins of equal width, as Guo et al. 2017 (arXiv:1706.04599) do. It is biased
-  upwards: even a perfectly calibrated model scores above 0 on few pictures.
+- Every share comes with an interval; intervals.py says which and why.
 - What is not defined (the recall of a class that does not occur, the precision of one never predicted) is
   None, never a silent 0.
 
@@ -14,31 +11,71 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from svertka.errors import DataError, ShapeError
+from svertka.evaluation import abstaining
+from svertka.evaluation.calibration import Calibration, calibrated
+from svertka.evaluation.comparison import Resolution, resolution
+from svertka.evaluation.intervals import METHOD, f1_interval, mean_interval, wilson
 from svertka.records import Interval
 
-BINS = 15
+TOPS = (2, 3, 5, 10)  # the truth is among the k likeliest, where there are more classes than k
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """How one class fares: of its `support` pictures the share `recall` is found, between `low` and `high`.
+    """How one class fares; what is not defined is None, and its interval says nothing (0 to 1).
 
-    precision   of the pictures given this name, the share that deserves it
-    f1          harmonic mean of precision and recall
+    found       of its pictures, the share that is found: the recall, of n = `support` pictures
+    deserved    of the pictures given this name, the share that deserves it: the precision
+    both        harmonic mean of precision and recall: F1
     """
 
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    support: int
-    low: float
-    high: float
+    found: Interval
+    deserved: Interval
+    both: Interval
+
+    @property
+    def support(self) -> int:
+        """Pictures of the class."""
+        return self.found.n
+
+    @property
+    def recall(self) -> float | None:
+        """The share of its pictures that is found."""
+        return _known(self.found)
+
+    @property
+    def precision(self) -> float | None:
+        """The share of the pictures given its name that deserves it."""
+        return _known(self.deserved)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall."""
+        return _known(self.both)
+
+    @property
+    def low(self) -> float:
+        """Of the recall."""
+        return self.found.low
+
+    @property
+    def high(self) -> float:
+        """Of the recall."""
+        return self.found.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form for --json; `low` and `high` are those of the recall."""
+        return {
+            "precision": self.precision, "recall": self.recall, "f1": self.f1, "support": self.support,
+            "low": self.low, "high": self.high,
+            "precision_interval": [self.deserved.low, self.deserved.high],
+            "f1_interval": [self.both.low, self.both.high],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,76 +93,75 @@ class Evaluation:
     """All numbers of one evaluation; shares are of 1.
 
     accuracy            with its 95 % interval
-    balanced_accuracy   mean recall of the classes that occur: every class counts the same
-    top5                the truth is among the five likeliest; None up to five classes
+    balanced            balanced accuracy: mean recall of the classes that occur, so every class counts the same
+    macro               mean precision, recall and F1 of the classes that have one
+    top                 the truth is among the k likeliest, by k: TOPS below the number of classes
     majority            accuracy of always answering `majority_class`, the most frequent one here
     loss                mean negative log likelihood of the truth, in nats
-    ece                 expected calibration error: mean gap between confidence and accuracy
+    calibration         whether confidence means what it says
+    abstaining          coverage against accuracy, for a model that may say "unsure"
+    resolution          the least difference to another model that these pictures can show
     confusion           counts; rows are the truth, columns the prediction
     """
 
     accuracy: Interval
-    balanced_accuracy: float
-    top5: Interval | None
+    balanced: Interval
+    macro: dict[str, Interval]
+    top: dict[int, Interval]
     majority: float
     majority_class: str
     loss: float
-    ece: float
+    calibration: Calibration
+    abstaining: tuple[abstaining.Point, ...]
+    resolution: Resolution
     per_class: dict[str, ClassScore]
     confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes that occur."""
+        return self.balanced.value
+
+    @property
+    def top5(self) -> Interval | None:
+        """The truth is among the five likeliest; None up to five classes."""
+        return self.top.get(5)
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: mean gap between confidence and accuracy."""
+        return self.calibration.ece
 
     def to_dict(self) -> dict[str, Any]:
         """The form for `--json` and metrics.json: accuracy is a plain number, with low, high and n."""
         return {
             **_flat(self.accuracy, "accuracy"),
             "balanced_accuracy": self.balanced_accuracy,
+            "balanced": _flat(self.balanced, "value"),
+            "macro": {name: _flat(interval, "value") for name, interval in self.macro.items()},
             "top5": None if self.top5 is None else _flat(self.top5, "accuracy"),
+            "top": {str(k): _flat(interval, "accuracy") for k, interval in self.top.items()},
             "majority": {"class": self.majority_class, "accuracy": self.majority},
             "loss": self.loss,
             "ece": self.ece,
-            "per_class": {
-                name: {
-                    "precision": s.precision,
-                    "recall": s.recall,
-                    "f1": s.f1,
-                    "support": s.support,
-                    "low": s.low,
-                    "high": s.high,
-                }
-                for name, s in self.per_class.items()
+            "calibration": self.calibration.to_dict(),
+            "abstaining": [
+                {"threshold": p.threshold, "coverage": p.coverage, "accuracy": p.accuracy, "low": p.low}
+                for p in self.abstaining
+            ],
+            "resolution": {
+                "pictures": self.resolution.pictures,
+                "difference": self.resolution.value,
+                "sentence": self.resolution.sentence(),
             },
+            "per_class": {name: score.to_dict() for name, score in self.per_class.items()},
             "confusion": [list(row) for row in self.confusion],
+            "intervals": METHOD,
         }
 
 
 def _flat(interval: Interval, name: str) -> dict[str, Any]:
     return {name: interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
-
-
-def wilson(k: int, n: int, confidence: float = 0.95) -> Interval:
-    """The share k / n with Wilson's interval; of no cases at all, 0 between 0 and 1: nothing is known.
-
-    >>> wilson(9, 10)
-    Interval(value=0.9, low=0.5958..., high=0.9821..., n=10)
-
-    Raises:
-        DataError: unless 0 <= k <= n and 0 < confidence < 1.
-    """
-    if not 0 <= k <= n:
-        raise DataError(f"A share needs 0 <= k <= n; received k = {k}, n = {n}.")
-    if not 0 < confidence < 1:
-        raise DataError(f"Confidence is a share between 0 and 1, such as 0.95; received {confidence}.")
-    if n == 0:
-        return Interval(0.0, 0.0, 1.0, 0)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    p = k / n
-    centre = p + z * z / (2 * n)
-    spread = z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
-    scale = 1 + z * z / n
-    # at the ends the formula gives 0 and 1 only up to rounding
-    low = 0.0 if k == 0 else min(p, (centre - spread) / scale)
-    high = 1.0 if k == n else max(p, (centre + spread) / scale)
-    return Interval(p, low, high, int(n))
 
 
 def evaluate(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Evaluation:
@@ -144,20 +180,25 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[st
     at_truth = probabilities[np.arange(n), labels]  # (n,)
     confusion = np.zeros((c, c), dtype=np.int64)
     np.add.at(confusion, (labels, probabilities.argmax(1)), 1)  # (c truth, c predicted)
-    hits, support, named = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    seen = support > 0
-    top = int(support.argmax())
+    hits, support, named = (v.tolist() for v in (confusion.diagonal(), confusion.sum(1), confusion.sum(0)))
+    per_class = {name: _class_score(hits[i], support[i], named[i]) for i, name in enumerate(classes)}
+    balanced = mean_interval([s.found for s in per_class.values() if s.support])
+    ranks = _ranks(probabilities, labels)
+    most = int(np.argmax(support))
     # one confident miss at probability 0 would make the mean infinite; the floor is scikit-learn's
     floor = np.finfo(probabilities.dtype).eps
     return Evaluation(
-        accuracy=wilson(int(hits.sum()), n),
-        balanced_accuracy=float((hits[seen] / support[seen]).mean()),
-        top5=wilson(int((_ranks(probabilities, labels) < 5).sum()), n) if c > 5 else None,
-        majority=float(support[top] / n),
-        majority_class=classes[top],
+        accuracy=wilson(sum(hits), n),
+        balanced=balanced,
+        macro=_macro(list(per_class.values()), balanced),
+        top={k: wilson(int((ranks < k).sum()), n) for k in TOPS if k < c},
+        majority=support[most] / n,
+        majority_class=classes[most],
         loss=float(-np.log(np.maximum(at_truth, floor)).mean(dtype=np.float64)),
-        ece=_ece(*calibration(probabilities, labels)),
-        per_class={name: _class_score(int(hits[i]), int(support[i]), int(named[i])) for i, name in enumerate(classes)},
+        calibration=calibrated(probabilities, labels),
+        abstaining=abstaining.curve(probabilities, labels),
+        resolution=resolution(sum(hits), n),
+        per_class=per_class,
         confusion=tuple(map(tuple, confusion.tolist())),
     )
 
@@ -190,35 +231,20 @@ def _ranks(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _class_score(hits: int, support: int, named: int) -> ClassScore:
-    interval = wilson(hits, support)
-    return ClassScore(
-        precision=hits / named if named else None,
-        recall=hits / support if support else None,
-        f1=2 * hits / (support + named) if support + named else None,
-        support=support,
-        low=interval.low,
-        high=interval.high,
-    )
+    return ClassScore(wilson(hits, support), wilson(hits, named), f1_interval(hits, support, named))
 
 
-def calibration(
-    probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per bin of confidence, ((b - 1) / bins, b / bins]: pictures, mean confidence, accuracy (else nan)."""
-    confidence = probabilities.max(1).astype(np.float64)
-    right = probabilities.argmax(1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # (n,)
-    count = np.bincount(bin_of, minlength=bins)
-    empty = np.where(count > 0, count, np.nan)
-    return (
-        count,
-        np.bincount(bin_of, confidence, minlength=bins) / empty,
-        np.bincount(bin_of, right, minlength=bins) / empty,
-    )
+def _macro(scores: Sequence[ClassScore], balanced: Interval) -> dict[str, Interval]:
+    """Means over the classes for which they are defined; some class is always named, so none is empty."""
+    return {
+        "precision": mean_interval([s.deserved for s in scores if s.deserved.n]),
+        "recall": balanced,
+        "f1": mean_interval([s.both for s in scores if s.both.n], doubled=True),
+    }
 
 
-def _ece(count: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> float:
-    return float(np.nansum(count * np.abs(accuracy - confidence)) / count.sum())
+def _known(share: Interval) -> float | None:
+    return share.value if share.n else None
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
@@ -226,6 +252,15 @@ def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     wrong = np.flatnonzero(probabilities.argmax(1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(1), kind="stable")][:k]
+
+
+def least_certain(probabilities: np.ndarray, k: int) -> np.ndarray:
+    """Rows of at most `k` answers whose first class leads the second by least: (n, c) -> int64 (at most k,)."""
+    probabilities = np.asarray(probabilities)
+    if probabilities.shape[1] < 2:
+        return np.arange(0)
+    two = np.partition(probabilities, -2, axis=1)[:, -2:]  # (n, 2)
+    return np.argsort(two[:, 1] - two[:, 0], kind="stable")[:k]
 
 
 def most_confused(confusion: Sequence[Sequence[int]] | np.ndarray, classes: Sequence[str], k: int) -> list[Confused]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import svertka
 from svertka.errors import TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
+from svertka.evaluation.abstaining import to_rows
 from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.training.plan import Plan, machine
 from svertka.verbs.job import Job
@@ -24,11 +25,15 @@ BRIEFLY = ("parameters", "epochs", "seconds", "images_per_second", "plan", "stop
 
 @dataclass
 class Scores:
-    """How good a network is: `found` by part, and predictions for predictions.npz; shares at `temperature`."""
+    """How good a network is: `found` by part, and predictions for predictions.npz; shares at `temperature`.
+
+    thresholds  what the model keeps for answering only when sure (evaluation/abstaining.py)
+    """
 
     found: dict[str, Evaluation | None] = field(default_factory=lambda: {"validation": None, "test": None})
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     temperature: float = 1.0
+    thresholds: list[list[float]] = field(default_factory=list)
 
 
 def score(job: Job, parts: Iterable[tuple[str, Tensor, Tensor]]) -> Scores:
@@ -39,7 +44,9 @@ def score(job: Job, parts: Iterable[tuple[str, Tensor, Tensor]]) -> Scores:
         if part == "validation":
             scores.temperature = fit_temperature(logits, labels)
         shares = softmax(logits, scores.temperature)
-        scores.found[part] = evaluate(shares, labels, job.manifest.classes)
+        scores.found[part] = found = evaluate(shares, labels, job.manifest.classes)
+        if part == "validation":
+            scores.thresholds = to_rows(found.abstaining)
         scores.arrays |= {f"{part}_index": job.manifest.indices(part), f"{part}_probability": shares}
     return scores
 

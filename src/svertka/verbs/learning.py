@@ -96,7 +96,9 @@ def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float
 
     scores = score(job, scored())
     spec = describe(state.net, job.recipe.net, job.preprocess.shape)
-    Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature).save(job.run.path / "model")
+    Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds).save(
+        job.run.path / "model"
+    )
     write_arrays(job, scores.arrays)
     summary = write_metrics(
         job, plan, state.net, scores.found,

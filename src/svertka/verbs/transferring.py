@@ -258,7 +258,7 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
     job.recipe = job.recipe.replace(net=best.backbone.name)
     parts = [part for part in ("validation", "test") if part in best.logits]
     scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
-    Model(best.net.cpu(), job.manifest.classes, job.preprocess, best.spec, scores.temperature).save(
+    Model(best.net.cpu(), job.manifest.classes, job.preprocess, best.spec, scores.temperature, scores.thresholds).save(
         job.run.path / "model"
     )
     write_arrays(job, scores.arrays)
