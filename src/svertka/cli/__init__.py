@@ -27,9 +27,7 @@ def run() -> None:
         main()
     except SystemExit as end:
         status = end.code
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join()
+    threading._shutdown()  # type: ignore[attr-defined]  # tells pools of threads to end, and waits for all that are no daemons
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # whoever read it has gone

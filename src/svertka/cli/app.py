@@ -82,6 +82,9 @@ def train(
     group_by: Annotated[str | None, typer.Option(help="Pattern on the path; same match, same side of a split.")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Split as this manifest.json of an earlier run has it.")] = None,
     balance: Annotated[str | None, typer.Option(help="Rare classes count more: none, weights or sample.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="KEY=VALUE,...", help="How to compute, instead of measuring it.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")
     ] = None,
@@ -97,7 +100,7 @@ def train(
     start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
     asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
     asked |= {"group_by": group_by, "manifest": manifest}
-    asked |= {"balance": balance}
+    asked |= {"balance": balance, "plan": plan}
     asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
     if resume is not None and asked:
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")

@@ -21,7 +21,8 @@ from svertka.keras.optimizers import Optimizer, get
 from svertka.keras.table import table
 from svertka.records import Epoch
 from svertka.training.loop import begin, fit, measure
-from svertka.training.plan import Plan, pick_device
+from svertka.training.machine import pick_device
+from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 
 # loss -> the activation that the last layer must end with

@@ -15,7 +15,8 @@ from svertka.errors import TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.evaluation.abstaining import to_rows
 from svertka.evaluation.temperature import fit_temperature, softmax
-from svertka.training.plan import Plan, machine
+from svertka.training.machine import machine
+from svertka.training.plan import Plan
 from svertka.verbs.job import Job
 
 SHOWN = 24  # worst mistakes that the report may show

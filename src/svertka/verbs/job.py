@@ -43,6 +43,7 @@ class Job:
     command: str
     read_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    wanted: dict[str, Any] = field(default_factory=dict)  # fields of the plan that the person has set
     start: Backbone | None = None  # the network that training goes on from, where it is not fresh
 
     def count(self, part: str) -> int:

@@ -14,7 +14,8 @@ from svertka.bundle import Model, build, describe
 from svertka.records import Epoch, plain
 from svertka.reporting import write_report
 from svertka.training import auto, balance, checkpoint, loop
-from svertka.training.plan import Plan, make_plan
+from svertka.training.plan import Plan
+from svertka.training.planning import make_plan
 from svertka.training.run import CHECKPOINT
 from svertka.verbs.building import first_net, loader, with_statistics
 from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
@@ -36,7 +37,7 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
         torch.manual_seed(job.recipe.seed)
         net = first_net(job)
         shape = (min(job.recipe.batch, job.count("train")), *job.preprocess.shape)
-        plan = make_plan(net, shape, len(job.manifest.classes))
+        plan = make_plan(net, shape, len(job.manifest.classes), wanted=job.wanted, steps=_steps(job))
         job.watch("plan", plan)
         if job.recipe.minutes is not None:
             _fit_into_minutes(job, plan, told=reasons)
@@ -59,7 +60,6 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
         if saved:
             checkpoint.restore(state, job.run.path / CHECKPOINT)
         job.run.rewind(state.step, len(loader(job, "train", plan, training=True)))
-        torch.set_num_threads(plan.threads)  # other threads sum in another order
         return _carry_out(job, plan, state)
 
 
@@ -70,7 +70,7 @@ def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
         state.class_weights = balance.class_weights(job.labels("train"), len(job.manifest.classes)).to(plan.device)
     begun, steps = time.perf_counter(), state.step
     stopped, saver = False, Saver(job, state)
-    with asked_to_stop() as asked:
+    with asked_to_stop() as asked, plan.settled():
         for record in loop.fit(state, train, validation, job.recipe, plan):
             job.run.log(plain(record))
             job.watch("epoch" if isinstance(record, Epoch) else "step", record)
@@ -108,11 +108,16 @@ def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float
     return Trained(job.run.path, summary, stopped)
 
 
+def _steps(job: Job) -> int:
+    """Steps that the run will take; in a run of a stated length, as many as fit, so that this is the most."""
+    return (job.recipe.epochs or 1) * max(1, job.count("train") // (job.recipe.batch or 1))
+
+
 def _fit_into_minutes(job: Job, plan: Plan, told: dict[str, str]) -> None:
     """Choose the number of passes so that the whole run ends in time, where the user did not choose it."""
     if "epochs" not in told:
         return
-    step = plan.measured[f"{plan.layout} {plan.precision}"] * OVERHEAD
+    step = plan.step * OVERHEAD
     steps = max(1, job.count("train") // job.recipe.batch)
     left = job.recipe.minutes * 60 - (time.perf_counter() - job.started) - FINISH_SECONDS
     epochs = max(1, min(int(left / (step * steps)), MOST * job.recipe.epochs))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from svertka import data as rooms
 from svertka.errors import DataError, RunError
 from svertka.signals import Preprocess
 from svertka.training import auto
+from svertka.training.override import parse_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 from svertka.transfer import finding
@@ -31,6 +33,7 @@ def train(
     minutes: float | None = None,
     seed: int | None = None,
     manifest: str | Path | None = None,
+    plan: str | Mapping[str, Any] | None = None,
     watch: Watch = silent,
     started: float | None = None,
     command: str | None = None,
@@ -43,6 +46,7 @@ def train(
         out: the run folder, new or empty; runs/NAME-N where None.
         net, size, epochs, minutes, seed, settings: fields of `Recipe`; what is left out is chosen from the data.
         manifest: manifest.json of an earlier run, or its folder; its files stay in the part where they were.
+        plan: how to compute where it is not to be measured, as `--plan` takes it or as a dictionary.
         watch: called with (what, value) as the work goes on: "note", "read", "plan", "step", "epoch".
         started: time.perf_counter() when the process started, so that totals count from there.
         command: what the report gives as the way to do it again.
@@ -53,6 +57,7 @@ def train(
     started = time.perf_counter() if started is None else started
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
+    wanted = parse_plan(plan)
     source = rooms.open_source(data)
     facts = _facts(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
@@ -65,7 +70,10 @@ def train(
     run, backbones = None, []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
+        from svertka.training.planning import refuse_impossible
         from svertka.verbs import building, learning, transferring
+
+        refuse_impossible(wanted)
 
         if weights:
             backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
@@ -90,7 +98,7 @@ def train(
     job = Job(
         run, source, store, files, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}"
     )
-    job.read_seconds = time.perf_counter() - started
+    job.read_seconds, job.wanted = time.perf_counter() - started, wanted
     if backbones:
         return transferring.start(job, backbones, facts)
     if finding.sought(recipe, facts.side):

@@ -17,7 +17,8 @@ from svertka.errors import RunError, SvertkaError, UsageError
 from svertka.records import plain
 from svertka.reporting import write_report
 from svertka.training import auto
-from svertka.training.plan import Plan, pick_device
+from svertka.training.machine import pick_device
+from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixels
 from svertka.transfer.features import View, extract
@@ -127,7 +128,7 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], *, again
     """The ladder, from the decoded pictures on; `told` are sentences for the person, `again` is a run that goes on."""
     plan = Plan(
         device=pick_device(), threads=torch.get_num_threads(), reason="features in float32, as prediction computes"
-    )
+    ).replace(**job.wanted)
     if not again:
         starts = [{"weights": b.source, "name": b.name, "digest": b.digest} for b in backbones]
         write_recipe(job, plan, {"transfer": starts})

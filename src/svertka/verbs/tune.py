@@ -24,7 +24,8 @@ from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.meaning import Change, changes
 from svertka.signals import Preprocess
 from svertka.training import auto, loop
-from svertka.training.plan import Plan, make_plan
+from svertka.training.plan import Plan
+from svertka.training.planning import make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
 from svertka.verbs.building import check_net, standardised
@@ -210,8 +211,7 @@ class _Bench:
         shape = (batch, *self.preprocess.shape)
         torch.manual_seed(self.recipe.seed)
         self.plan = make_plan(self._net(), shape, len(self.manifest.classes))
-        step = self.plan.measured[f"{self.plan.layout} {self.plan.precision}"] * OVERHEAD
-        return step * max(1, n // batch) * (self.recipe.epochs or 1)
+        return self.plan.step * OVERHEAD * max(1, n // batch) * (self.recipe.epochs or 1)
 
     def _net(self) -> Net:
         return zoo.make(self.recipe.net, self.preprocess.shape, len(self.manifest.classes))
