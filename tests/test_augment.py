@@ -66,13 +66,22 @@ def test_shift_and_flip_equal_loops():
     x, samples = pictures(), torch.arange(12)
     y = Augment(flip=True, upend=True, shift=0.3)(x, samples, seed=1, epoch=2)
     for n in range(12):
-        mirror, upend = splitmix(1, 2, n, 1) < 0.5, splitmix(1, 2, n, 9) < 0.5
+        mirror, upend = splitmix(1, 0, n, 1) < 0.5, splitmix(1, 2, n, 9) < 0.5
         down = round(float((np.float32(splitmix(1, 2, n, 2)) * 2 - 1) * np.float32(0.3) * 9))
         right = round(float((np.float32(splitmix(1, 2, n, 3)) * 2 - 1) * np.float32(0.3) * 7))
         for i in range(9):
             for j in range(7):
                 row, col = min(max(i - down, 0), 8), min(max(j - right, 0), 6)
                 assert torch.equal(y[n, i, j], x[n, 8 - row if upend else row, 6 - col if mirror else col])
+
+
+def test_mirroring_alternates_from_pass_to_pass():
+    x, samples = pictures(), torch.arange(12)
+    passes = [Augment(flip=True)(x, samples, seed=1, epoch=epoch) for epoch in range(4)]
+    mirrored = [torch.tensor([not torch.equal(a, b) for a, b in zip(x, y, strict=True)]) for y in passes]
+    assert mirrored[0].any() and not mirrored[0].all()
+    assert torch.equal(mirrored[1], ~mirrored[0]) and torch.equal(mirrored[2], mirrored[0])
+    assert torch.equal(passes[0].flip(2), passes[3])
 
 
 def test_resampling_agrees_with_the_gather_where_both_apply():
@@ -192,7 +201,8 @@ def test_all_geometry_together_is_one_map_in_the_stated_order():
     how = Augment(flip=True, upend=True, shift=0.2, rotate=40, scale=0.3, aspect=0.2, shear=15)
     ours = how(x, torch.arange(12), **KEY)
     for k in range(12):
-        mirror = np.diag([-1.0 if drawn(1)[k] < 0.5 else 1.0, -1.0 if drawn(9)[k] < 0.5 else 1.0])
+        mirrored = splitmix(3, 0, k, 1) < 0.5  # drawn once for all passes; pass 4 is as pass 0
+        mirror = np.diag([-1.0 if mirrored else 1.0, -1.0 if drawn(9)[k] < 0.5 else 1.0])
         zoom, form = 0.7 + 0.6 * drawn(5)[k].item(), 0.8 + 0.4 * drawn(10)[k].item()
         lean = np.tan(np.radians(15) * (2 * drawn(11)[k].item() - 1))
         sheared = leaning(lean, k)

@@ -43,6 +43,7 @@ class Model:
     spec         how to build the empty network again (see `describe`)
     temperature  the logits are divided by it before softmax
     abstaining   rows [threshold, coverage, accuracy, low] on validation, for a model that may say "unsure"
+    mirror       the answer is the mean over the picture and its mirror image
     """
 
     net: Net
@@ -51,6 +52,7 @@ class Model:
     spec: dict[str, Any]
     temperature: float = 1.0
     abstaining: list[list[float]] = field(default_factory=list)
+    mirror: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class Model:
             "preprocess": self.preprocess.to_dict(),
             "temperature": self.temperature,
             "abstaining": self.abstaining,
+            "mirror": self.mirror,
             "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(data).hexdigest()},
         }
         _write(folder / WEIGHTS, data)
@@ -98,12 +101,12 @@ class Model:
                 net = build(facts["network"], len(classes))
             load_state(net, tensors)
             preprocess = Preprocess.from_dict(facts["preprocess"])
-            temperature = float(facts["temperature"])
+            temperature, mirror = float(facts["temperature"]), bool(facts.get("mirror", False))
             abstaining = [list(map(float, row)) for row in facts.get("abstaining", ())]
         except (SafetensorError, KeyError, TypeError, ValueError) as why:
             raise RunError(f"{folder / FACTS} does not describe a model: {why!r}.") from why
         net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(net, classes, preprocess, facts["network"], temperature, abstaining, facts)
+        return cls(net, classes, preprocess, facts["network"], temperature, abstaining, mirror, facts)
 
     @classmethod
     def published(cls, what: str, weights: str | Path | None = None) -> Model:
@@ -137,7 +140,7 @@ class Model:
         """uint8 (n, h, w, c) as `preprocess` shapes them -> probabilities (n, classes) float32."""
         device = next(self.net.parameters()).device
         x = self.preprocess.normalise(torch.as_tensor(pixels).to(device))
-        return torch.softmax(self.net(x).float() / self.temperature, dim=1).cpu()
+        return torch.softmax(answer(self.net, x, self.mirror) / self.temperature, dim=1).cpu()
 
     def predict(self, pictures: Iterable[Any], *, batch: int = 64) -> list[Prediction | Unreadable]:
         """What the model says of each picture, in order; a picture that cannot be read is told apart by its type.
@@ -171,6 +174,12 @@ class Model:
     def _prediction(self, path: str, shares: list[float]) -> Prediction:
         ranking = tuple(sorted(zip(self.classes, shares, strict=True), key=lambda pair: -pair[1]))
         return Prediction(path, ranking[0][0], ranking[0][1], ranking)
+
+
+def answer(net: Net, x: Tensor, mirror: bool = False) -> Tensor:
+    """Logits (n, classes) float32 for x (n, c, h, w); with `mirror` the mean over each picture and its mirror image."""
+    logits = net(x).float()
+    return (logits + net(x.flip(-1)).float()) / 2 if mirror else logits
 
 
 def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:

@@ -69,10 +69,12 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     choices["average"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"
     if facts.colour:
         choices["flip"] = True, "colour photographs keep their meaning when mirrored"
+        choices["test_flip"] = recipe.flip is not False, "a picture and its mirror image are two looks at one thing"
         choices["shift"] = 0.1, "objects of photographs are not all centred"
         choices["scale"] = (0.2, "objects come near and far") if size > GLYPH else (0.0, "the pictures are small")
     else:
         choices["flip"] = False, "grey pictures may be signs, which mirroring turns into others"
+        choices["test_flip"] = bool(recipe.flip), "as training does"
         choices["shift"] = 2.01 / 28, "signs are not all centred to the pixel"
         choices["scale"] = 0.0, "whole-pixel shifts need no resampling"
     choices["rotate"] = 0.0, "not every class keeps its meaning when turned"

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svertka.blocks import Net
+from svertka.bundle import answer
 from svertka.data.loader import Batch, Loader
 from svertka.data.random import mix
 from svertka.errors import TrainingError
@@ -156,13 +157,13 @@ def measure(net: Net, loader: Loader) -> tuple[float, float]:
     return loss, (logits.argmax(1) == labels).double().mean().item()
 
 
-def collect(net: Net, loader: Loader) -> tuple[Tensor, Tensor]:
+def collect(net: Net, loader: Loader, mirror: bool = False) -> tuple[Tensor, Tensor]:
     """The logits (n, classes) and labels (n,) of a whole loader, in its order; in float32, as prediction computes."""
     was = net.training
     net.eval()
     try:
         with torch.inference_mode():
-            pairs = [(net(x), y) for x, y, _ in loader]
+            pairs = [(answer(net, x, mirror), y) for x, y, _ in loader]
     finally:
         net.train(was)
     return torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])

@@ -43,6 +43,7 @@ class Recipe:
     label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes")
     average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none")
     flip: bool | None = _field(None, "mirror half of the training pictures left to right")
+    test_flip: bool | None = _field(None, "answer with the mean over the picture and its mirror image")
     shift: float | None = _field(None, "move training pictures by up to this share of the side")
     rotate: float | None = _field(None, "turn training pictures by up to this many degrees")
     scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share")

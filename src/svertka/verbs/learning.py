@@ -86,19 +86,18 @@ def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
 
 
 def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float) -> Trained:
-    net = state.measured_net
+    net, mirror = state.measured_net, bool(job.recipe.test_flip)
     net.load_state_dict(state.best_tensors)
 
     def scored() -> Iterator[tuple[str, Tensor, Tensor]]:
         for part in ("validation", "test"):
             if job.count(part) and not (stopped and part == "test"):  # the test part is scored once, at the end
-                yield part, *loop.collect(net, loader(job, part, plan))
+                yield part, *loop.collect(net, loader(job, part, plan), mirror)
 
     scores = score(job, scored())
     spec = describe(state.net, job.recipe.net, job.preprocess.shape)
-    Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds).save(
-        job.run.path / "model"
-    )
+    model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds, mirror)
+    model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
     summary = write_metrics(
         job, plan, state.net, scores.found,

@@ -1,0 +1,32 @@
+"""What a saved model answers with."""
+
+import numpy as np
+import pytest
+import torch
+
+from svertka import zoo
+from svertka.bundle import Model, describe
+from svertka.signals import Preprocess
+
+
+@pytest.fixture
+def model():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = zoo.make("small", (3, 20, 20), 4).eval()
+    return Model(net, tuple("abcd"), Preprocess(20, 20, 3, "stretch"), describe(net, "small", (3, 20, 20)), 1.3)
+
+
+def test_a_mirroring_model_answers_with_the_mean_of_both_looks(model, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        looks = [model.net(model.preprocess.normalise(p)) for p in (pixels, pixels[:, :, ::-1].copy())]
+    plain, both = looks[0] / 1.3, (looks[0] + looks[1]) / 2 / 1.3
+    assert torch.allclose(model.probabilities(pixels), plain.softmax(1))
+    model.mirror = True
+    model.save(tmp_path / "model")
+    again = Model.load(tmp_path / "model")
+    assert again.mirror
+    assert torch.allclose(again.probabilities(pixels), both.softmax(1), atol=1e-6)
+    assert not torch.allclose(plain.softmax(1), both.softmax(1), atol=1e-3)
+    assert torch.allclose(again.probabilities(pixels), again.probabilities(pixels[:, :, ::-1].copy()), atol=1e-6)
