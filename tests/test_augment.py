@@ -79,8 +79,10 @@ def test_mirroring_alternates_from_pass_to_pass():
     x, samples = pictures(), torch.arange(12)
     passes = [Augment(flip=True)(x, samples, seed=1, epoch=epoch) for epoch in range(4)]
     mirrored = [torch.tensor([not torch.equal(a, b) for a, b in zip(x, y, strict=True)]) for y in passes]
-    assert mirrored[0].any() and not mirrored[0].all()
-    assert torch.equal(mirrored[1], ~mirrored[0]) and torch.equal(mirrored[2], mirrored[0])
+    assert mirrored[0].any()
+    assert not mirrored[0].all()
+    assert torch.equal(mirrored[1], ~mirrored[0])
+    assert torch.equal(mirrored[2], mirrored[0])
     assert torch.equal(passes[0].flip(2), passes[3])
 
 
