@@ -12,7 +12,8 @@ from typing import Any
 # public name -> the module that defines it
 _HOMES: dict[str, str] = {
     "Source": "svertka.data.source",
-    "open_source": "svertka.data.source",
+    "open_source": "svertka.data.opening",
+    "reopen_source": "svertka.data.opening",
     "Survey": "svertka.data.headers",
     "survey": "svertka.data.headers",
     "Store": "svertka.data.store",

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from svertka.data.readers import ZIP_METHODS
 from svertka.data.tree import Tree, hidden
 from svertka.errors import DataError
 
 _MEMBER = struct.Struct("<I x B 2x H H 4x III HHH 4x II")  # one entry of the central directory
 _END = struct.Struct("<4s 6x H II H")
 _END64 = struct.Struct("<4s 28x QQQ")
-_METHODS = {0: "stored", 8: "deflated"}
 
 
 def list_zip(path: Path) -> Tree:
@@ -41,7 +41,7 @@ def list_zip(path: Path) -> Tree:
             reason = "encrypted"
         elif stat.S_ISLNK(mode):
             reason = "a link inside an archive is not followed"
-        elif method not in _METHODS:
+        elif method not in ZIP_METHODS:
             reason = f"compressed by a method (number {method}) that is not read"
         _put(tree, name, reason, (offset + shift, packed, size, crc, method), told)
     return tree

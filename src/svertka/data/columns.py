@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -28,10 +29,18 @@ class Paths(Sequence[str]):
     @classmethod
     def of(cls, names: Iterable[str]) -> Paths:
         """Pack names."""
-        parts = [name.encode("utf-8", "surrogateescape") for name in names]
-        ends = np.zeros(len(parts) + 1, np.int64)
-        np.cumsum([len(part) for part in parts], out=ends[1:])
-        return cls(b"".join(parts), ends)
+        blob, ends = bytearray(), array("q", [0])  # no object for each name stays behind
+        for name in names:
+            blob += name.encode("utf-8", "surrogateescape")
+            ends.append(len(blob))
+        return cls(bytes(blob), np.array(ends, np.int64))
+
+    @classmethod
+    def joined(cls, some: Sequence[Paths]) -> Paths:
+        """The names of several, one after the other."""
+        starts = np.cumsum([0, *(len(p.blob) for p in some)])
+        ends = [p.ends[1:] + start for p, start in zip(some, starts, strict=False)]
+        return cls(b"".join(p.blob for p in some), np.concatenate([np.zeros(1, np.int64), *ends]))
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -72,6 +81,18 @@ def natural(name: str) -> tuple[list[str | int], str]:
     """
     pieces = re.split(r"(\d+)", name)  # letters and digits in turn, letters first
     return [int(p) if i % 2 else p.casefold() for i, p in enumerate(pieces)], name
+
+
+def labelled(names: Sequence[str], codes: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Classes in natural order, and int32 (n,) labels, from names in any order and the place of each file's name.
+
+    >>> labelled(["b", "a"], np.array([0, 1, 0]))
+    (('a', 'b'), array([1, 0, 1], dtype=int32))
+    """
+    order = sorted(range(len(names)), key=lambda i: natural(names[i]))
+    place = np.zeros(len(names), np.int32)
+    place[order] = np.arange(len(names), dtype=np.int32)
+    return tuple(names[i] for i in order), place[codes]
 
 
 def counted(number: int, thing: str, things: str = "") -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from svertka.data.columns import Paths
 from svertka.data.facts import file_facts, picture_facts
 from svertka.data.messages import PATIENCE, RESULT, receive, send
-from svertka.data.readers import READERS, Reader
+from svertka.data.readers import Reader, open_reader
 from svertka.data.scratch import unwritable
 from svertka.errors import DataError, ReadError, SvertkaError
 from svertka.signals.hostile import quiet_pillow
@@ -55,7 +55,7 @@ def _listen(pipe: IO[bytes], requests: queue.SimpleQueue[Any]) -> None:
 
 def _serve(requests: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
     start, _ = requests.get()
-    reader: Reader = READERS[start["reader"]](start["where"])
+    reader: Reader = open_reader(start["reader"], start["where"])
     preprocess = Preprocess.from_dict(start["preprocess"])
     send(answers, {"ready": True})
     with Path(start["pixels"]).open("r+b", buffering=0) as store, quiet_pillow:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from svertka.data.columns import Paths
+from svertka.data.readers import DigitsReader
+from svertka.data.source import Source
+
 
 def digits_table() -> np.ndarray:
     """uint8 (1797, 65): 64 pixels of 0..16 row by row, then the digit."""
@@ -22,3 +26,25 @@ def digits_table() -> np.ndarray:
 
     bunch = load_digits()
     return np.column_stack([bunch.data, bunch.target]).astype(np.uint8)
+
+
+def digits() -> Source:
+    """The digits as a source, in the order of their classes."""
+    table = digits_table()  # (n, 65): 64 pixels of 0..16, then the label
+    order = np.argsort(table[:, 64], kind="stable")
+    rows = np.zeros(len(table), DigitsReader.row)
+    rows["pixels"] = table[order, :64]
+    labels = table[order, 64].astype(np.int32)
+    n = len(table)
+    return Source(
+        name="digits",
+        kind="digits",
+        where="digits",
+        classes=tuple("0123456789"),
+        paths=Paths.of(f"{labels[i]}/{order[i]:04d}.pgm" for i in range(n)),
+        labels=labels,
+        parts=np.zeros(n, np.uint8),
+        sizes=np.full(n, 64 + len(b"P5 8 8 255\n"), np.int64),
+        reader=DigitsReader(),
+        rows=rows,
+    )

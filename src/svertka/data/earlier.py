@@ -1,52 +1,16 @@
-"""Who belongs together, and who was where before: what a split must respect beside shares."""
+"""Who was where before: what a split must respect where an earlier manifest is given."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from svertka.data.columns import Paths, counted
 from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED
-from svertka.errors import RecipeError
 
 if TYPE_CHECKING:
     from svertka.data.manifest import Manifest
-
-
-def named_groups(paths: Paths, pattern: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Groups by a pattern on the path: (number (n,), digest uint8 (n, 16) of each group's name, notes).
-
-    The name of a group is what the first bracket of the pattern matches, or all that it matches where it has none. A
-    path that it does not match is a group of its own.
-
-    Raises:
-        RecipeError: the pattern matches no path.
-    """
-    found = re.compile(pattern)
-    names, lost = [], []
-    for path in paths:
-        match = found.search(path)
-        if match is None or match.group(match.re.groups > 0) is None:
-            lost.append(path)
-            names.append("\0" + path)
-        else:
-            names.append(match.group(match.re.groups > 0))
-    if len(lost) == len(names):
-        raise RecipeError(f"group_by {pattern!r} matches none of the files, such as {paths[0]}.")
-    unique = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    number = np.array([unique[name] for name in names], np.int64)
-    digests = b"".join(
-        hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest() for name in unique
-    )
-    told = (
-        [f"group_by {pattern!r} does not match {counted(len(lost), 'file')}, such as {lost[0]}: each is its own group."]
-        if lost
-        else []
-    )
-    return number, np.frombuffer(digests, np.uint8).reshape(-1, 16)[number], told
 
 
 def parts_as_before(

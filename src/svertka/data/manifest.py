@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from svertka.data.columns import Paths, counted
-from svertka.data.earlier import named_groups, parts_as_before
+from svertka.data.earlier import parts_as_before
+from svertka.data.groups import Groups, groups_by_pattern
 from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.source import Source
 from svertka.data.split import cut, joined
@@ -131,7 +132,7 @@ def make_manifest(
         share: of the training files that becomes validation where there is none; 20 % up to 5,000 files where
         None.
         copies: int (n,), the same number for files that must stay together, such as near-duplicates.
-        group_by: a pattern on the path; files with the same match stay together.
+        group_by: a pattern on the path; files with the same match stay together, as do those of `source.groups`.
         earlier: the manifest of another run, whose files stay where they were.
 
     Raises:
@@ -141,10 +142,12 @@ def make_manifest(
     labels, parts, notes = source.labels, source.parts.copy(), list(source.notes)
     group = np.arange(len(labels)) if copies is None else copies
     identity = store.digests
-    if group_by is not None:
-        named, identity, told = named_groups(source.paths, group_by)
-        group, notes = joined(group, named), notes + told
-        notes += _parted(source, named)
+    groups = source.groups
+    if group_by is not None and (groups is None or groups.by != group_by):
+        groups = groups_by_pattern(source.paths, group_by)
+    if groups is not None:
+        group, identity = joined(group, groups.codes), groups.digests(source.paths)
+        notes += [*groups.notes, *parted_sentence(groups, source)]
     settled = parts != UNDECIDED
     if earlier is not None:
         parts, settled, told = parts_as_before(source.paths, parts, store.digests, group, earlier)
@@ -165,7 +168,7 @@ def make_manifest(
     if not ((parts == VALIDATION) & store.readable).any():
         raise DataError(
             f"{source.where} leaves no picture to validate on: "
-            + ("none in its validation folder can be read." if (source.parts == VALIDATION).any()
+            + ("none of those given for it can be read." if (source.parts == VALIDATION).any()
                else "no class has two different pictures, so nothing can be held out.")
         )  # fmt: skip
     return Manifest(source.classes, source.paths, labels, parts, store.digests, seed, store.reasons, tuple(notes))
@@ -186,17 +189,17 @@ def _every_class_readable(source: Source, store: Store, pool: np.ndarray, traini
         )
 
 
-def _parted(source: Source, named: np.ndarray) -> list[str]:
-    """A sentence for groups that the folders have parted."""
-    given = source.parts != UNDECIDED
-    both = np.unique(np.stack([named[given], source.parts[given]], 1), axis=0)  # (k, 2)
-    groups, parts = np.unique(both[:, 0], return_counts=True)
-    if not (parts > 1).any():
+def parted_sentence(groups: Groups, source: Source) -> list[str]:
+    """A sentence for groups that the given parts have parted; none where there are none."""
+    both = groups.parted(source.parts)
+    if not both:
         return []
-    i = int(np.flatnonzero(named == groups[parts > 1][0])[0])
+    name, files = both[0]
+    where = " and ".join(PART_NAMES[source.parts[i]] for i in files)
+    stands = "stands" if len(both) == 1 else "stand"
     return [
-        f"{counted(int((parts > 1).sum()), 'group')} of group_by in more than one of the given parts, such as that of "
-        f"{source.paths[i]}: the accuracy there will flatter."
+        f"{counted(len(both), 'group')} by {groups.by!r} {stands} in more than one of the given parts, such as {name!r} in "
+        f"{where} ({source.paths[files[0]]}): the accuracy there will flatter."
     ]
 
 

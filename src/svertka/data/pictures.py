@@ -22,7 +22,7 @@ from svertka.data.augment import Augment
 from svertka.data.build import begin_store
 from svertka.data.headers import survey
 from svertka.data.manifest import make_manifest
-from svertka.data.source import open_source
+from svertka.data.opening import open_source
 from svertka.errors import DataError, UnknownName, UsageError
 from svertka.signals import Preprocess
 

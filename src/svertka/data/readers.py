@@ -7,12 +7,16 @@ parses an archive.
 
 from __future__ import annotations
 
+import bz2
+import importlib
+import lzma
 import os
 import stat
 import struct
 import threading
 import weakref
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,16 +114,18 @@ class ZipReader:
         if max(size, packed) > FILE_LIMIT:
             raise ReadError(path, _too_large(max(size, packed)))
         data = self._packed(path, row, packed)
-        if row["method"] == 8:
-            data = self._inflated(path, data, size)
+        if row["method"] != STORED:
+            data = _unpacked(path, data, int(row["method"]), size)
         if len(data) != size or zlib.crc32(data) != row["crc"]:
             raise ReadError(path, "the archive is damaged here (the checksum does not fit)")
         return data
 
     def head(self, path: str, row: np.void) -> bytes:
         """The first bytes of one file."""
-        data = self._packed(path, row, min(int(row["packed"]), 4096))
-        return self._inflated(path, data, _HEAD)[:_HEAD] if row["method"] == 8 else data[:_HEAD]
+        packed, method = int(row["packed"]), int(row["method"])
+        enough = _BLOCKS.get(method, 4096)  # packed bytes that surely hold the first few
+        data = self._packed(path, row, min(packed, enough))
+        return data[:_HEAD] if method == STORED else _unpacked(path, data, method, _HEAD)[:_HEAD]
 
     def _packed(self, path: str, row: np.void, length: int) -> bytes:
         """The member as it stands in the archive, behind a local header that alone tells its own length."""
@@ -134,11 +140,38 @@ class ZipReader:
             return block[start : start + length]
         return self._file.at(offset + start, length)
 
-    def _inflated(self, path: str, data: bytes, size: int) -> bytes:
-        try:
-            return zlib.decompressobj(-15).decompress(data, size + 1)  # never more than promised: no bomb
-        except zlib.error as why:
-            raise ReadError(path, "the archive is damaged here (it does not decompress)") from why
+
+def _unpacked(path: str, data: bytes, method: int, size: int) -> bytes:
+    """`data` decompressed, and never more than a byte beyond the `size` that was promised: no bomb."""
+    try:
+        return _UNPACKERS[method](data, size)
+    except (zlib.error, lzma.LZMAError, OSError, ValueError, struct.error) as why:
+        raise ReadError(path, "the archive is damaged here (it does not decompress)") from why
+
+
+def _from_lzma(data: bytes, size: int) -> bytes:
+    """The form of APPNOTE 5.8.8: two bytes of version, the length of the properties, the properties, the stream."""
+    (length,) = struct.unpack_from("<H", data, 2)
+    packed, dictionary = struct.unpack_from("<BI", data, 4)
+    filters = {
+        "id": lzma.FILTER_LZMA1,
+        "lc": packed % 9,
+        "lp": packed // 9 % 5,
+        "pb": packed // 45,
+        "dict_size": min(dictionary, max(size, 4096)),  # what is never filled need not be allotted
+    }
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[filters]).decompress(data[4 + length :], size + 1)
+
+
+STORED = 0
+_BLOCKS = {12: 2**20}  # bzip2 gives nothing before a whole block of up to 900,000 bytes
+# methods of a zip by their number in APPNOTE 4.4.5: data, size -> at most size + 1 bytes
+_UNPACKERS: dict[int, Callable[[bytes, int], bytes]] = {
+    8: lambda data, size: zlib.decompressobj(-15).decompress(data, size + 1),
+    12: lambda data, size: bz2.BZ2Decompressor().decompress(data, size + 1),
+    14: _from_lzma,
+}
+ZIP_METHODS = frozenset([STORED, *_UNPACKERS])
 
 
 class TarReader:
@@ -185,7 +218,24 @@ class DigitsReader:
         return self.fetch(path, row)[:_HEAD]
 
 
-READERS: dict[str, type[Any]] = {r.kind: r for r in (FolderReader, ZipReader, TarReader, DigitsReader)}
+# kind -> the class that reads it, and for those that need more than this file its module
+_READERS: dict[str, type[Any] | str] = {
+    "folder": FolderReader,
+    "zip": ZipReader,
+    "tar": TarReader,
+    "digits": DigitsReader,
+    "several": "svertka.data.several:SeveralReader",
+}
+
+
+def open_reader(kind: str, where: str) -> Reader:
+    """Make a reader again, in any process. Raises DataError."""
+    found = _READERS[kind]
+    if isinstance(found, str):
+        module, _, name = found.partition(":")
+        found = getattr(importlib.import_module(module), name)
+    reader: Reader = found(where)
+    return reader
 
 
 def _too_large(size: int) -> str:
