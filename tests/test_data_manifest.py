@@ -213,7 +213,7 @@ def test_groups_that_the_folders_part_are_told():
     source = dataclasses.replace(source, paths=Paths.of(f"{'ab'[i % 2]}/p{i % 5}.{i}.png" for i in range(20)))
     manifest = make_manifest(source, store, group_by=r"p\d")
     assert manifest.parts.tolist() == source.parts.tolist()
-    assert manifest.notes[0].startswith("5 groups of group_by in more than one of the given parts, such as that of a")
+    assert manifest.notes[0].startswith("5 groups stand in more than one of the given parts, such as 'p0'")
 
 
 def test_an_earlier_manifest_is_followed():
@@ -274,7 +274,7 @@ def test_a_single_picture_is_noted():
 def test_what_cannot_be_split_is_an_error():
     with pytest.raises(DataError, match="no class has two different pictures"):
         make_manifest(*pair([0, 1]))
-    with pytest.raises(DataError, match="none in its validation folder can be read"):
+    with pytest.raises(DataError, match="none of those given for it can be read"):
         make_manifest(*pair([0, 1, 0], [1, 1, 2], unreadable=(2,)))
     with pytest.raises(DataError, match="pictures for test only; there is nothing to learn from"):
         make_manifest(*pair([0, 1], [3, 3]))

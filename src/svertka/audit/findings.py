@@ -13,6 +13,7 @@ from svertka.audit.oddities import Oddity, find_oddities
 from svertka.audit.shortcuts import Shortcut, find_shortcuts
 from svertka.data import Source, Store
 from svertka.data.columns import counted
+from svertka.data.groups import Groups
 from svertka.data.layout import PART_NAMES, UNDECIDED
 from svertka.records import Unreadable
 
@@ -43,6 +44,7 @@ class Audit:
     copies         files with the same bytes or the same picture
     leaks          families of copies that stand in more than one part (train, validation, test)
     disagreements  families of copies that stand in more than one class
+    groups         of files by name, where the source has them
     warnings       everything that matters, a sentence each, the worst first
     """
 
@@ -57,6 +59,7 @@ class Audit:
     disagreements: tuple[Family, ...]
     oddities: tuple[Oddity, ...]
     shortcuts: tuple[Shortcut, ...]
+    groups: Groups | None = None
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,6 +87,10 @@ class Audit:
             "shortcuts": [
                 {"fact": s.fact, "class": names[s.label], "area": round(s.area, 4), "pictures": s.n}
                 for s in self.shortcuts
+            ],
+            "parted_groups": [
+                {"group": name, "files": [{"path": self.paths[i], "part": PART_NAMES[self.parts[i]]} for i in files]}
+                for name, files in (self.groups.parted(self.parts) if self.groups else ())
             ],
             "warnings": list(self.warnings),
         }
@@ -114,6 +121,7 @@ def audit(source: Source, store: Store, copies: Copies | None = None) -> Audit:
         disagreements=tuple(f for f in families if len(_several(source.labels, f)) > 1),
         oddities=find_oddities(source, store),
         shortcuts=find_shortcuts(source, store),
+        groups=source.groups,
     )
     return _with_warnings(found, source)
 
@@ -134,6 +142,7 @@ def _exact_alone(copies: Copies) -> list[Family]:
 def _with_warnings(found: Audit, source: Source) -> Audit:
     sentences = [
         *_leaks(found),
+        *(found.groups.warnings(found.paths, found.parts) if found.groups else ()),
         *_disagreements(found),
         *_shortcuts(found),
         *_copies(found),

@@ -29,7 +29,9 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
-Data = Annotated[str, typer.Argument(help="Folder or archive with one folder of pictures per class, or `digits`.")]
+DATA = "Folders, archives, tables, shards, addresses, or `digits`."
+Data = Annotated[list[str], typer.Argument(help=DATA)]
+GroupBy = Annotated[str | None, typer.Option(help="Column, or pattern on the path; same value, same side of a split.")]
 ModelArg = Annotated[str, typer.Argument(metavar="MODEL", help="Run folder of `svertka train`, or its model/.")]
 
 
@@ -65,7 +67,7 @@ def _root(
 
 @app.command()
 def train(
-    data: Annotated[str | None, typer.Argument(help="Folder, archive (.zip, .tar, .tar.gz) or `digits`.")] = None,
+    data: Annotated[list[str] | None, typer.Argument(help=DATA)] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME-N if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run where it stopped.")] = None,
     net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
@@ -79,7 +81,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time that the whole run may take.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")] = None,
-    group_by: Annotated[str | None, typer.Option(help="Pattern on the path; same match, same side of a split.")] = None,
+    group_by: GroupBy = None,
     manifest: Annotated[Path | None, typer.Option(help="Split as this manifest.json of an earlier run has it.")] = None,
     balance: Annotated[str | None, typer.Option(help="Rare classes count more: none, weights or sample.")] = None,
     plan: Annotated[
@@ -95,7 +97,7 @@ def train(
     from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
 
-    if (data is None) == (resume is None):
+    if bool(data) == (resume is not None):
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
     start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
     asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
@@ -112,7 +114,7 @@ def train(
         else:
             from svertka.verbs.train import train as begin
 
-            done = begin(str(data), out=out, watch=watch, started=STARTED, command=_command(), **asked)
+            done = begin(data or [], out=out, watch=watch, started=STARTED, command=_command(), **asked)
     if as_json:
         _print_json(done.summary)
     else:
@@ -127,6 +129,7 @@ def train(
 @app.command()
 def check(
     data: Data,
+    group_by: GroupBy = None,
     html: Annotated[Path | None, typer.Option(help="Write the findings with their pictures to this file.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -137,7 +140,7 @@ def check(
     from svertka.verbs.check import write_page
 
     with watching(quiet=quiet) as watch:
-        found = run(data, watch=watch)
+        found = run(data, group_by=group_by, watch=watch)
     if html is not None:
         write_page(found, html)
     if as_json:

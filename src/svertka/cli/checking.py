@@ -37,6 +37,7 @@ def print_checked(found: Checked, page: Path | None) -> None:
         "families of identical files": told["duplicates"],
         "families of nearly the same picture": told["near_duplicates"],
         "leaks between parts": told["leaks"],
+        "groups in several parts": told["parted_groups"],
         "copies under several labels": told["disagreements"],
         "odd pictures": told["oddities"],
         "shortcuts": told["shortcuts"],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
-Data = Annotated[str, typer.Argument(help="Folder or archive with one folder of pictures per class, or `digits`.")]
+Data = Annotated[list[str], typer.Argument(help="Folders, archives, tables, shards, addresses, or `digits`.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")]
 Size = Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")]

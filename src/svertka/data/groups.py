@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from svertka.data.columns import Paths, counted
-from svertka.data.layout import UNDECIDED
+from svertka.data.layout import PART_NAMES, UNDECIDED
 from svertka.errors import RecipeError
 
 
@@ -53,8 +53,19 @@ class Groups:
         several = np.flatnonzero(np.bincount(pairs[:, 0], minlength=len(self.names)) > 1)
         starts, ends = np.searchsorted(pairs[:, 0], several), np.searchsorted(pairs[:, 0], several, "right")
         return [
-            (self.names[g], given[first[a:b]].tolist())
-            for g, a, b in zip(several.tolist(), starts, ends, strict=True)
+            (self.names[g], given[first[a:b]].tolist()) for g, a, b in zip(several.tolist(), starts, ends, strict=True)
+        ]
+
+    def warnings(self, paths: Paths, parts: np.ndarray) -> list[str]:
+        """A sentence for groups that the given parts have parted; none where there are none."""
+        both = self.parted(parts)
+        if not both:
+            return []
+        name, files = both[0]
+        where = " and ".join(PART_NAMES[parts[i]] for i in files)
+        return [
+            f"{counted(len(both), 'group stands', 'groups stand')} in more than one of the given parts, such as "
+            f"{name!r} (by {self.by!r}) in {where}, there as {paths[files[-1]]}: the accuracy there will flatter."
         ]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from svertka.data.columns import Paths, counted
 from svertka.data.earlier import parts_as_before
-from svertka.data.groups import Groups, groups_by_pattern
+from svertka.data.groups import groups_by_pattern
 from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.source import Source
 from svertka.data.split import cut, joined
@@ -147,7 +147,7 @@ def make_manifest(
         groups = groups_by_pattern(source.paths, group_by)
     if groups is not None:
         group, identity = joined(group, groups.codes), groups.digests(source.paths)
-        notes += [*groups.notes, *parted_sentence(groups, source)]
+        notes += [*groups.notes, *groups.warnings(source.paths, source.parts)]
     settled = parts != UNDECIDED
     if earlier is not None:
         parts, settled, told = parts_as_before(source.paths, parts, store.digests, group, earlier)
@@ -187,20 +187,6 @@ def _every_class_readable(source: Source, store: Store, pool: np.ndarray, traini
             f"{source.where}: none of the {counted(int(there[label]), 'training picture')} "
             f"of the class {name!r} can be read ({source.paths[i]}: {store.reasons[i]})."
         )
-
-
-def parted_sentence(groups: Groups, source: Source) -> list[str]:
-    """A sentence for groups that the given parts have parted; none where there are none."""
-    both = groups.parted(source.parts)
-    if not both:
-        return []
-    name, files = both[0]
-    where = " and ".join(PART_NAMES[source.parts[i]] for i in files)
-    stands = "stands" if len(both) == 1 else "stand"
-    return [
-        f"{counted(len(both), 'group')} by {groups.by!r} {stands} in more than one of the given parts, such as {name!r} in "
-        f"{where} ({source.paths[files[0]]}): the accuracy there will flatter."
-    ]
 
 
 def _without_validation(source: Source, pool: np.ndarray, chosen: np.ndarray) -> list[str]:

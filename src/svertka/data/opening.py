@@ -29,9 +29,9 @@ def open_source(
     """List the pictures of one place, or of several as one.
 
     Args:
-        where: a folder, an archive (.zip, .tar, .tar.gz, ...), a table (.csv, .tsv, .parquet), shards, an address of one
-        of these, a pattern (`shard-{000..009}.tar`), a list of places (.txt), the built-in "digits"; or several of them.
-        A folder that is called so is "./digits".
+        where: a folder, an archive (.zip, .tar, .tar.gz, ...), a table (.csv, .tsv, .parquet), shards, an address of
+        one of these, a pattern (`shard-{000..009}.tar`), a list of places (.txt), the built-in "digits" (a folder that
+        is called so is "./digits"); or several of them.
         least_classes: fewer classes than this are an error.
         group_by: a column of the tables, or a pattern on the path; files with the same value belong together.
 

@@ -1,6 +1,6 @@
 """From what a person names to single places: brace patterns, wildcards, lists in a text file; and columns after a #.
 
-    flowers   data/shard-{000000..000009}.tar   data/*.zip   places.txt   s3://bucket/birds.csv#label=species
+flowers   data/shard-{000000..000009}.tar   data/*.zip   places.txt   s3://bucket/birds.csv#label=species
 """
 
 from __future__ import annotations
@@ -101,7 +101,10 @@ def _listed(where: str) -> Iterator[Place]:
     for name in named:
         if name.lower().endswith(".txt"):
             raise DataError(f"The list {where} names another list, {name}; one folder, archive or table a line works.")
-        yield from _expanded(name, str(Path(where).parent))
+        for place in _expanded(name, str(Path(where).parent)):
+            if not (place.remote or place.where in BUILT_IN or Path(place.where).exists()):
+                raise DataError(f"The list {where} names {name}, but there is no {place.where}.")
+            yield place
 
 
 def braces(text: str) -> list[str]:

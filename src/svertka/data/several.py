@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -139,4 +138,9 @@ def _apart(places: Sequence[str]) -> list[str]:
 
 def _common_name(names: Sequence[str]) -> str:
     """What names share at their beginning, else the first: shard-00, shard-01 -> shard."""
-    return os.path.commonprefix(list(names)).rstrip("0123456789-_. ") or names[0]
+    shared = 0
+    for letters in zip(*names, strict=False):
+        if len(set(letters)) > 1:
+            break
+        shared += 1
+    return names[0][:shared].rstrip("0123456789-_. {") or names[0]

@@ -65,7 +65,7 @@ class Recipe:
     untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are")
     balance: str = _field("none", f"rare classes count more in the loss or are drawn oftener: {', '.join(BALANCES)}")
     validation: float | None = _field(None, "share of the training pictures that validates, where no folder does")
-    group_by: str | None = _field(None, "pattern on the path; files with the same match (patient, video) never part")
+    group_by: str | None = _field(None, "column, or pattern on the path; files of one group (a patient) never part")
     minutes: float | None = _field(None, "time that the whole run may take")
     seed: int = _field(0, "seed of split, weights, order and augmentation")
 

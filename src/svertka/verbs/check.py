@@ -15,7 +15,7 @@ from svertka.signals import Preprocess
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
-from svertka.verbs.job import Watch, silent
+from svertka.verbs.job import Watch, Where, silent
 
 if TYPE_CHECKING:
     from svertka.audit import Audit
@@ -37,20 +37,21 @@ class Checked:
         return {**self.audit.to_dict(), "seconds": round(self.seconds, 3)}
 
 
-def check(data: str | Path, *, watch: Watch = silent) -> Checked:
+def check(data: Where, *, group_by: str | None = None, watch: Watch = silent) -> Checked:
     """Look for what is wrong with labelled pictures: unreadable files, copies, leaks, odd pictures, shortcuts.
 
     Every file is decoded as `train` would, into the same store, so that a training afterwards starts at once.
 
     Args:
         data: what `train` takes.
+        group_by: a column or a pattern on the path, as for `train`; groups that the given parts have parted are told.
         watch: called with ("read", (done, total)) as files are decoded.
 
     Raises:
         DataError: there is nothing to check.
     """
     begun = time.perf_counter()
-    source = rooms.open_source(data, least_classes=1)
+    source = rooms.open_source(data, least_classes=1, group_by=group_by)
     _, preprocess = usual_preparation(source, Recipe())
     with rooms.begin_store(source, preprocess) as reading:
         from svertka.audit import audit  # beside the decoding

@@ -16,7 +16,7 @@ from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
 from svertka.records import Unreadable
-from svertka.verbs.job import Watch, silent
+from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.predict import open_model
 
 BATCH = 256
@@ -38,9 +38,7 @@ class Evaluated:
         return {**self.result.to_dict(), "part": self.part, "unreadable": bad, "seconds": round(self.seconds, 3)}
 
 
-def evaluate(
-    model: str | Path | Model, data: str | Path, *, part: str | None = None, watch: Watch = silent
-) -> Evaluated:
+def evaluate(model: str | Path | Model, data: Where, *, part: str | None = None, watch: Watch = silent) -> Evaluated:
     """Score a model on data with labels: the test part where the data have one, else validation, else all.
 
     Args:
@@ -60,7 +58,7 @@ def evaluate(
     store = rooms.begin_store(source, model.preprocess).finish(lambda done, total: watch("read", (done, total)))
     index = np.flatnonzero(chosen & store.readable)
     if not len(index):
-        raise DataError(f"None of the {int(chosen.sum()):,} pictures of {data} can be read.")
+        raise DataError(f"None of the {int(chosen.sum()):,} pictures of {source.where} can be read.")
     pixels = torch.from_numpy(store.pixels)
     shares = [model.probabilities(pixels[index[k : k + BATCH]]) for k in range(0, len(index), BATCH)]
     result = score(torch.cat(shares).numpy(), labels[index], model.classes)
@@ -88,7 +86,7 @@ def _choose(source: rooms.Source, part: str | None) -> tuple[str, np.ndarray]:
         return part, np.ones(len(source.parts), dtype=bool)
     chosen = source.parts == PARTS[part]
     if not chosen.any():
-        raise DataError(f"{source.where} has no {part} folder.")
+        raise DataError(f"{source.where} has no {part} part.")
     return part, chosen
 
 

@@ -59,7 +59,7 @@ def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
         {
             "svertka": svertka.__version__,
             "command": job.command,
-            "data": {"where": job.source.where, "kind": job.source.kind, "files": len(job.source)},
+            "data": job.source.to_dict(),
             "recipe": job.recipe.to_dict(),
             "reasons": job.reasons,
             "preprocess": job.preprocess.to_dict(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from svertka.data import Manifest, Source, Store
     from svertka.transfer.backbones import Backbone
+
+Where = str | Path | Sequence[str | Path]  # what `open_source` takes: one place, or several
 
 # Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "step", "epoch" a record;
 # "look" (done, total, network); "rung" a Rung of the ladder.

@@ -38,13 +38,15 @@ class Neighbours:
     def __init__(self, model: Model, run: str | Path) -> None:
         folder = Run.open(run)
         try:
-            where = folder.read("recipe.json")["data"]["where"]
+            source = rooms.reopen_source(folder.read("recipe.json")["data"])
         except (KeyError, TypeError) as why:
             raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
-        self.store = rooms.begin_store(rooms.open_source(where), model.preprocess).finish()
+        self.store = rooms.begin_store(source, model.preprocess).finish()
         self.manifest = rooms.Manifest.load(folder.path / "manifest.json")
         if not self.manifest.matches(self.store):
-            raise DataError(f"{where} has changed since {folder.path} learned from it: its neighbours cannot be shown.")
+            raise DataError(
+                f"{source.where} has changed since {folder.path} learned from it: its neighbours cannot be shown."
+            )
         self.model, self.index = model, self.manifest.indices("train")
         pixels, preprocess = self.store.pixels, model.preprocess
         groups = (self.index[k : k + BATCH] for k in range(0, len(self.index), BATCH))

@@ -20,6 +20,7 @@ from svertka.signals.image import read
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.variation import in_words, variation
+from svertka.verbs.job import Where
 from svertka.verbs.train import first_choices
 
 VERSIONS = 7  # beside the original
@@ -39,7 +40,7 @@ class Preview:
         return {"preview": str(self.path), "shown": list(self.shown), "augmentation": self.augmentation}
 
 
-def preview(data: str | Path, *, out: str | Path | None = None, pictures: int = 8, **settings: Any) -> Preview:
+def preview(data: Where, *, out: str | Path | None = None, pictures: int = 8, **settings: Any) -> Preview:
     """Write a PNG of training pictures beside what augmentation makes of them in the first passes.
 
     Args:

@@ -6,6 +6,7 @@ The order of the first lines is for speed: worker processes decode while torch i
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +21,11 @@ from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 from svertka.transfer import finding
 from svertka.verbs.check import save_findings
-from svertka.verbs.job import Job, Trained, Watch, silent
+from svertka.verbs.job import Job, Trained, Watch, Where, silent
 
 
 def train(
-    data: str | Path,
+    data: Where,
     *,
     out: str | Path | None = None,
     net: str | None = None,
@@ -42,7 +43,7 @@ def train(
     """Turn labelled pictures into a classifier in a run folder.
 
     Args:
-        data: a folder, an archive or a built-in name.
+        data: a folder, an archive, a table, an address, a built-in name, or several of them: see docs/data.md.
         out: the run folder, new or empty; runs/NAME-N where None.
         net, size, epochs, minutes, seed, settings: fields of `Recipe`; what is left out is chosen from the data.
         manifest: manifest.json of an earlier run, or its folder; its files stay in the part where they were.
@@ -58,7 +59,7 @@ def train(
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
     wanted = parse_plan(plan)
-    source = rooms.open_source(data)
+    source = rooms.open_source(data, group_by=recipe.group_by)
     facts = _facts(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
     weights = finding.wanted(recipe, facts.side)
@@ -95,9 +96,8 @@ def train(
         if run is not None:
             run.discard()
         raise
-    job = Job(
-        run, source, store, files, preprocess, recipe, reasons, watch, started, command or f"svertka train {data}"
-    )
+    command = command or shlex.join(["svertka", "train", *_words(data)])
+    job = Job(run, source, store, files, preprocess, recipe, reasons, watch, started, command)
     job.read_seconds, job.wanted = time.perf_counter() - started, wanted
     if backbones:
         return transferring.start(job, backbones, facts)
@@ -127,17 +127,18 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
         raise RunError(f"{folder.path} is finished: there is nothing to resume.")
     try:
         recipe, preprocess = Recipe.from_dict(told["recipe"]), Preprocess.from_dict(told["preprocess"])
-        where, command = told["data"]["where"], told["command"]
+        command, source = told["command"], rooms.reopen_source(told["data"])
     except (KeyError, TypeError) as why:
         raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
-    source = rooms.open_source(where)
     reading = rooms.begin_store(source, preprocess)
     from svertka.verbs import learning
 
     store = reading.finish(lambda done, total: watch("read", (done, total)))
     manifest = rooms.Manifest.load(folder.path / "manifest.json")
     if not manifest.matches(store):
-        raise DataError(f"{where} has changed since {folder.path} was begun: resuming would learn from other pictures.")
+        raise DataError(
+            f"{source.where} has changed since {folder.path} was begun: resuming would learn from other pictures."
+        )
     job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
     job.read_seconds = time.perf_counter() - started
     if "transfer" in told:
@@ -145,6 +146,10 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
 
         return transferring.go_on(job, told)
     return learning.go_on(job, told)
+
+
+def _words(data: Where) -> list[str]:
+    return [str(data)] if isinstance(data, (str, Path)) else [str(one) for one in data]
 
 
 def _usual(recipe: Recipe) -> Preprocess:
@@ -172,7 +177,6 @@ def _divide(
         seed=recipe.seed,
         share=recipe.validation,
         copies=copies.group,
-        group_by=recipe.group_by,
         earlier=earlier,
     )
     found = audit(source, store, copies)

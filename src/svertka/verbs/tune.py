@@ -9,7 +9,6 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from svertka.training.planning import make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
 from svertka.verbs.building import check_net, standardised
-from svertka.verbs.job import Watch, silent
+from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.learning import OVERHEAD
 from svertka.verbs.train import first_choices
 from svertka.verbs.tuning import CANDIDATES, OF_COLOUR, Selection
@@ -83,7 +82,7 @@ class Tuned:
 
 
 def tune(
-    data: str | Path,
+    data: Where,
     *,
     minutes: float = 10.0,
     seeds: int = 4,
@@ -111,8 +110,9 @@ def tune(
         raise UsageError(f"Noise shows only between two trainings or more: seeds must be at least 2; received {seeds}.")
     if not minutes > 0:
         raise UsageError(f"minutes is a time above 0; received {minutes:g}.")
-    source = rooms.open_source(data)
-    recipe, _, facts, preprocess = first_choices(source, Recipe.from_dict({**settings, "weights": "none"}))
+    recipe = Recipe.from_dict({**settings, "weights": "none"})
+    source = rooms.open_source(data, group_by=recipe.group_by)
+    recipe, _, facts, preprocess = first_choices(source, recipe)
     check_net(recipe, preprocess, len(source.classes))
     store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
     manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
