@@ -10,7 +10,8 @@ SvertkaError                     the work failed (exit status 1)
 ├── ShapeError                   sizes that do not fit together; says which met, and what would work
 ├── WeightsError                 weights are missing, damaged, or of another network; names the first tensors
 ├── RunError                     a run folder or a model bundle is missing, damaged or of another version
-└── TrainingError                training cannot go on (loss not finite, disk full, worker dead)
+└── TrainingError                training cannot go on (disk full, worker dead, memory too small)
+    └── NotFinite                the loss is no longer a number; carries the pictures of that batch
 
 The message is one sentence for a person: what happened, to which file or value, what would work. The inner code raises
 the local fact; the edge that knows the file or the command adds it once.
@@ -97,3 +98,15 @@ class RunError(SvertkaError):
 
 class TrainingError(SvertkaError):
     """Training cannot go on."""
+
+
+class NotFinite(TrainingError):
+    """The loss is no longer a number: what happened, and what would help.
+
+    Attributes:
+        pictures: the indices, in the store, of those it was computed from.
+    """
+
+    def __init__(self, fact: str, advice: str, pictures: tuple[int, ...] = ()) -> None:
+        self.fact, self.pictures = fact, pictures
+        super().__init__(f"{fact} {advice}")

@@ -74,6 +74,19 @@ class Epoch:
     best: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a person should know about this training: one sentence.
+
+    Training that went back says to which step (`back_to`: later records are void), and because of which `pictures`,
+    as indices into the store.
+    """
+
+    text: str
+    back_to: int | None = None
+    pictures: tuple[int, ...] = ()
+
+
 def plain(record: Any) -> dict[str, Any]:
     """A record as a dictionary for JSON, with its kind: Step(...) -> {"kind": "step", ...}."""
     return {"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}

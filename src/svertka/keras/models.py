@@ -239,6 +239,7 @@ class Model(Layer):
             momentum=self.optimizer.momentum,
             schedule="constant",
             weight_decay=0.0,
+            rescue=0,  # Keras would go on with what is lost; here it is an error
             seed=self._fits,
         )
 

@@ -60,9 +60,10 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     choices["optimiser"] = "nesterov", "the quickest to a good result on convolutional networks of this size"
     optimiser = recipe.optimiser or "nesterov"
     choices["rate"] = _rate(optimiser, recipe.batch or choices["batch"][0])
+    choices["layer_rate"] = _layer_rate(recipe)
     choices["weight_decay"] = (
         (0.02, "the usual decoupled decay")
-        if optimiser == "adamw"
+        if optimiser in ("adamw", "muon")
         else (0.003, "a strong decay pays in short runs with batch norm")
     )
     choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
@@ -96,6 +97,12 @@ def _freeze(recipe: Recipe) -> tuple[str, str]:
     return "backbone", "what the weights have learned is kept; the head learns your classes"
 
 
+def _layer_rate(recipe: Recipe) -> tuple[float, str]:
+    if recipe.weights in (None, "none"):
+        return 1.0, "fresh weights have equally much to learn everywhere"
+    return 0.6, "the deeper a layer, the less of what it knows fits your classes already (arXiv:1801.06146)"
+
+
 def _batch(n: int) -> tuple[int, str]:
     batch = 192 if n >= 20_000 else 128 if n >= 5_000 else 64 if n >= 1_000 else 32
     return batch, f"{max(1, n // batch):,} steps a pass over {n:,} pictures"
@@ -113,7 +120,15 @@ def _epochs(facts: Facts) -> tuple[int, str]:
 
 
 def _rate(optimiser: str, batch: int) -> tuple[float, str]:
-    peaks = {"sgd": 0.3, "nesterov": 0.3, "rmsprop": 0.001, "adam": 0.004, "adamw": 0.004, "adadelta": 1.0}
+    peaks = {
+        "sgd": 0.3,
+        "nesterov": 0.3,
+        "rmsprop": 0.001,
+        "adam": 0.004,
+        "adamw": 0.004,
+        "adadelta": 1.0,
+        "muon": 0.02,
+    }
     share = math.sqrt(batch / 256)
     return round(peaks[optimiser] * share, 6), f"the peak that one-cycle {optimiser} bears at batch {batch}"
 

@@ -11,15 +11,15 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from svertka.errors import RunError, TrainingError
-from svertka.training.loop import State
+from svertka.training.state import State
 
 NAME = "state.safetensors"
-FORMAT = 1
+FORMAT = 2
 
 
 def save(state: State, folder: Path) -> Path:
@@ -41,8 +41,8 @@ def save(state: State, folder: Path) -> Path:
                 numbers.setdefault(str(i), {})[key] = value
     facts = {
         "format": FORMAT, "step": state.step, "best": state.best, "best_epoch": state.best_epoch,
-        "loss_sum": state.loss_sum, "right": state.right, "seen": state.seen, "seconds": state.seconds,
-        "optimiser": numbers,
+        "history": state.history, "rescues": state.rescues, "pieces": state.pieces, "loss_sum": state.loss_sum,
+        "right": state.right, "seen": state.seen, "seconds": state.seconds, "optimiser": numbers,
     }  # fmt: skip
     path, aside = folder / NAME, folder / f".{NAME}.{os.getpid()}"
     try:
@@ -52,7 +52,7 @@ def save(state: State, folder: Path) -> Path:
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
         aside.replace(path)
-    except (OSError, RuntimeError) as why:
+    except (OSError, RuntimeError, SafetensorError) as why:
         aside.unlink(missing_ok=True)
         raise TrainingError(
             f"The checkpoint cannot be written to {folder}: {why}; the one before it is whole."
@@ -73,10 +73,16 @@ def restore(state: State, folder: Path) -> State:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["state"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+        if facts["format"] != FORMAT:
+            raise RunError(
+                f"The checkpoint {path} was written by another version of svertka (format {facts['format']})."
+            )
         _fill(state, facts, tensors)
+    except RunError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as why:
         raise RunError(f"The checkpoint {path} is damaged or belongs to another network: {why}.") from why
-    except Exception as why:  # safetensors raises its own type for a damaged file
+    except SafetensorError as why:
         raise RunError(f"The checkpoint {path} cannot be read: {why}.") from why
     return state
 
@@ -101,6 +107,8 @@ def _fill(state: State, facts: dict, tensors: dict[str, Tensor]) -> None:
     _match_layout(state)
     state.step, state.best_epoch = facts["step"], facts["best_epoch"]
     state.best = (facts["best"][0], facts["best"][1])
+    state.history = [(accuracy, loss) for accuracy, loss in facts["history"]]
+    state.rescues, state.pieces = facts["rescues"], facts["pieces"]
     state.loss_sum, state.right, state.seen = facts["loss_sum"], facts["right"], facts["seen"]
     state.seconds = facts["seconds"]
 

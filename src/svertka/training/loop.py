@@ -7,61 +7,33 @@ augmentation and dropout are functions of (seed, epoch, step) and need no random
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svertka.blocks import Net
 from svertka.bundle import answer
 from svertka.data.loader import Batch, Loader
 from svertka.data.random import mix
-from svertka.errors import TrainingError
-from svertka.records import Epoch, Step
+from svertka.errors import NotFinite
+from svertka.records import Epoch, Note, Step
+from svertka.training import rescue
 from svertka.training.freeze import freeze
-from svertka.training.optimiser import Optimiser, make_optimiser
+from svertka.training.memory import pieces, within_memory
+from svertka.training.optimiser import make_optimiser, set_rate
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
-from svertka.training.schedule import SCHEDULES
+from svertka.training.schedule import rate_at
+from svertka.training.state import State, snapshot
 
 AUXILIARY = 0.3  # weight of auxiliary heads in the loss (Szegedy et al. 2014, arXiv:1409.4842, section 5)
-RECORDS = 20  # Step records in one epoch
-
-
-@dataclass
-class State:
-    """Everything that changes while training.
-
-    net        the network that learns
-    average    its running average, where the recipe wants one; it is what is measured and kept
-    frozen     parts of it that stay in evaluation mode, so that their batch norms do not move
-    step       optimiser steps taken so far in the whole run
-    best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
-    """
-
-    net: Net
-    optimiser: Optimiser
-    average: AveragedModel | None = None
-    frozen: tuple[nn.Module, ...] = ()
-    step: int = 0
-    best: tuple[float, float] = (-1.0, -math.inf)
-    best_epoch: int = 0
-    best_tensors: dict[str, Tensor] = field(default_factory=dict)
-    loss_sum: float = 0.0  # over the current epoch
-    right: int = 0
-    seen: int = 0
-    seconds: float = 0.0  # spent training before this process
-    class_weights: Tensor | None = None  # (classes,) how much a mistake on each costs
-
-    @property
-    def measured_net(self) -> Net:
-        """The network whose accuracy counts: the average where there is one."""
-        return self.average.module if self.average is not None else self.net  # type: ignore[return-value]
+RECORDS = 20  # Step records in one epoch, at least
+SECONDS = 5.0  # without a record, at most: whoever asks to stop need not wait longer
 
 
 def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
@@ -71,83 +43,103 @@ def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
     average = None
     if recipe.average:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    return State(net, make_optimiser(net, recipe), average, tuple(frozen))
+    return State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=recipe.accumulate)
 
 
-def fit(state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan) -> Iterator[Step | Epoch]:
+def fit(
+    state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan
+) -> Iterator[Step | Epoch | Note]:
     """Train from `state` to the end of the recipe, yielding a Step now and then and an Epoch after every pass.
 
     Raises:
-        TrainingError: the loss is no longer finite; nothing was learned from that batch.
+        NotFinite: the loss is no longer finite, and the recipe allows no more rescues.
+        TrainingError: memory is not enough for two pictures.
     """
-    epochs, per_epoch = recipe.epochs or 1, len(train)
-    steps, schedule, peak = epochs * per_epoch, SCHEDULES[recipe.schedule], recipe.rate or 0.0
-    every = max(1, per_epoch // RECORDS)
-    clock = time.perf_counter() - state.seconds
-    for epoch in range(state.step // per_epoch, epochs):
-        state.net.train()
-        for part in state.frozen:
-            part.eval()
-        for batch in train.epoch(epoch, start=state.step % per_epoch):
-            rate = peak * schedule(state.step, steps)
-            for group in state.optimiser.param_groups:
-                group["lr"] = rate * group.get("share", 1.0)
-            torch.manual_seed(mix(recipe.seed, -1, state.step))  # dropout: the same masks after a resume
-            _step(state, batch, recipe, plan)
-            state.step += 1
-            if state.step % per_epoch % every == 0 and state.step % per_epoch:
-                state.seconds = time.perf_counter() - clock
-                loss = state.loss_sum / state.seen
-                yield Step(state.step, steps, epoch + 1, loss, rate, state.seen, state.seconds)
-        yield _finish_epoch(state, epoch, epochs, validation, clock, rate)
+    epochs, clock = recipe.epochs or 1, time.perf_counter() - state.seconds
+    rescue.ready(state, recipe)
+    while len(state.history) < epochs:
+        if recipe.patience and len(state.history) - state.best_epoch >= recipe.patience:
+            yield Note(f"Stopped after pass {len(state.history)} of {epochs}: no better in {recipe.patience} passes.")
+            return
+        try:
+            yield from _pass(state, train, recipe, plan, clock)
+            yield _measured(state, validation, recipe, clock)
+        except NotFinite as trouble:
+            yield rescue.go_back(state, recipe, trouble, len(train))
 
 
-def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
+def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float) -> Iterator[Step | Note]:
+    """The steps that are left of a pass."""
+    steps, every = (recipe.epochs or 1) * len(train), max(1, len(train) // RECORDS)
+    epoch, start = divmod(state.step, len(train))
+    losses = [loss for _, loss in state.history]
+    said = time.perf_counter()
+    state.learning_mode()
+    for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
+        state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
+        set_rate(state.optimiser, state.rate)
+        yield from within_memory(_step, state, batch, recipe, plan, number)
+        state.step += 1
+        now = time.perf_counter()
+        if number < len(train) and (number % every == 0 or now - said > SECONDS):
+            said, state.seconds = now, now - clock
+            yield Step(state.step, steps, epoch + 1, state.loss_sum / state.seen, state.rate, state.seen, state.seconds)
+
+
+def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
+    """One step of the optimiser on one batch, which is batch `number` of its pass."""
+    torch.manual_seed(mix(recipe.seed, -1, state.step))  # dropout: the same masks after a resume
+    state.optimiser.zero_grad(set_to_none=True)
+    loss, right = 0.0, 0
+    for piece, share in pieces(batch, state.pieces, state.class_weights):
+        value, hits = _gradients(state, piece, share, recipe, plan, number)
+        loss, right = loss + share * value, right + hits
+    if recipe.clip:
+        clip_grad_norm_(state.net.parameters(), recipe.clip)
+    state.optimiser.step()
+    if state.average is not None:
+        state.average.update_parameters(state.net)
+    state.loss_sum += loss * len(batch.y)
+    state.right += right
+    state.seen += len(batch.y)
+
+
+def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan, number: int) -> tuple[float, int]:
+    """Add `share` of the gradients of a batch; returns its mean loss, and how many of its pictures were right."""
     smoothing = recipe.label_smoothing or 0.0
     with plan.precisely():
-        logits, *auxiliary = state.net.outputs(batch.x)
+        logits, *auxiliary = state.net.outputs(batch.x)  # (b, classes)
         loss = F.cross_entropy(logits, batch.y, state.class_weights, label_smoothing=smoothing)
         for extra in auxiliary:
             loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, state.class_weights, label_smoothing=smoothing)
     value = loss.item()
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"The loss became {value} at step {state.step + 1}; nothing was learned from that batch. "
-            f"A lower rate helps most often: --set rate={(recipe.rate or 0) / 3:.3g}."
-        )
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.optimiser.step()
-    if state.average is not None:
-        state.average.update_parameters(state.net)
-    state.loss_sum += value * len(batch.y)
+    rescue.refuse_unless_finite(value, logits, batch, state.step, number, recipe)
+    loss.backward(torch.full_like(loss, share))  # type: ignore[no-untyped-call]
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
-    state.right += int((logits.detach().argmax(1) == truth).sum())
-    state.seen += len(batch.y)
+    return value, int((logits.detach().argmax(1) == truth).sum())
 
 
-def _finish_epoch(state: State, epoch: int, epochs: int, validation: Loader | None, clock: float, rate: float) -> Epoch:
-    loss = accuracy = None
+def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: float) -> Epoch:
+    """The end of a pass: measure on validation, remember the weights where they are the best so far."""
+    training = state.right / state.seen, state.loss_sum / state.seen
+    accuracy = loss = None
     better = True  # without validation the last epoch is kept
     if validation is not None:
         loss, accuracy = measure(state.measured_net, validation)
         better = (accuracy, -loss) >= state.best
+    rescue.refuse_spoilt(state, recipe, loss)
+    state.history.append(training if accuracy is None or loss is None else (accuracy, loss))
     if better:
         state.best = (accuracy, -loss) if accuracy is not None and loss is not None else state.best
-        state.best_epoch = epoch + 1
+        state.best_epoch = len(state.history)
         state.best_tensors = snapshot(state.measured_net)
     state.seconds = time.perf_counter() - clock
     record = Epoch(
-        epoch + 1, epochs, state.loss_sum / state.seen, state.right / state.seen, loss, accuracy,
-        rate, state.seen, state.seconds, better,
+        len(state.history), recipe.epochs or 1, training[1], training[0], loss, accuracy,
+        state.rate, state.seen, state.seconds, better,
     )  # fmt: skip
-    state.loss_sum, state.right, state.seen = 0.0, 0, 0
+    state.begin_pass()
     return record
-
-
-def snapshot(net: Net) -> dict[str, Tensor]:
-    """A copy of the weights and buffers as they are now."""
-    return {k: v.detach().clone() for k, v in net.state_dict().items()}
 
 
 def measure(net: Net, loader: Loader) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Optimisers by name, with weight decay on weights only.
+"""Optimisers by name, with weight decay on weights only, and a rate that may fall with depth.
 
 Biases and the scales and shifts of norms are left out of the decay: they have no excess capacity to restrain, and
 decaying them costs accuracy (Goyal et al. 2017, arXiv:1706.02677, section 5.3).
@@ -6,24 +6,26 @@ decaying them costs accuracy (Goyal et al. 2017, arXiv:1706.02677, section 5.3).
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import Any
 
+import torch
+from torch import Tensor
+
+from svertka.blocks import Net
+from svertka.training import muon
+from svertka.training.adam import Adam
+from svertka.training.depth import distances
+from svertka.training.muon import Muon
 from svertka.training.recipe import Recipe
 from svertka.training.sgd import SGD
+from svertka.training.stepper import Stepper
 
-Optimiser = SGD | torch.optim.Optimizer
+Optimiser = Stepper | torch.optim.Optimizer
 
 
-def make_optimiser(net: nn.Module, recipe: Recipe) -> Optimiser:
+def make_optimiser(net: Net, recipe: Recipe) -> Optimiser:
     """The recipe's optimiser over the parameters of `net` that take gradients; its rate is set anew at every step."""
-    learned = [p for p in net.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in learned if p.ndim > 1], "weight_decay": recipe.weight_decay or 0.0},
-        {"params": [p for p in learned if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [g for g in groups if g["params"]]
-    rate, m = recipe.rate or 0.0, recipe.momentum
+    groups, rate, m = grouped(net, recipe), recipe.rate or 0.0, recipe.momentum
     match recipe.optimiser:
         case "sgd":
             return SGD(groups, lr=rate, momentum=m, nesterov=False)
@@ -32,9 +34,39 @@ def make_optimiser(net: nn.Module, recipe: Recipe) -> Optimiser:
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=rate, momentum=m)
         case "adam":
-            return torch.optim.Adam(groups, lr=rate, betas=(m, 0.999))
+            return Adam(groups, lr=rate, betas=(m, 0.999))
         case "adamw":
-            return torch.optim.AdamW(groups, lr=rate, betas=(m, 0.999))
+            return Adam(groups, lr=rate, betas=(m, 0.999), decoupled=True)
+        case "muon":
+            return Muon(groups, lr=rate, momentum=m)
         case "adadelta":
             return torch.optim.Adadelta(groups, lr=rate)
     raise ValueError(f"not an optimiser of the recipe: {recipe.optimiser!r}")
+
+
+def grouped(net: Net, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters that share their decay, their share of the rate and (for Muon) their kind of step."""
+    layer_rate = 1.0 if recipe.layer_rate is None else recipe.layer_rate
+    far = distances(net) if layer_rate != 1 else {}
+    hidden = muon.hidden_matrices(net) if recipe.optimiser == "muon" else set()
+    groups: dict[tuple[bool, bool, int], dict[str, Any]] = {}
+    for p in net.parameters():
+        if not p.requires_grad:
+            continue
+        decays, orthogonal, distance = p.ndim > 1, p in hidden, far.get(p, 0)
+        share = layer_rate**distance * (muon.PARTNER if recipe.optimiser == "muon" and not orthogonal else 1.0)
+        row: dict[str, Any] = {"params": [], "weight_decay": (recipe.weight_decay or 0.0) if decays else 0.0}
+        row |= {"share": share, **({"orthogonal": True} if orthogonal else {})}
+        groups.setdefault((not orthogonal, not decays, distance), row)["params"].append(p)
+    return [groups[key] for key in sorted(groups)]
+
+
+def set_rate(optimiser: Optimiser, rate: float) -> None:
+    """The rate of the next step, of which each group takes its share."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group.get("share", 1.0)
+
+
+def moved(optimiser: Optimiser) -> list[Tensor]:
+    """All parameters that the optimiser moves."""
+    return [p for group in optimiser.param_groups for p in group["params"]]

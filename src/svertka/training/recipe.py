@@ -15,7 +15,7 @@ from typing import Any
 from svertka.errors import RecipeError, UnknownName
 from svertka.training.schedule import SCHEDULES
 
-OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta")
+OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
 BALANCES = ("none", "weights", "sample")
 FITS = ("stretch", "crop", "pad")
 
@@ -37,11 +37,20 @@ class Recipe:
     batch: int | None = _field(None, "pictures per step")
     optimiser: str | None = _field(None, f"one of {', '.join(OPTIMISERS)}")
     rate: float | None = _field(None, "peak learning rate")
-    momentum: float = _field(0.9, "momentum of sgd, nesterov and rmsprop; the first beta of adam and adamw")
+    layer_rate: float | None = _field(None, "each stage below the head learns at this share of the rate above it")
+    momentum: float = _field(0.9, "momentum of sgd, nesterov, rmsprop and muon; the first beta of adam and adamw")
     weight_decay: float | None = _field(None, "L2 penalty (decoupled in adamw) on weights, not on biases and norms")
+    clip: float = _field(0.0, "largest length of all gradients together; 0 does not clip")
+    accumulate: int = _field(1, "pieces in which a batch is computed, to save memory; the step is that of the batch")
     schedule: str = _field("onecycle", f"one of {', '.join(SCHEDULES)}")
+    warmup: float | None = _field(None, "share of all steps in which the rate rises to its peak; auto: as is usual")
+    wait: int = _field(5, "passes without a lower validation loss after which `plateau` divides the rate by ten")
+    patience: int = _field(0, "passes without a better one after which training ends early; 0 goes on to the end")
     label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes")
     average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none")
+    keep: int = _field(1, "best passes whose models are kept, the others beside the run's own as best/pass-N")
+    rescue: int = _field(2, "times that training may go back to its best pass, at half the rate, when the loss is lost")
+    checkpoint: float = _field(10.0, "minutes between checkpoints within a pass; each end of a pass has its own")
     flip: bool | None = _field(None, "mirror half of the training pictures left to right")
     test_flip: bool | None = _field(None, "answer with the mean over the picture and its mirror image")
     shift: float | None = _field(None, "move training pictures by up to this share of the side")
@@ -81,7 +90,9 @@ class Recipe:
         _choice("balance", self.balance, BALANCES)
         for name, low, high in (
             ("size", 1, 4096), ("epochs", 1, 100_000), ("batch", 1, 1 << 20), ("rate", 1e-12, 1e3),
-            ("momentum", 0, 0.9999), ("weight_decay", 0, 10), ("label_smoothing", 0, 0.99), ("average", 0, 0.99999),
+            ("layer_rate", 0.001, 1), ("momentum", 0, 0.9999), ("clip", 0, 1e6), ("accumulate", 1, 4096),
+            ("warmup", 0, 1), ("wait", 1, 100_000), ("patience", 0, 100_000), ("keep", 1, 1000), ("rescue", 0, 100),
+            ("checkpoint", 0.001, 1e6), ("weight_decay", 0, 10), ("label_smoothing", 0, 0.99), ("average", 0, 0.99999),
             ("shift", 0, 1), ("rotate", 0, 180), ("scale", 0, 0.95), ("erase", 0, 1), ("untouched", 0, 1),
             ("aspect", 0, 0.95), ("shear", 0, 60), ("crop", 0, 0.95), ("brightness", 0, 1), ("contrast", 0, 1),
             ("saturation", 0, 1), ("hue", 0, 180), ("blur", 0, 20), ("sharpen", 0, 10), ("noise", 0, 1),
@@ -91,6 +102,11 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise RecipeError(f"{name} must lie between {low:g} and {high:g}; received {value:g}.")
+        if self.batch is not None and self.accumulate > max(1, self.batch // 2):
+            raise RecipeError(
+                f"A batch of {self.batch} makes {max(1, self.batch // 2)} pieces of two pictures or more, not "
+                f"{self.accumulate}: set accumulate lower or batch higher."
+            )
 
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with other values."""

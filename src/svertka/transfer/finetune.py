@@ -10,32 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from svertka.blocks import Net, Together
+from svertka.blocks import Net
 from svertka.data.loader import Loader
-from svertka.records import Epoch, Step
+from svertka.records import Epoch, Note, Step
 from svertka.training import loop
+from svertka.training.adam import Adam
+from svertka.training.depth import depths
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
+from svertka.training.state import State
 
 RATE = 1e-3  # peak, of the last stage; the head has twice that
 SHARE = 0.6  # of the next deeper part's rate
 DECAY = 0.02
 
 
-def depths(net: Net) -> list[list[nn.Module]]:
-    """The parts of a network below its head, shallow to deep; of several side by side, those as far from the end."""
-    nets = list(net.stages[0].nets) if isinstance(net, Together) else [net]  # type: ignore[arg-type, union-attr]
-    rows = [[one.stem, *one.stages] for one in nets]
-    most = max(map(len, rows))
-    return [[row[k - most + len(row)] for row in rows if k - most + len(row) >= 0] for k in range(most)]
+def begin(net: Net, plan: Plan, last: int | None, share: float | None = None) -> State:
+    """A state in which the head and the `last` parts learn (all where None), and nothing else moves.
 
-
-def begin(net: Net, plan: Plan, last: int | None) -> loop.State:
-    """A state in which the head and the `last` parts learn (all where None), and nothing else moves."""
+    Each part learns at `share` of the rate of the one above it, or at the usual one.
+    """
     parts = depths(net)
     learning = parts if last is None else parts[-last:]
     net.requires_grad_(False)
@@ -46,18 +42,18 @@ def begin(net: Net, plan: Plan, last: int | None) -> loop.State:
         parameters = [p for module in modules for p in module.parameters()]
         for p in parameters:
             p.requires_grad_(True)
-        groups.append({"params": parameters, "share": SHARE**distance})
-    optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=RATE, weight_decay=DECAY)
+        groups.append({"params": parameters, "share": (share or SHARE) ** distance})
+    optimiser = Adam([{**g, "weight_decay": DECAY} for g in groups if g["params"]], lr=RATE, decoupled=True)
     frozen = [module for part in parts[: len(parts) - len(learning)] for module in part]
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
-    return loop.State(net, optimiser, None, (*frozen, *norms))
+    return State(net, optimiser, None, (*frozen, *norms))
 
 
 def finetune(
     net: Net, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan, last: int | None
-) -> Iterator[Step | Epoch | Net]:
+) -> Iterator[Step | Epoch | Note | Net]:
     """Train, yielding records, and in the end the network with the weights of its best epoch."""
-    state = begin(net, plan, last)
+    state = begin(net, plan, last, recipe.layer_rate)
     yield from loop.fit(state, train, validation, recipe, plan)
     state.net.load_state_dict(state.best_tensors)
     yield state.net.eval()

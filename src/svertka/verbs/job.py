@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from svertka.records import Unreadable
+from svertka.records import Epoch, Note, Step, Unreadable, plain
 from svertka.signals import Preprocess
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from svertka.transfer.backbones import Backbone
 
 Where = str | Path | Sequence[str | Path]  # what `open_source` takes: one place, or several
+NAMED = 5  # pictures that a sentence names, at most
 
 # Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "step", "epoch" a record;
 # "look" (done, total, network); "rung" a Rung of the ladder.
@@ -59,6 +60,22 @@ class Job:
     def unreadable(self) -> list[Unreadable]:
         """The listed files that could not be decoded."""
         return [Unreadable(self.source.paths[i], reason) for i, reason in sorted(self.store.reasons.items())]
+
+    def tell(self, record: Step | Epoch | Note, **more: Any) -> None:
+        """Pass on a record of the loop: a note to the person and the report, the others to the watch and the log."""
+        if isinstance(record, Note):
+            self.note(f"{record.text} {self.named(record.pictures)}".rstrip())
+            return
+        self.run.log({**plain(record), **more})
+        self.watch("epoch" if isinstance(record, Epoch) else "step", record)
+
+    def named(self, pictures: Sequence[int]) -> str:
+        """A sentence that names some pictures of the store, or nothing where there are none."""
+        if not pictures:
+            return ""
+        names = ", ".join(self.source.paths[i] for i in pictures[:NAMED])
+        more = f" and {len(pictures) - NAMED:,} more" if len(pictures) > NAMED else ""
+        return f"It was computed from {names}{more}."
 
     def note(self, sentence: str) -> None:
         """Tell the person now and the report later."""

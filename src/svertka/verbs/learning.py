@@ -11,15 +11,18 @@ import torch
 from torch import Tensor
 
 from svertka.bundle import Model, build, describe
-from svertka.records import Epoch, plain
+from svertka.errors import NotFinite, TrainingError
+from svertka.records import Epoch, Note, Step
 from svertka.reporting import write_report
 from svertka.training import auto, balance, checkpoint, loop
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
 from svertka.training.run import CHECKPOINT
+from svertka.training.state import State, snapshot
 from svertka.verbs.building import first_net, loader, with_statistics
 from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
+from svertka.verbs.keeping import Keeper
 from svertka.verbs.notes import sentences
 from svertka.verbs.stopping import Saver, asked_to_stop
 
@@ -63,29 +66,44 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
         return _carry_out(job, plan, state)
 
 
-def _carry_out(job: Job, plan: Plan, state: loop.State) -> Trained:
+def _carry_out(job: Job, plan: Plan, state: State) -> Trained:
     train = loader(job, "train", plan, training=True)
     validation = loader(job, "validation", plan) if job.count("validation") else None
     if job.recipe.balance == "weights":
         state.class_weights = balance.class_weights(job.labels("train"), len(job.manifest.classes)).to(plan.device)
     begun, steps = time.perf_counter(), state.step
-    stopped, saver = False, Saver(job, state)
+    stopped, saver, keeper = False, Saver(job, state), Keeper(job, state)
     with asked_to_stop() as asked, plan.settled():
-        for record in loop.fit(state, train, validation, job.recipe, plan):
-            job.run.log(plain(record))
-            job.watch("epoch" if isinstance(record, Epoch) else "step", record)
-            if asked.is_set() or (isinstance(record, Epoch) and saver.due()):
+        for record in _records(job, loop.fit(state, train, validation, job.recipe, plan), len(train)):
+            keeper.read(record)
+            if asked.is_set() or saver.due(record):
                 saver.save()
             if asked.is_set():
                 stopped = state.step < (job.recipe.epochs or 1) * len(train)
                 break
-    if not state.best_tensors:  # stopped within the first pass: what there is
-        state.best_tensors = loop.snapshot(state.measured_net)
+    if not state.best_epoch:  # stopped within the first pass: what there is
+        state.best_tensors = snapshot(state.measured_net)
     speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
-    return _finish(job, plan, state, stopped, speed)
+    return _finish(job, plan, state, stopped, speed, keeper)
 
 
-def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float) -> Trained:
+def _records(job: Job, records: Iterator[Step | Epoch | Note], per_epoch: int) -> Iterator[Step | Epoch | Note]:
+    """The records of the loop, each told before it is passed on.
+
+    Raises:
+        TrainingError: training cannot go on; names the files where some are the cause.
+    """
+    try:
+        for record in records:
+            if isinstance(record, Note) and record.back_to is not None:
+                job.run.rewind(record.back_to, per_epoch)
+            job.tell(record)
+            yield record
+    except NotFinite as trouble:
+        raise TrainingError(f"{trouble} {job.named(trouble.pictures)}".rstrip()) from trouble
+
+
+def _finish(job: Job, plan: Plan, state: State, stopped: bool, speed: float, keeper: Keeper) -> Trained:
     net, mirror = state.measured_net, bool(job.recipe.test_flip)
     net.load_state_dict(state.best_tensors)
 
@@ -102,6 +120,7 @@ def _finish(job: Job, plan: Plan, state: loop.State, stopped: bool, speed: float
     summary = write_metrics(
         job, plan, state.net, scores.found,
         seconds=state.seconds, speed=speed, stopped=stopped, best_epoch=state.best_epoch,
+        more={"weights": model.facts["weights"]["sha256"], "best": keeper.scores(), "rescues": state.rescues},
     )  # fmt: skip
     write_report(job.run.path)
     return Trained(job.run.path, summary, stopped)

@@ -8,8 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from svertka.training import checkpoint, loop
+from svertka.records import Epoch, Note, Step
+from svertka.training import checkpoint
 from svertka.training.run import CHECKPOINT
+from svertka.training.state import State
 from svertka.verbs.job import Job
 
 SHARE = 0.02  # of the time that checkpoints at ends of epochs may take
@@ -22,13 +24,15 @@ class Saver:
         seconds: spent on all of them so far.
     """
 
-    def __init__(self, job: Job, state: loop.State) -> None:
+    def __init__(self, job: Job, state: State) -> None:
         self.folder, self.state = job.run.path / CHECKPOINT, state
+        self.late = 60 * job.recipe.checkpoint
         self.saved, self.cost, self.seconds = time.perf_counter(), 0.0, 0.0
 
-    def due(self) -> bool:
-        """Whether one more would still be a small part of the time since the last."""
-        return SHARE * (time.perf_counter() - self.saved) > self.cost
+    def due(self, record: Step | Epoch | Note) -> bool:
+        """Whether to save now: after a pass, where it takes a small part of the time; within one, when it is late."""
+        since = time.perf_counter() - self.saved
+        return SHARE * since > self.cost if isinstance(record, Epoch) else since > self.late
 
     def save(self) -> None:
         """Write one now."""

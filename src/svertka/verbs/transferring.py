@@ -14,7 +14,6 @@ import torch
 from svertka.bundle import Model
 from svertka.data.augment import Augment
 from svertka.errors import RunError, SvertkaError, UsageError
-from svertka.records import plain
 from svertka.reporting import write_report
 from svertka.training import auto
 from svertka.training.machine import pick_device
@@ -184,8 +183,7 @@ def _unfreeze(job: Job, ladder: Ladder, plan: Plan, name: str, last: int | None,
         for record in finetune(net, train, validation, job.recipe, plan, last):
             if isinstance(record, torch.nn.Module):
                 break
-            job.watch("epoch" if hasattr(record, "best") else "step", record)
-            job.run.log({**plain(record), "kind": "climb", "rung": name})
+            job.tell(record, kind="climb", rung=name)
         logits = {
             part: logits_of(net, iter(loader(job, part, plan)), plan.device)
             for part in ladder.labels if part != "train"
@@ -259,16 +257,15 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
     job.recipe = job.recipe.replace(net=best.backbone.name)
     parts = [part for part in ("validation", "test") if part in best.logits]
     scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
-    Model(best.net.cpu(), job.manifest.classes, job.preprocess, best.spec, scores.temperature, scores.thresholds).save(
-        job.run.path / "model"
-    )
+    model = Model(best.net.cpu(), job.manifest.classes, job.preprocess, best.spec, scores.temperature, scores.thresholds)
+    model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
     speed = looking.pictures / looking.seconds if looking.seconds else 0.0
     rungs = [rung.to_dict() for rung in ladder.rungs]
     summary = write_metrics(
         job, plan, best.net, scores.found,
         seconds=time.perf_counter() - job.started - job.read_seconds, speed=speed,
-        more={"ladder": rungs, "backbone": best.backbone.digest},
+        more={"weights": model.facts["weights"]["sha256"], "ladder": rungs, "backbone": best.backbone.digest},
     )  # fmt: skip
     summary["ladder"] = rungs
     write_report(job.run.path)

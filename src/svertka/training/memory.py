@@ -1,0 +1,75 @@
+"""A batch that does not fit into memory at once is computed in pieces, whose gradients add up to its own.
+
+Without batch norm the step is that of the whole batch, up to the order in which floats are summed. With batch norm each
+piece is normalised by its own statistics, as on several devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from svertka.data.loader import Batch
+from svertka.errors import TrainingError
+from svertka.records import Note
+from svertka.training.state import State
+
+LEAST = 2  # pictures in a piece: batch norm needs two to measure a spread
+WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+def pieces(batch: Batch, count: int, class_weights: Tensor | None = None) -> Iterator[tuple[Batch, float]]:
+    """The batch in `count` pieces of nearly equal size, each with its share of the batch's mean loss.
+
+    The mean over a batch is that of pieces weighted by these shares; where classes weigh differently, a piece counts as
+    much as the weights in it, because that is what the mean divides by.
+    """
+    count = max(1, min(count, len(batch.y) // LEAST))
+    if count == 1:
+        yield batch, 1.0
+        return
+    weighted = class_weights is not None and batch.y.ndim == 1
+    weights = class_weights[batch.y] if weighted else torch.ones(len(batch.y))  # type: ignore[index]
+    whole = weights.sum()
+    parts = zip(*(t.tensor_split(count) for t in (*batch, weights)), strict=True)
+    for x, y, index, weight in parts:
+        yield Batch(x, y, index), (weight.sum() / whole).item()
+
+
+def within_memory(step: Callable[..., None], state: State, batch: Batch, *how: Any) -> Iterator[Note]:
+    """Take a step; where memory is not enough, take it again in twice as many pieces, and say so.
+
+    Raises:
+        TrainingError: not even the smallest pieces fit.
+    """
+    while True:
+        try:
+            return step(state, batch, *how)
+        except (MemoryError, RuntimeError) as why:
+            if not of_memory(why):
+                raise
+        # outside of `except`: the error holds on to what the step had computed
+        state.optimiser.zero_grad(set_to_none=True)
+        if 2 * state.pieces > len(batch.y) // LEAST:
+            size = -(-len(batch.y) // state.pieces)
+            raise TrainingError(
+                f"Memory is not enough even for {size} pictures at once: smaller pictures (--size) or a smaller "
+                "network (--net) would fit."
+            )
+        state.pieces *= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        yield Note(
+            f"Memory was not enough for {len(batch.y)} pictures at once: from step {state.step + 1} on each batch is "
+            f"computed in {state.pieces} pieces, whose gradients are summed."
+        )
+
+
+def of_memory(why: BaseException) -> bool:
+    """Whether an error says that memory has run out, on whatever device."""
+    if isinstance(why, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(why).lower() for words in WORDS)

@@ -1,0 +1,65 @@
+"""Everything that changes while training. A checkpoint is this on disk (checkpoint.py)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from svertka.blocks import Net
+from svertka.training.optimiser import Optimiser
+
+
+@dataclass
+class State:
+    """Everything that changes while training.
+
+    net        the network that learns
+    average    its running average, where the recipe wants one; it is what is measured and kept
+    frozen     parts of it that stay in evaluation mode, so that their batch norms do not move
+    step       optimiser steps taken so far in the whole run
+    history    (accuracy, loss) after each finished pass, on validation; of the training itself where there is none
+    best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
+    rescues    times that training went back to those weights, at a lower rate each time (rescue.py)
+    pieces     parts that a batch is computed in, so that it fits into memory (memory.py)
+    """
+
+    net: Net
+    optimiser: Optimiser
+    average: AveragedModel | None = None
+    frozen: tuple[nn.Module, ...] = ()
+    step: int = 0
+    history: list[tuple[float, float]] = field(default_factory=list)
+    best: tuple[float, float] = (-1.0, -math.inf)
+    best_epoch: int = 0
+    best_tensors: dict[str, Tensor] = field(default_factory=dict)
+    rescues: int = 0
+    pieces: int = 1
+    rate: float = 0.0  # of the last step
+    loss_sum: float = 0.0  # over the current epoch
+    right: int = 0
+    seen: int = 0
+    seconds: float = 0.0  # spent training before this process
+    class_weights: Tensor | None = None  # (classes,) how much a mistake on each costs
+
+    @property
+    def measured_net(self) -> Net:
+        """The network whose accuracy counts: the average where there is one."""
+        return self.average.module if self.average is not None else self.net  # type: ignore[return-value]
+
+    def learning_mode(self) -> None:
+        """Training mode for all but what is frozen."""
+        self.net.train()
+        for part in self.frozen:
+            part.eval()
+
+    def begin_pass(self) -> None:
+        """Nothing seen yet."""
+        self.loss_sum, self.right, self.seen = 0.0, 0, 0
+
+
+def snapshot(net: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights and buffers as they are now."""
+    return {k: v.detach().clone() for k, v in net.state_dict().items()}

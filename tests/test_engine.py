@@ -1,0 +1,293 @@
+"""Pieces, clipping, plateaus, early stop, rescue: each does what it says, and resumes to the same bits."""
+
+import numpy as np
+import pytest
+import torch
+
+from striped import PLAIN, PREPROCESS, RECIPE, fresh, loaders, same, striped, trained, weights
+from svertka import zoo
+from svertka.data.loader import Batch, Loader
+from svertka.errors import NotFinite, RecipeError, RunError, TrainingError
+from svertka.records import Epoch, Note, Step
+from svertka.training import checkpoint, loop, memory
+from svertka.training.plan import Plan
+from svertka.training.recipe import Recipe
+from svertka.verbs.keeping import best_passes
+
+HOT = RECIPE.replace(optimiser="sgd", rate=900.0, momentum=0.99, schedule="constant", epochs=4)
+DEEP = "conv3-4 relu flatten fc64 relu fc64 relu fc"
+SETTINGS = {
+    "accumulate": {"accumulate": 3},
+    "clip": {"clip": 0.3},
+    "plateau": {"schedule": "plateau", "wait": 1, "epochs": 4},
+    "warmup": {"schedule": "cosine", "warmup": 0.5},
+    "patience": {"patience": 1, "epochs": 9, "rate": 0.3},
+    "layer_rate": {"layer_rate": 0.5},
+    "muon": {"optimiser": "muon", "layer_rate": 0.7, "clip": 1.0},
+    "adamw": {"optimiser": "adamw", "rate": 0.01, "average": 0.9, "accumulate": 2},
+    "rescue": {"optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 5},
+    "rescue and average": {
+        "optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 4, "average": 0.9
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_stopped_in_the_middle_it_goes_on_to_the_same_bits(name, tmp_path):
+    recipe, net = RECIPE.replace(batch=12, **SETTINGS[name]), DEEP if name.startswith("rescue") else "small"
+    state, (train, validation) = fresh(recipe, net), loaders(recipe)
+    records = []
+    for number, record in enumerate(loop.fit(state, train, validation, recipe, Plan())):
+        records.append(record)
+        checkpoint.save(state, tmp_path / str(number))
+    if name.startswith("rescue"):
+        assert state.rescues >= 1
+    if name == "patience":
+        assert "no better in 1 passes" in records[-1].text
+    for number in range(1, len(records), len(records) // 4):
+        again = checkpoint.restore(fresh(recipe.replace(seed=3), net), tmp_path / str(number))
+        train, validation = loaders(recipe)
+        rest = list(loop.fit(again, train, validation, recipe, Plan()))
+        assert same(weights(again), weights(state)), number
+        assert same(again.best_tensors, state.best_tensors)
+        assert (again.history, again.best_epoch, again.rescues) == (state.history, state.best_epoch, state.rescues)
+        assert [r.text for r in rest if isinstance(r, Note)] == [
+            r.text for r in records[number + 1 :] if isinstance(r, Note)
+        ]
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_pieces_make_the_step_of_the_whole_batch(count, balanced):
+    x, y = torch.randn(16, 1, 10, 10), torch.arange(16) % 2
+    y[:5] = 0
+    steps = []
+    for pieces in (1, count):
+        state = fresh(RECIPE.replace(optimiser="sgd"), PLAIN)
+        state.pieces = pieces
+        state.class_weights = torch.tensor([0.3, 2.0]) if balanced else None
+        loop._step(state, Batch(x, y, torch.arange(16)), RECIPE, Plan(), 1)
+        steps.append((weights(state), state.loss_sum, state.right, state.seen))
+    (whole, *counts), (parts, *others) = steps
+    assert counts == pytest.approx(others)
+    for key, tensor in whole.items():
+        torch.testing.assert_close(parts[key], tensor, rtol=1e-4, atol=1e-6)
+    still = weights(fresh(RECIPE, PLAIN))
+    assert not any(torch.equal(whole[k], still[k]) for k in whole)  # they moved
+
+
+def test_mixed_targets_in_pieces_too():
+    y = torch.rand(7, 2)
+    batch = Batch(torch.randn(7, 1, 10, 10), y, torch.arange(7))
+    parts = list(memory.pieces(batch, 3, torch.tensor([0.5, 4.0])))
+    assert [len(b.y) for b, _ in parts] == [3, 2, 2]
+    assert sum(share for _, share in parts) == pytest.approx(1)
+    assert torch.equal(torch.cat([b.index for b, _ in parts]), batch.index)
+    whole = torch.nn.functional.cross_entropy(batch.x.flatten(1)[:, :2], y, torch.tensor([0.5, 4.0]))
+    summed = sum(
+        share * torch.nn.functional.cross_entropy(b.x.flatten(1)[:, :2], b.y, torch.tensor([0.5, 4.0]))
+        for b, share in parts
+    )
+    torch.testing.assert_close(summed, whole)
+
+
+def test_a_whole_run_in_pieces_ends_where_the_whole_batches_end():
+    ends = [weights(trained(RECIPE.replace(accumulate=n, batch=12, rate=0.02), PLAIN)[0]) for n in (1, 4)]
+    for key, tensor in ends[0].items():
+        torch.testing.assert_close(ends[1][key], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_clipped_gradients_are_no_longer_than_asked():
+    recipe = RECIPE.replace(optimiser="sgd", momentum=0.0, weight_decay=0.0, rate=1.0, clip=0.01)
+    state = fresh(recipe, PLAIN)
+    before = weights(state)
+    loop.set_rate(state.optimiser, 1.0)
+    loop._step(state, Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8)), recipe, Plan(), 1)
+    moved = torch.cat([(before[k] - v).flatten() for k, v in weights(state).items()])
+    assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+class Hungry(torch.nn.Module):
+    """A network that runs out of memory above so many pictures, as the allocators of CPU and GPU put it."""
+
+    def __init__(self, inner, most, error):
+        super().__init__()
+        self.inner, self.most, self.error = inner, most, error
+
+    def outputs(self, x):
+        if self.training and len(x) > self.most:
+            raise self.error
+        return self.inner.outputs(x)
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory")
+GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+@pytest.mark.parametrize("error", [CPU, GPU, MemoryError()])
+def test_where_memory_is_short_the_batch_is_computed_in_pieces_to_the_same_result(error, tmp_path):
+    recipe = RECIPE.replace(batch=12, rate=0.02)
+    plenty, _ = trained(recipe, PLAIN)
+    state, (train, validation) = fresh(recipe, PLAIN), loaders(recipe)
+    state.net = Hungry(state.net, 4, error)
+    records = list(loop.fit(state, train, validation, recipe, Plan()))
+    notes = [r.text for r in records if isinstance(r, Note)]
+    assert [n.split(":")[0] for n in notes] == ["Memory was not enough for 12 pictures at once"] * 2
+    assert "from step 1 on each batch is computed in 4 pieces" in notes[1]
+    for key, tensor in plenty.net.state_dict().items():
+        torch.testing.assert_close(state.net.inner.state_dict()[key], tensor, rtol=1e-3, atol=1e-5)
+    state.net = state.net.inner
+    checkpoint.save(state, tmp_path)
+    assert checkpoint.restore(fresh(recipe, PLAIN), tmp_path).pieces == 4
+
+
+def test_where_memory_is_short_even_for_two_pictures_it_says_so():
+    state, (train, validation) = fresh(RECIPE, PLAIN), loaders()
+    state.net = Hungry(state.net, 1, CPU)
+    with pytest.raises(TrainingError, match=r"Memory is not enough even for 2 pictures at once.*--size"):
+        list(loop.fit(state, train, validation, RECIPE, Plan()))
+    state.net = Hungry(state.net.inner, 1, RuntimeError("shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="multiplied"):  # a fault of ours is not taken for a lack of memory
+        list(loop.fit(state, train, validation, RECIPE, Plan()))
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step_when_no_rescue_is_left():
+    recipe = HOT.replace(rescue=0)
+    state, (train, validation) = fresh(recipe, DEEP), loaders(recipe)
+    with pytest.raises(NotFinite, match=r"at step \d+ \(batch \d of the pass\).*--set rate=300") as caught:
+        list(loop.fit(state, train, validation, recipe, Plan()))
+    assert all(p.isfinite().all() for p in state.net.parameters())  # the step that would spoil them was not taken
+    assert set(caught.value.pictures) <= set(range(72))
+    assert 0 < len(caught.value.pictures) <= 16
+
+
+def test_a_picture_that_spoils_the_loss_is_named():
+    pixels, labels = striped(32)
+    pixels[7] = 255
+    train = Loader(pixels, labels, np.arange(32), PREPROCESS, batch=8, seed=0, full=True)
+    state = fresh(RECIPE, PLAIN)
+
+    class Allergic(torch.nn.Module):
+        def outputs(self, x):
+            bright = x.flatten(1).amin(1, keepdim=True) > 0.9
+            return (torch.where(bright, torch.nan, state_net(x)),)
+
+    state_net, state.net = state.net, Allergic()
+    with pytest.raises(NotFinite) as caught:
+        list(loop.fit(state, train, None, RECIPE.replace(rescue=0), Plan()))
+    assert caught.value.pictures == (7,)
+
+
+def test_a_rescue_goes_back_to_the_best_pass_and_on_at_half_the_rate():
+    recipe = RECIPE.replace(rescue=2, schedule="constant", epochs=5, rate=0.02)
+    state, (train, validation) = fresh(recipe, PLAIN), loaders(recipe)
+    records, rates = [], []
+    for record in loop.fit(state, train, validation, recipe, Plan()):
+        records.append(record)
+        if isinstance(record, Step):
+            rates.append((record.step, record.rate))
+        if isinstance(record, Epoch) and record.epoch == 3 and not state.rescues:
+            best, best_epoch = {k: v.clone() for k, v in state.best_tensors.items()}, state.best_epoch
+            with torch.no_grad():
+                next(state.net.parameters()).fill_(torch.inf)  # as a step with gradients that overflow would
+        if isinstance(record, Note):
+            assert record.back_to == best_epoch * len(train) == state.step
+            assert same(weights(state), best)
+            assert not state.optimiser.state
+            assert (
+                f"went back to the end of pass {best_epoch} and goes on at 0.5 of the rate (rescue 1 of 2)"
+                in record.text
+            )
+    assert sum(isinstance(r, Note) for r in records) == 1
+    assert {rate for _, rate in rates} == {0.02, 0.01}
+    assert len(state.history) == 5
+    assert all(p.isfinite().all() for p in state.net.parameters())
+
+
+def test_a_rescue_within_the_first_pass_goes_back_to_the_first_weights():
+    recipe = HOT.replace(rescue=30)
+    first = weights(fresh(recipe, DEEP))
+    state, (train, validation) = fresh(recipe, DEEP), loaders(recipe)
+    note = next(r for r in loop.fit(state, train, validation, recipe, Plan()) if isinstance(r, Note))
+    assert note.back_to == 0
+    assert "went back to the start" in note.text
+    assert same(weights(state), first)
+    with pytest.raises(NotFinite):
+        trained(HOT.replace(rescue=1), DEEP)
+
+
+def test_a_last_step_that_spoils_the_weights_is_no_best_pass():
+    recipe = RECIPE.replace(rescue=1, epochs=2)
+    state, (train, _) = fresh(recipe, PLAIN), loaders(recipe)
+    notes = []
+    for record in loop.fit(state, train, None, recipe, Plan()):
+        notes += [record] * isinstance(record, Note)
+        if isinstance(record, Step) and not notes and record.step == len(train) - 1:
+            state.optimiser.step = lambda: next(state.net.parameters()).data.fill_(torch.nan)
+        elif notes:
+            state.optimiser.__dict__.pop("step", None)
+    assert notes[0].back_to == 0
+    assert all(v.isfinite().all() for v in state.best_tensors.values())
+
+
+def test_training_stops_early_when_it_gets_no_better():
+    recipe = RECIPE.replace(epochs=40, patience=3, rate=0.3, schedule="constant")
+    state, records = trained(recipe)
+    epochs = [r for r in records if isinstance(r, Epoch)]
+    assert len(epochs) == state.best_epoch + 3 < 40
+    assert records[-1].text == f"Stopped after pass {len(epochs)} of 40: no better in 3 passes."
+
+
+def test_the_rate_of_a_plateau_follows_the_record_of_validation():
+    recipe = RECIPE.replace(schedule="plateau", wait=1, epochs=8, rate=0.3)
+    state, records = trained(recipe)
+    lowest, expected = np.inf, [0.3]
+    for _, loss in state.history:
+        expected.append(expected[-1] * (1 if loss < lowest * (1 - 1e-4) else 0.1))
+        lowest = min(lowest, loss)
+    assert [r.rate for r in records if isinstance(r, Epoch)] == pytest.approx(expected[:-1])
+    assert expected[-2] < 0.3
+
+
+def test_the_best_passes_are_those_of_the_highest_accuracy():
+    history = [(0.5, 1.0), (0.9, 0.3), (0.8, 0.2), (0.9, 0.2), (0.9, 0.2)]
+    assert best_passes(history, 3) == [5, 4, 2]
+    assert best_passes(history[:1], 3) == [1]
+
+
+def test_more_pieces_than_the_batch_can_make_are_refused():
+    with pytest.raises(RecipeError, match="A batch of 8 makes 4 pieces"):
+        Recipe(batch=8, accumulate=5)
+    for name, value in (
+        ("clip", -1), ("warmup", 1.5), ("patience", -1), ("wait", 0), ("keep", 0), ("rescue", -1), ("layer_rate", 0),
+        ("checkpoint", 0), ("accumulate", 0),
+    ):  # fmt: skip
+        with pytest.raises(RecipeError, match=f"{name} must lie between"):
+            Recipe(**{name: value})
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FORMAT", 1)
+    checkpoint.save(fresh(), tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(RunError, match="another version of svertka"):
+        checkpoint.restore(fresh(), tmp_path)
+
+
+def test_whoever_asks_need_not_wait_for_the_next_twentieth_of_a_pass(monkeypatch):
+    monkeypatch.setattr(loop, "RECORDS", 1)
+    monkeypatch.setattr(loop, "SECONDS", 0.0)
+    _, records = trained(RECIPE.replace(batch=8, epochs=1))
+    assert [r.step for r in records if isinstance(r, Step)] == list(range(1, 9))
+
+
+def test_nets_of_the_zoo_are_grouped_by_depth_without_a_gap():
+    for name in ("resnet18", "googlenet", "mobilenet_v2", "vgg11"):
+        with torch.device("meta"):
+            net = zoo.make(name, (3, 96, 96), 2)
+        rows = loop.make_optimiser(net, RECIPE.replace(layer_rate=0.8, optimiser="muon")).param_groups
+        counted = [id(p) for row in rows for p in row["params"]]
+        assert sorted(counted) == sorted(id(p) for p in net.parameters())
