@@ -27,7 +27,8 @@ SETTINGS = {
     "adamw": {"optimiser": "adamw", "rate": 0.01, "average": 0.9, "accumulate": 2},
     "rescue": {"optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 5},
     "rescue and average": {
-        "optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 4, "average": 0.9
+        "optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 4,
+        "average": 0.9,
     },
 }  # fmt: skip
 

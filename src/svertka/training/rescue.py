@@ -35,9 +35,7 @@ def refuse_unless_finite(value: float, logits: Tensor, batch: Batch, step: int, 
         return
     bad = ~logits.detach().isfinite().all(1)
     index = batch.index[bad] if bad.any() else batch.index
-    fact = (
-        f"The loss became {value} at step {step + 1} (batch {number} of the pass); nothing was learned from that batch."
-    )
+    fact = f"The loss became {value} at step {step + 1} (batch {number} of the pass); nothing was learned from it."
     raise NotFinite(fact, _advice(recipe), tuple(index.tolist()))
 
 
