@@ -9,7 +9,8 @@ from svertka import zoo
 from svertka.data.loader import Batch, Loader
 from svertka.errors import NotFinite, RecipeError, RunError, TrainingError
 from svertka.records import Epoch, Note, Step
-from svertka.training import checkpoint, loop, memory
+from svertka.training import checkpoint, loop
+from svertka.training.pieces import pieces
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.verbs.keeping import best_passes
@@ -63,16 +64,16 @@ def test_pieces_make_the_step_of_the_whole_batch(count, balanced):
     x, y = torch.randn(16, 1, 10, 10), torch.arange(16) % 2
     y[:5] = 0
     steps = []
-    for pieces in (1, count):
+    for parts in (1, count):
         state = fresh(RECIPE.replace(optimiser="sgd"), PLAIN)
-        state.pieces = pieces
+        state.pieces = parts
         state.class_weights = torch.tensor([0.3, 2.0]) if balanced else None
         loop._step(state, Batch(x, y, torch.arange(16)), RECIPE, Plan(), 1)
         steps.append((weights(state), state.loss_sum, state.right, state.seen))
-    (whole, *counts), (parts, *others) = steps
+    (whole, *counts), (other, *others) = steps
     assert counts == pytest.approx(others)
     for key, tensor in whole.items():
-        torch.testing.assert_close(parts[key], tensor, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(other[key], tensor, rtol=1e-4, atol=1e-6)
     still = weights(fresh(RECIPE, PLAIN))
     assert not any(torch.equal(whole[k], still[k]) for k in whole)  # they moved
 
@@ -80,7 +81,7 @@ def test_pieces_make_the_step_of_the_whole_batch(count, balanced):
 def test_mixed_targets_in_pieces_too():
     y = torch.rand(7, 2)
     batch = Batch(torch.randn(7, 1, 10, 10), y, torch.arange(7))
-    parts = list(memory.pieces(batch, 3, torch.tensor([0.5, 4.0])))
+    parts = list(pieces(batch, 3, torch.tensor([0.5, 4.0])))
     assert [len(b.y) for b, _ in parts] == [3, 2, 2]
     assert sum(share for _, share in parts) == pytest.approx(1)
     assert torch.equal(torch.cat([b.index for b, _ in parts]), batch.index)

@@ -24,7 +24,7 @@ from svertka.errors import NotFinite
 from svertka.records import Epoch, Note, Step
 from svertka.training import rescue
 from svertka.training.freeze import freeze
-from svertka.training.memory import pieces, within_memory
+from svertka.training.pieces import pieces, within_memory
 from svertka.training.optimiser import make_optimiser, set_rate
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
@@ -43,7 +43,7 @@ def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
     average = None
     if recipe.average:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    return State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=recipe.accumulate)
+    return State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=max(recipe.accumulate, plan.pieces))
 
 
 def fit(

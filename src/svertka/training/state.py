@@ -23,7 +23,7 @@ class State:
     history    (accuracy, loss) after each finished pass, on validation; of the training itself where there is none
     best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
     rescues    times that training went back to those weights, at a lower rate each time (rescue.py)
-    pieces     parts that a batch is computed in, so that it fits into memory (memory.py)
+    pieces     parts that a batch is computed in, so that it fits into memory (pieces.py)
     """
 
     net: Net

@@ -257,7 +257,8 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
     job.recipe = job.recipe.replace(net=best.backbone.name)
     parts = [part for part in ("validation", "test") if part in best.logits]
     scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
-    model = Model(best.net.cpu(), job.manifest.classes, job.preprocess, best.spec, scores.temperature, scores.thresholds)
+    net, spec = best.net.cpu(), best.spec
+    model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
     speed = looking.pictures / looking.seconds if looking.seconds else 0.0
