@@ -24,8 +24,8 @@ from svertka.errors import NotFinite
 from svertka.records import Epoch, Note, Step
 from svertka.training import rescue
 from svertka.training.freeze import freeze
-from svertka.training.pieces import pieces, within_memory
 from svertka.training.optimiser import make_optimiser, set_rate
+from svertka.training.pieces import pieces, within_memory
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.schedule import rate_at
