@@ -293,7 +293,8 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_weights_of_an_undist
         command = [*base, "--resume", "killed", "--json"]
     assert kills >= 3
     if process.returncode != 0:
-        subprocess.run([*base, "--resume", "killed", "--json"], cwd=tmp_path, check=True, capture_output=True)
+        done = subprocess.run([*base, "--resume", "killed", "--json"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0 or "is finished" in done.stderr, done.stderr  # killed as it was about to end
     subprocess.run([*base, str(data), *options, "--out", "whole"], cwd=tmp_path, check=True, capture_output=True)
     hashes = [json.loads((tmp_path / r / "model/model.json").read_text())["weights"] for r in ("killed", "whole")]
     assert hashes[0] == hashes[1]
