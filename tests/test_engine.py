@@ -279,6 +279,12 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
         checkpoint.restore(fresh(), tmp_path)
 
 
+def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):
+    (tmp_path / ".state.safetensors.123").write_bytes(b"half")
+    checkpoint.save(fresh(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
+
+
 def test_whoever_asks_need_not_wait_for_the_next_twentieth_of_a_pass(monkeypatch):
     monkeypatch.setattr(loop, "RECORDS", 1)
     monkeypatch.setattr(loop, "SECONDS", 0.0)

@@ -52,6 +52,8 @@ def save(state: State, folder: Path) -> Path:
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
         aside.replace(path)
+        for left in folder.glob(f".{NAME}.*"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
     except (OSError, RuntimeError, SafetensorError) as why:
         aside.unlink(missing_ok=True)
         raise TrainingError(
