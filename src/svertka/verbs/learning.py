@@ -57,7 +57,7 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     plan = Plan(**told["plan"])
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
-        saved = (job.run.path / CHECKPOINT / checkpoint.NAME).is_file()  # else it was stopped before its first: from the start
+        saved = (job.run.path / CHECKPOINT / checkpoint.NAME).is_file()  # else from the start
         net = build(told["network"], len(job.manifest.classes)) if saved else first_net(job)
         state = loop.begin(net, job.recipe, plan)
         if saved:
