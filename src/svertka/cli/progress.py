@@ -68,6 +68,8 @@ class _Lines:
             self._say(f"read {value[0]:,} of {value[1]:,} files")
         elif what == "plan":
             self._say(plan_line(value))
+        elif what == "forecast":
+            self._say(forecast_line(value))
         elif what == "step" and self._due():
             self._say(f"step {value.step:,} of {value.steps:,}  loss {value.loss:.3f}")
         elif what == "epoch":
@@ -116,6 +118,8 @@ class _Live:
             self._read(*value)
         elif what == "plan":
             self.bar.console.print(plan_line(value), markup=False, highlight=False, style="dim")
+        elif what == "forecast":
+            self.bar.console.print(forecast_line(value), markup=False, highlight=False, style="dim")
         elif what == "step":
             self._step(value)
         elif what == "epoch":
@@ -174,3 +178,22 @@ def plan_line(plan: Any) -> str:
     """What was chosen for this machine, in one line."""
     layout = plan.layout.replace("_", "-")
     return f"plan: {plan.device}, {layout}, {plan.precision}, {plan.threads} threads ({plan.reason})"
+
+
+def forecast_line(found: Any) -> str:
+    """What the run will take, in one line."""
+    from svertka.training.forecast import spoken_bytes
+
+    memory = f"{spoken_bytes(found.memory)} of memory, " if found.memory else ""
+    return f"forecast: {spoken_seconds(found.seconds)} in all, {memory}{spoken_bytes(found.disk)} on disk"
+
+
+def spoken_seconds(seconds: float) -> str:
+    """A time as a person says it.
+
+    >>> spoken_seconds(7.31), spoken_seconds(400), spoken_seconds(9000)
+    ('7.3 s', '6.7 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

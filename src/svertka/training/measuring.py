@@ -104,19 +104,3 @@ class Trial:
         if self.plan.device.startswith("cuda"):
             torch.cuda.synchronize(self.plan.device)
         return time.perf_counter()
-
-
-def time_forward(net: nn.Module, plan: Plan, x: Tensor) -> float:
-    """Seconds of one pass of a batch (b, c, h, w) through a network that measures: float32, as prediction computes."""
-    was = net.training
-    net.eval()
-    try:
-        with plan.settled(), torch.inference_mode():
-            seconds = []
-            for _ in range(2):
-                begun = time.perf_counter()
-                net(x).sum().item()
-                seconds.append(time.perf_counter() - begun)
-    finally:
-        net.train(was)
-    return min(seconds)

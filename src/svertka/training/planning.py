@@ -40,6 +40,7 @@ def make_plan(
     classes: int,
     *,
     steps: int = 0,
+    length: float | None = None,
     wanted: dict[str, Any] | None = None,
     seconds: float = 0.4,
     timer: Timer | None = None,
@@ -51,6 +52,7 @@ def make_plan(
         shape: of one batch, (b, c, h, w).
         classes: outputs of the network.
         steps: that the run will take; few are not worth compiling for.
+        length: seconds that it will take in place of that, where its steps are as many as fit.
         wanted: fields of the plan that are not to be chosen, as `override.parse_plan` gives them.
         seconds: about how long measuring may take on a small network.
         timer: what times a step; real steps where None.
@@ -76,6 +78,8 @@ def make_plan(
         plan = plan.replace(step=timing.seconds, shares=timing.shares)
     pieces = start.pieces if start.pieces == 1 or "pieces" in wanted else planner.fewest_pieces(plan)
     plan = plan.replace(pieces=pieces)
+    if length is not None:
+        steps = int(length / plan.step)
     if compile_wanted or (compile_wanted is None and compiling.earns_trial(device, plan.step * steps)):
         plan = planner.compiled(plan, seconds, None if compile_wanted else steps)
     return plan

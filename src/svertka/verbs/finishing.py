@@ -15,7 +15,7 @@ from svertka.errors import TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.evaluation.abstaining import to_rows
 from svertka.evaluation.temperature import fit_temperature, softmax
-from svertka.training.machine import machine
+from svertka.training.machine import machine, peak_allocated, peak_resident
 from svertka.training.plan import Plan
 from svertka.verbs.job import Job
 
@@ -68,6 +68,12 @@ def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
         },
     )
     job.manifest.save(job.run.path / "manifest.json")
+
+
+def rewrite_recipe(job: Job) -> None:
+    """The same recipe.json, with the recipe as it has become."""
+    told = job.run.read("recipe.json")
+    job.run.write("recipe.json", {**told, "recipe": job.recipe.to_dict(), "reasons": job.reasons})
 
 
 def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
@@ -128,6 +134,8 @@ def write_metrics(
             "read": round(job.read_seconds, 3),
             "train": round(seconds, 3),
         },
+        "time": job.clock.table(),
+        "memory": {"peak": peak_resident(), "device": peak_allocated(plan.device)},
         "images_per_second": round(speed, 1),
         "plan": plan.to_dict(),
         "machine": machine(),

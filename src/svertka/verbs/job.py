@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from svertka.records import Epoch, Note, Step, Unreadable, plain
 from svertka.signals import Preprocess
+from svertka.training.clock import Clock
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 Where = str | Path | Sequence[str | Path]  # what `open_source` takes: one place, or several
 NAMED = 5  # pictures that a sentence names, at most
 
-# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "step", "epoch" a record;
-# "look" (done, total, network); "rung" a Rung of the ladder.
+# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "forecast" a Forecast; "step",
+# "epoch" a record; "look" (done, total, network); "rung" a Rung of the ladder.
 Watch = Callable[[str, Any], None]
 
 
@@ -47,6 +48,7 @@ class Job:
     read_seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     wanted: dict[str, Any] = field(default_factory=dict)  # fields of the plan that the person has set
+    clock: Clock = field(default_factory=Clock)
     start: Backbone | None = None  # the network that training goes on from, where it is not fresh
 
     def count(self, part: str) -> int:

@@ -20,19 +20,17 @@ from svertka.training.planning import make_plan
 from svertka.training.run import CHECKPOINT
 from svertka.training.state import State, snapshot
 from svertka.verbs.building import first_net, loader, with_statistics
-from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
+from svertka.verbs.course import Course
+from svertka.verbs.finishing import rewrite_recipe, score, write_arrays, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
 from svertka.verbs.keeping import Keeper
 from svertka.verbs.notes import sentences
 from svertka.verbs.stopping import Saver, asked_to_stop
 
-FINISH_SECONDS = 3.0  # kept free for scoring and the report
-OVERHEAD = 1.15  # a real step also reads, varies and validates
-MOST = 10  # times the usual number of passes, however many minutes there are
-
 
 def learn(job: Job, facts: auto.Facts) -> Trained:
     """A new run, from the decoded pictures on."""
+    job.clock.now("plan")
     job.preprocess = with_statistics(job)
     job.recipe, reasons = auto.choose_rest(job.recipe, dataclasses.replace(facts, training=job.count("train")))
     job.reasons = {**job.reasons, **reasons}
@@ -40,20 +38,25 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
         torch.manual_seed(job.recipe.seed)
         net = first_net(job)
         shape = (min(job.recipe.batch, job.count("train")), *job.preprocess.shape)
-        plan = make_plan(net, shape, len(job.manifest.classes), wanted=job.wanted, steps=_steps(job))
+        minutes = job.recipe.minutes
+        plan = make_plan(
+            net, shape, len(job.manifest.classes), wanted=job.wanted, steps=_steps(job),
+            length=None if minutes is None or "epochs" not in reasons else 60 * minutes,
+        )  # fmt: skip
         job.watch("plan", plan)
-        if job.recipe.minutes is not None:
-            _fit_into_minutes(job, plan, told=reasons)
+        course = Course.of(job, plan)
+        course.look_ahead(net, free="epochs" in reasons)
         write_recipe(job, plan, {"network": describe(net, job.recipe.net, job.preprocess.shape)})
         for sentence in (*job.manifest.notes, *sentences(job)):
             job.note(sentence)
         job.run.log({"kind": "plan", **plan.to_dict()})
+        job.run.log({"kind": "forecast", **course.forecast.to_dict()})
         state = loop.begin(net, job.recipe, plan)
-        return _carry_out(job, plan, state)
+        return _carry_out(job, course, state)
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:
-    """A run that was stopped, from its checkpoint on, by the plan it began with."""
+    """A run that was stopped, from its checkpoint on, by the plan and with the number of passes it began with."""
     plan = Plan(**told["plan"])
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
@@ -62,48 +65,62 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
         state = loop.begin(net, job.recipe, plan)
         if saved:
             checkpoint.restore(state, job.run.path / CHECKPOINT)
-        job.run.rewind(state.step, len(loader(job, "train", plan, training=True)))
-        return _carry_out(job, plan, state)
+        course = Course.of(job, plan)
+        job.run.rewind(state.step, len(course.train))
+        return _carry_out(job, course, state)
 
 
-def _carry_out(job: Job, plan: Plan, state: State) -> Trained:
-    train = loader(job, "train", plan, training=True)
-    validation = loader(job, "validation", plan) if job.count("validation") else None
+def _carry_out(job: Job, course: Course, state: State) -> Trained:
+    plan, train = course.plan, course.train
     if job.recipe.balance == "weights":
         state.class_weights = balance.class_weights(job.labels("train"), len(job.manifest.classes)).to(plan.device)
     begun, steps = time.perf_counter(), state.step
     stopped, saver, keeper = False, Saver(job, state), Keeper(job, state)
     with asked_to_stop() as asked, plan.settled():
-        for record in _records(job, loop.fit(state, train, validation, job.recipe, plan), len(train)):
+        course.start()
+        for record in _records(job, course, state):
             keeper.read(record)
             if asked.is_set() or saver.due(record):
                 saver.save()
             if asked.is_set():
                 stopped = state.step < (job.recipe.epochs or 1) * len(train)
                 break
+    course.close(saver.seconds)
     if not state.best_epoch:  # stopped within the first pass: what there is
         state.best_tensors = snapshot(state.measured_net)
     speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
-    return _finish(job, plan, state, stopped, speed, keeper)
+    return _finish(job, course, state, stopped, speed, keeper)
 
 
-def _records(job: Job, records: Iterator[Step | Epoch | Note], per_epoch: int) -> Iterator[Step | Epoch | Note]:
+def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | Note]:
     """The records of the loop, each told before it is passed on.
+
+    Where the number of passes changes, the loop goes on from the same state with the new one.
 
     Raises:
         TrainingError: training cannot go on; names the files where some are the cause.
     """
-    try:
-        for record in records:
-            if isinstance(record, Note) and record.back_to is not None:
-                job.run.rewind(record.back_to, per_epoch)
-            job.tell(record)
-            yield record
-    except NotFinite as trouble:
-        raise TrainingError(f"{trouble} {job.named(trouble.pictures)}".rstrip()) from trouble
+    again = True
+    while again:
+        again = False
+        try:
+            for record in loop.fit(state, course.train, course.validation, job.recipe, course.plan):
+                given = time.perf_counter()
+                if isinstance(record, Note) and record.back_to is not None:
+                    job.run.rewind(record.back_to, len(course.train))
+                job.tell(record)
+                yield record
+                again = isinstance(record, Epoch) and course.passed(record)
+                course.told += time.perf_counter() - given
+                if again:
+                    rewrite_recipe(job)
+                    break
+        except NotFinite as trouble:
+            raise TrainingError(f"{trouble} {job.named(trouble.pictures)}".rstrip()) from trouble
 
 
-def _finish(job: Job, plan: Plan, state: State, stopped: bool, speed: float, keeper: Keeper) -> Trained:
+def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float, keeper: Keeper) -> Trained:
+    plan = course.plan
     net, mirror = state.measured_net, bool(job.recipe.test_flip)
     net.load_state_dict(state.best_tensors)
 
@@ -120,28 +137,12 @@ def _finish(job: Job, plan: Plan, state: State, stopped: bool, speed: float, kee
     summary = write_metrics(
         job, plan, state.net, scores.found,
         seconds=state.seconds, speed=speed, stopped=stopped, best_epoch=state.best_epoch,
-        more={"weights": model.facts["weights"]["sha256"], "best": keeper.scores(), "rescues": state.rescues},
+        more={**course.facts(), "weights": model.facts["weights"]["sha256"], "best": keeper.scores(), "rescues": state.rescues},
     )  # fmt: skip
     write_report(job.run.path)
     return Trained(job.run.path, summary, stopped)
 
 
 def _steps(job: Job) -> int:
-    """Steps that the run will take; in a run of a stated length, as many as fit, so that this is the most."""
+    """Steps that the run will take where the number of its passes is settled."""
     return (job.recipe.epochs or 1) * max(1, job.count("train") // (job.recipe.batch or 1))
-
-
-def _fit_into_minutes(job: Job, plan: Plan, told: dict[str, str]) -> None:
-    """Choose the number of passes so that the whole run ends in time, where the user did not choose it."""
-    if "epochs" not in told:
-        return
-    step = plan.step * OVERHEAD
-    steps = max(1, job.count("train") // job.recipe.batch)
-    left = job.recipe.minutes * 60 - (time.perf_counter() - job.started) - FINISH_SECONDS
-    epochs = max(1, min(int(left / (step * steps)), MOST * job.recipe.epochs))
-    job.recipe = job.recipe.replace(epochs=epochs)
-    job.reasons["epochs"] = f"as many as {job.recipe.minutes:g} minutes allow at {step * steps:.1f} seconds a pass"
-    if left < step * steps:
-        job.note(
-            f"One pass takes about {step * steps / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allowed."
-        )

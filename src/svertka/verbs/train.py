@@ -16,6 +16,7 @@ from svertka import data as rooms
 from svertka.errors import DataError, RunError
 from svertka.signals import Preprocess
 from svertka.training import auto
+from svertka.training.clock import Clock
 from svertka.training.override import parse_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
@@ -55,10 +56,11 @@ def train(
     Raises:
         DataError, UsageError, TrainingError: see svertka.errors; the message is for the user.
     """
-    started = time.perf_counter() if started is None else started
+    clock = Clock(started)
+    started = clock.started
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
-    wanted = parse_plan(plan)
+    fixed = parse_plan(plan)
     source = rooms.open_source(data, group_by=recipe.group_by)
     facts = _facts(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
@@ -71,12 +73,13 @@ def train(
     run, backbones = None, []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
+        clock.now("import")
         from svertka.training.planning import refuse_impossible
         from svertka.verbs import building, learning, transferring
 
-        refuse_impossible(wanted)
-
+        refuse_impossible(fixed)
         if weights:
+            clock.now("weights")
             backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
             if not backbones:
                 recipe, reasons, wanted = _own(recipe, facts)
@@ -89,7 +92,9 @@ def train(
         if not backbones:
             building.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
+        clock.now("decode")
         store = reading.finish(lambda done, total: watch("read", (done, total)))
+        clock.now("copies")
         files = _divide(run, source, store, recipe, earlier)
     except BaseException:
         reading.cancel()
@@ -98,7 +103,7 @@ def train(
         raise
     command = command or shlex.join(["svertka", "train", *_words(data)])
     job = Job(run, source, store, files, preprocess, recipe, reasons, watch, started, command)
-    job.read_seconds, job.wanted = time.perf_counter() - started, wanted
+    job.read_seconds, job.wanted, job.clock = time.perf_counter() - started, fixed, clock
     if backbones:
         return transferring.start(job, backbones, facts)
     if finding.sought(recipe, facts.side):
@@ -120,7 +125,8 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
         RunError: no run there, it is finished, or it has no checkpoint.
         DataError: its data have changed since.
     """
-    started = time.perf_counter() if started is None else started
+    clock = Clock(started)
+    started = clock.started
     folder = Run.open(run)
     told = folder.read("recipe.json")
     if (folder.path / "metrics.json").is_file() and not folder.read("metrics.json").get("stopped"):
@@ -131,8 +137,10 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
     except (KeyError, TypeError) as why:
         raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
     reading = rooms.begin_store(source, preprocess)
+    clock.now("import")
     from svertka.verbs import learning
 
+    clock.now("decode")
     store = reading.finish(lambda done, total: watch("read", (done, total)))
     manifest = rooms.Manifest.load(folder.path / "manifest.json")
     if not manifest.matches(store):
@@ -140,7 +148,8 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
             f"{source.where} has changed since {folder.path} was begun: resuming would learn from other pictures."
         )
     job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
-    job.read_seconds = time.perf_counter() - started
+    job.read_seconds, job.clock = time.perf_counter() - started, clock
+    clock.now("plan")
     if "transfer" in told:
         from svertka.verbs import transferring
 

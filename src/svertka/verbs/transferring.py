@@ -16,6 +16,7 @@ from svertka.data.augment import Augment
 from svertka.errors import RunError, SvertkaError, UsageError
 from svertka.reporting import write_report
 from svertka.training import auto
+from svertka.training.forecast import END
 from svertka.training.machine import pick_device
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
@@ -133,6 +134,7 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], *, again
         write_recipe(job, plan, {"transfer": starts})
         for sentence in (*job.source.notes, *sentences(job), *told):
             job.note(sentence)
+    job.clock.now("features")
     looking = _Looking(job, plan.device)
     parts = {p: job.manifest.indices(p) for p in ("train", "validation", "test")}
     labels = {p: as_labels(job.manifest.labels[index]) for p, index in parts.items() if len(index)}
@@ -151,7 +153,7 @@ def _climb_on(job: Job, ladder: Ladder, looking: _Looking, plan: Plan) -> None:
     each = looking.seconds_each(best)
 
     def left() -> float:
-        return job.recipe.minutes * 60 - (time.perf_counter() - job.started) - learning.FINISH_SECONDS
+        return job.recipe.minutes * 60 - (time.perf_counter() - job.started) - END
 
     views = min(VIEWS, int(0.4 * left() / (each * pictures)))
     if views > 0:
@@ -252,6 +254,7 @@ def _tell(job: Job, rung: Any) -> None:
 
 
 def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
+    job.clock.now("end")
     best = ladder.best
     job.preprocess = best.backbone.preprocess
     job.recipe = job.recipe.replace(net=best.backbone.name)

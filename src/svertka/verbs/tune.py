@@ -23,13 +23,13 @@ from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.meaning import Change, changes
 from svertka.signals import Preprocess
 from svertka.training import auto, loop
+from svertka.training.forecast import SLACK
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
 from svertka.verbs.building import check_net, standardised
 from svertka.verbs.job import Watch, Where, silent
-from svertka.verbs.learning import OVERHEAD
 from svertka.verbs.train import first_choices
 from svertka.verbs.tuning import CANDIDATES, OF_COLOUR, Selection
 
@@ -211,7 +211,7 @@ class _Bench:
         shape = (batch, *self.preprocess.shape)
         torch.manual_seed(self.recipe.seed)
         self.plan = make_plan(self._net(), shape, len(self.manifest.classes))
-        return self.plan.step * OVERHEAD * max(1, n // batch) * (self.recipe.epochs or 1)
+        return self.plan.step * SLACK * max(1, n // batch) * (self.recipe.epochs or 1)
 
     def _net(self) -> Net:
         return zoo.make(self.recipe.net, self.preprocess.shape, len(self.manifest.classes))
