@@ -112,15 +112,15 @@ def test_what_does_not_work_is_passed_over_and_named(tmp_path, monkeypatch):
 
 def test_real_steps_find_channels_last_for_a_plain_convolutional_network(tmp_path, monkeypatch):
     net = build("conv3-32 relu maxpool2 conv3-64 relu maxpool2 conv3-64 relu gap fc", (3, 32, 32), 10)
+    found = []
     for attempt in range(4):  # neighbours that take the processor away in the wrong moment can win once, not always
         monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / str(attempt)))
         plan = make_plan(net, (32, 3, 32, 32), 10, seconds=0.5 + attempt)
-        if (
-            plan.layout == "channels_last"
-            and plan.measured["contiguous float32"] > plan.measured["channels_last float32"]
-        ):
+        slower = plan.measured["contiguous float32"] / plan.measured["channels_last float32"]
+        found.append((plan.layout, slower))
+        if plan.layout == "channels_last" and slower > 1:
             return
-    pytest.fail(str(times))
+    pytest.fail(str(found))
 
 
 def test_what_is_asked_for_is_not_measured_away(tmp_path, monkeypatch):
