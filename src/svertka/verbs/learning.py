@@ -134,10 +134,11 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
     model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds, mirror)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
+    digest = model.facts["weights"]["sha256"]
     summary = write_metrics(
         job, plan, state.net, scores.found,
         seconds=state.seconds, speed=speed, stopped=stopped, best_epoch=state.best_epoch,
-        more={**course.facts(), "weights": model.facts["weights"]["sha256"], "best": keeper.scores(), "rescues": state.rescues},
+        more={"weights": digest, "best": keeper.scores(), "rescues": state.rescues, **course.facts()},
     )  # fmt: skip
     write_report(job.run.path)
     return Trained(job.run.path, summary, stopped)
