@@ -1,6 +1,8 @@
 """Transfer: folding against the plain network, the linear head against scikit-learn, the cache, the ladder, runs."""
 
 import json
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 import svertka
 from svertka import zoo
-from svertka.blocks import Together, put_head
+from svertka.blocks import Net, Together, put_head
 from svertka.blocks.together import overlaps, resized
 from svertka.bundle import Model, build, describe
 from svertka.errors import UnknownName, UsageError, WeightsError
@@ -21,7 +23,9 @@ from svertka.transfer import features, finding, heads
 from svertka.transfer.backbones import Backbone, frozen_digest, open_backbone, side_by_side
 from svertka.transfer.features import View, extract, key
 from svertka.transfer.finetune import begin, depths
-from svertka.transfer.folding import folded
+from svertka.transfer.folding import folded, quick
+from svertka.transfer.fusing import fusable
+from svertka.transfer.streams import Streams, Way
 
 SIDE = 32
 PREPROCESS = Preprocess(SIDE, SIDE, 3, "crop")
@@ -75,18 +79,74 @@ def _own_cache(monkeypatch, tmp_path):
 # --- folding ---
 
 
-@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2_035", "densenet121", "squeezenet1_1"])
-def test_folded_features_are_those_of_the_network(name):
-    net = shaken(name)
+@pytest.mark.parametrize("make", [folded, quick])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("resnet18", 64),
+        ("mobilenet_v2_035", 64),
+        ("densenet121", 64),
+        ("squeezenet1_1", 65),
+        ("mobilenet_v3_small", 47),
+    ],
+)
+def test_quick_features_are_those_of_the_network(name, side, make):
+    net = shaken(name, **({"padding": "tensorflow"} if "mobilenet" in name else {}))
     before = frozen_digest(net)
-    quick = folded(net, (3, 64, 64))
-    x = torch.randn(2, 3, 64, 64)
+    made = make(net, (3, side, side))
+    x = torch.randn(3, 3, side, side).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         truth = net.embed(x)
-        torch.testing.assert_close(quick.embed(x), truth, rtol=1e-3, atol=1e-4 * truth.abs().max().item())
+        torch.testing.assert_close(made.embed(x), truth, rtol=1e-3, atol=1e-4 * truth.abs().max().item())
     assert frozen_digest(net) == before
-    norms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in quick.modules())
+    norms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in made.modules())
     assert norms == 0 or name == "densenet121"  # there norms come before convolutions
+    if make is quick and fusable(torch.nn.Conv2d(1, 1, 1)):
+        assert not any(isinstance(m, torch.nn.Conv2d) for m in made.modules())
+
+
+def test_an_activation_behind_a_sum_is_not_taken_for_the_convolutions():
+    class Block(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.act = torch.nn.Conv2d(4, 4, 3, padding=1), torch.nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            return self.act(self.conv(x).add_(x))
+
+    net = Net(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.Sequential(Block()), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Identity()
+    )
+    x = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        torch.testing.assert_close(quick(net, (3, 8, 8)).embed(x), net.embed(x), rtol=1e-4, atol=1e-5)
+
+
+def test_streams_take_the_quicker_way_and_remember_it(tmp_path):
+    way = {8: 0.004, 32: 0.0004}  # seconds an item by the size of the piece
+    seen = []
+
+    def work(which):
+        time.sleep(way[8 if which.stop - which.start <= 8 else 32] * (which.stop - which.start))
+        return list(range(which.start, which.stop))
+
+    choices = (Way(8, 2), Way(32, 1))
+    made = Streams(tmp_path / "kept.json", choices)
+    for which, numbers in made.run(work, 300):
+        assert numbers == list(range(which.start, which.stop))
+        seen += numbers
+    assert seen == list(range(300))
+    assert made.chosen == choices[1]
+    assert Streams(tmp_path / "kept.json", choices).chosen == choices[1]
+    (tmp_path / "kept.json").write_text("{")
+    assert Streams(tmp_path / "kept.json", choices).chosen is None
+
+
+def test_streams_put_the_number_of_threads_back():
+    before = torch.get_num_threads()
+    made = Streams(Path("nowhere.json"), (Way(2, 3),))
+    assert [r for _, r in made.run(lambda which: torch.get_num_threads(), 6)] == [1, 1, 1]
+    assert torch.get_num_threads() == before
 
 
 # --- heads ---
@@ -176,7 +236,8 @@ def test_features_are_computed_once_and_an_interruption_costs_little(monkeypatch
     with pytest.raises(KeyboardInterrupt):
         extract(b, pixels, digests, index, progress=stop)
     first = extract(b, pixels, digests, index, progress=lambda done, total: seen.append(total))
-    assert seen == [70 - features.BATCH] * 2
+    assert seen
+    assert set(seen) == {70 - 8}  # the first piece was kept
     with torch.no_grad():
         truth = b.net.embed(b.preprocess.normalise(pixels))
     torch.testing.assert_close(first, truth, rtol=1e-3, atol=1e-4)

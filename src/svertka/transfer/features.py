@@ -26,11 +26,12 @@ import torch
 from svertka.cache import cache_folder
 from svertka.data.augment import Augment
 from svertka.data.store import VERSION as STORE_VERSION
+from svertka.training.plan import machine
 from svertka.transfer.backbones import Backbone
-from svertka.transfer.folding import folded
+from svertka.transfer.folding import folded, quick
+from svertka.transfer.streams import Streams, ways
 
 VERSION = 1  # of what is written here; features of another version are not looked at
-BATCH = 32  # pictures at once: small enough for the processor's caches
 FLUSH = 5.0  # seconds of work that an interruption may cost
 
 Progress = Callable[[int, int], None]
@@ -73,12 +74,13 @@ def extract(
     missing = [i for i in index.tolist() if digests[i].tobytes() not in known]
     missing = list({digests[i].tobytes(): i for i in missing}.values())  # the same file twice is one
     fresh: list[tuple[bytes, np.ndarray]] = []
-    saved = time.perf_counter()
+    saved, done = time.perf_counter(), 0
     try:
-        for done, (some, vectors) in enumerate(_compute(backbone, pixels, digests, missing, view, device), 1):
+        for some, vectors in _compute(backbone, pixels, digests, missing, view, device):
             fresh += [(digests[i].tobytes(), v) for i, v in zip(some, vectors, strict=True)]
+            done += len(some)
             if progress is not None:
-                progress(min(done * BATCH, len(missing)), len(missing))
+                progress(done, len(missing))
             if time.perf_counter() - saved > FLUSH:
                 write_part(shelf, fresh)
                 known |= fresh
@@ -94,17 +96,28 @@ def _compute(
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     if not missing:
         return
-    net = folded(backbone.net, backbone.preprocess.shape)
+    net = (quick if device == "cpu" else folded)(backbone.net, backbone.preprocess.shape)
     net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for first in range(0, len(missing), BATCH):
-        some = missing[first : first + BATCH]
+
+    def look(which: slice) -> np.ndarray:
+        some = missing[which]
         batch = torch.from_numpy(pixels[some]).to(device)  # (b, h, w, c)
         if view.number:
             names = torch.from_numpy(digests[some][:, :8].copy().view(np.int64)[:, 0]).to(device)
             batch = view.augment(batch, names, 0, view.number)
         with torch.inference_mode():
-            vectors = net.embed(backbone.preprocess.normalise(batch))
-        yield some, vectors.float().cpu().numpy()
+            vectors: np.ndarray = net.embed(backbone.preprocess.normalise(batch)).float().cpu().numpy()  # (b, d)
+        return vectors
+
+    for which, vectors in streams(backbone, device).run(look, len(missing)):
+        yield missing[which], vectors
+
+
+def streams(backbone: Backbone, device: str = "cpu") -> Streams:
+    """How this machine looks through a backbone quickest, as far as that is known already."""
+    facts = [VERSION, machine(), torch.get_num_threads(), device, backbone.name, backbone.preprocess.shape]
+    name = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return Streams(cache_folder("plans") / f"look-{name}.json", ways(device))
 
 
 def key(backbone: Backbone, view: View) -> str:

@@ -16,7 +16,7 @@ from svertka.bundle import Model
 from svertka.data import picture_files
 from svertka.errors import DataError, ReadError, SvertkaError, UsageError
 from svertka.records import Unreadable
-from svertka.transfer.folding import folded
+from svertka.transfer.folding import quick
 from svertka.verbs.predict import open_model
 
 BATCH = 32
@@ -53,7 +53,7 @@ def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | 
     if out is not None:
         _check(Path(out))
     model = open_model(model)
-    net = folded(model.net, model.preprocess.shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = quick(model.net, model.preprocess.shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pictures: list[str] = []
     for file in files:
         pictures += [str(p) for p in picture_files(Path(file))] if Path(file).is_dir() else [str(file)]
