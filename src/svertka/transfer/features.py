@@ -67,7 +67,7 @@ def extract(
         index: (m,) which pictures.
         view: how they are varied; a function of the picture's content.
         device: where the backbone computes.
-        progress: called with (done, total) pictures as they are computed.
+        progress: called with (done, total) pictures as they are computed; with done 0 when all is ready for the first.
     """
     shelf = cache_folder("features") / key(backbone, view)
     known = dict(read_parts(shelf))
@@ -109,6 +109,7 @@ def _compute(
             vectors: np.ndarray = net.embed(backbone.preprocess.normalise(batch)).float().cpu().numpy()  # (b, d)
         return vectors
 
+    yield [], np.empty((0, 0), np.float32)  # ready
     for which, vectors in streams(backbone, device).run(look, len(missing)):
         yield missing[which], vectors
 

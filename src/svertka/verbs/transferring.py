@@ -217,7 +217,9 @@ class _Looking:
             begun, computed = time.perf_counter(), 0
 
             def count(done: int, total: int) -> None:
-                nonlocal computed
+                nonlocal computed, begun
+                if done == 0:
+                    begun = time.perf_counter()  # making the network quick is no part of a picture's time
                 computed = done
                 self.job.watch("look", (done, total, backbone.name))
 
