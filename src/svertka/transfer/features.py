@@ -26,7 +26,7 @@ import torch
 from svertka.cache import cache_folder
 from svertka.data.augment import Augment
 from svertka.data.store import VERSION as STORE_VERSION
-from svertka.training.plan import machine
+from svertka.training.machine import machine
 from svertka.transfer.backbones import Backbone
 from svertka.transfer.folding import folded, quick
 from svertka.transfer.streams import Streams, ways
