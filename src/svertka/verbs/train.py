@@ -82,13 +82,13 @@ def train(
             clock.now("weights")
             backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
             if not backbones:
-                recipe, reasons, wanted = _own(recipe, facts)
+                recipe, reasons, needed = _own(recipe, facts)
             else:
-                wanted = backbones[0].preprocess
-            if not transferring.same_pixels(preprocess, wanted):
+                needed = backbones[0].preprocess
+            if not transferring.same_pixels(preprocess, needed):
                 reading.cancel()
-                reading = rooms.begin_store(source, wanted)
-            preprocess = wanted
+                reading = rooms.begin_store(source, needed)
+            preprocess = needed
         if not backbones:
             building.check_net(recipe, preprocess, len(source.classes))
         run = Run.create(out, source.name)
