@@ -68,7 +68,7 @@ def test_pieces_make_the_step_of_the_whole_batch(count, balanced):
         state = fresh(RECIPE.replace(optimiser="sgd"), PLAIN)
         state.pieces = parts
         state.class_weights = torch.tensor([0.3, 2.0]) if balanced else None
-        loop._step(state, Batch(x, y, torch.arange(16)), RECIPE, Plan(), 1)
+        loop.step(state, Batch(x, y, torch.arange(16)), RECIPE, Plan(), 1)
         steps.append((weights(state), state.loss_sum, state.right, state.seen))
     (whole, *counts), (other, *others) = steps
     assert counts == pytest.approx(others)
@@ -104,7 +104,7 @@ def test_clipped_gradients_are_no_longer_than_asked():
     state = fresh(recipe, PLAIN)
     before = weights(state)
     loop.set_rate(state.optimiser, 1.0)
-    loop._step(state, Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8)), recipe, Plan(), 1)
+    loop.step(state, Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8)), recipe, Plan(), 1)
     moved = torch.cat([(before[k] - v).flatten() for k, v in weights(state).items()])
     assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
 

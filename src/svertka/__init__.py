@@ -21,6 +21,8 @@ _HOMES: dict[str, str] = {
     "check": "svertka.verbs.check",
     "predict": "svertka.verbs.predict",
     "preview": "svertka.verbs.preview",
+    "find_rate": "svertka.verbs.rates",
+    "verify": "svertka.verbs.proving",
     "evaluate": "svertka.verbs.evaluate",
     "explain": "svertka.verbs.explain",
     "embed": "svertka.verbs.embed",

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from svertka.cli import varying
+from svertka.cli.rehearsing import rehearse
 from svertka.errors import NotationError, SvertkaError, UsageError
 
 STARTED = time.perf_counter()
@@ -90,6 +91,8 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")
     ] = None,
+    find_rate: Annotated[bool, typer.Option("--find-rate", help="Only find how high a rate to learn at.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Only prove that a seed gives the same weights.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -106,6 +109,9 @@ def train(
     asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
     if resume is not None and asked:
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
+    if find_rate or verify:
+        rehearse(data, out, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **asked)
+        return
     with watching(quiet=quiet) as watch:
         if resume is not None:
             from svertka.verbs.train import resume as go_on

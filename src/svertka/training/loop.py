@@ -78,7 +78,7 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
     for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
         state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
         set_rate(state.optimiser, state.rate)
-        yield from within_memory(_step, state, batch, recipe, plan, number)
+        yield from within_memory(step, state, batch, recipe, plan, number)
         state.step += 1
         now = time.perf_counter()
         if number < len(train) and (number % every == 0 or now - said > SECONDS):
@@ -86,7 +86,7 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
             yield Step(state.step, steps, epoch + 1, state.loss_sum / state.seen, state.rate, state.seen, state.seconds)
 
 
-def _step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
+def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
     """One step of the optimiser on one batch, which is batch `number` of its pass."""
     torch.manual_seed(mix(recipe.seed, -1, state.step))  # dropout: the same masks after a resume
     state.optimiser.zero_grad(set_to_none=True)

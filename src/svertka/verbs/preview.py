@@ -70,7 +70,7 @@ def preview(data: Where, *, out: str | Path | None = None, pictures: int = 8, **
     )
     titles = ["original", *(f"pass {k + 1}" for k in range(VERSIONS))]
     names = [source.classes[source.labels[i]] for i in index]
-    path = _write(draw_sheet(rows, names, titles, [f"augmentation: {foot}"]), out, source.name)
+    path = write_picture(draw_sheet(rows, names, titles, [f"augmentation: {foot}"]), out, f"{source.name}-preview")
     return Preview(path, tuple(source.paths[i] for i in index), said)
 
 
@@ -108,8 +108,14 @@ def _versions(
     return list(np.stack([pixels, *made], axis=1))
 
 
-def _write(png: bytes, out: str | Path | None, name: str) -> Path:
-    path, number = Path(out if out is not None else f"{name}-preview.png"), 1
+def write_picture(png: bytes, out: str | Path | None, name: str) -> Path:
+    """Write a new PNG file: `out`, or NAME.png here, with a number where that is taken.
+
+    Raises:
+        UsageError: `out` exists.
+        SvertkaError: it cannot be written.
+    """
+    path, number = Path(out if out is not None else f"{name}.png"), 1
     while True:
         try:
             with path.open("xb") as file:
@@ -121,6 +127,6 @@ def _write(png: bytes, out: str | Path | None, name: str) -> Path:
                     f"{path} exists already and is never overwritten; name another file with --out."
                 ) from None
             number += 1
-            path = Path(f"{name}-preview-{number}.png")
+            path = Path(f"{name}-{number}.png")
         except OSError as why:
             raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why

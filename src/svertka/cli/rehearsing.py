@@ -1,0 +1,40 @@
+"""`svertka train --find-rate` and `--verify`: questions asked of the first steps of a training, which is not kept."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from svertka.errors import UsageError
+
+
+def rehearse(
+    data: list[str] | None, out: Path | None, *, find: bool, prove: bool, as_json: bool, quiet: bool, **asked: Any
+) -> None:
+    """Ask one of the two and print the answer; the exit status is 1 where the proof fails."""
+    from svertka.cli.progress import watching
+
+    refused = [word for word, given in (("--manifest", asked.get("manifest")), ("--resume", not data)) if given]
+    if find and prove:
+        refused.append("--find-rate together with --verify")
+    if prove and out is not None:
+        refused.append("--out with --verify, which writes nothing")
+    if refused:
+        raise UsageError(f"The first steps cannot be tried with {', '.join(refused)}.")
+    with watching(quiet=quiet) as watch:
+        if find:
+            from svertka.verbs.rates import find_rate
+
+            found = find_rate(data or [], out=out, watch=watch, **asked)
+            print(
+                json.dumps(found.to_dict()) if as_json else f"{found.reason}\n--set rate={found.peak:g}\n{found.path}"
+            )
+            return
+        from svertka.verbs.proving import verify
+
+        proof = verify(data or [], watch=watch, **asked)
+    print(json.dumps(proof.to_dict()) if as_json else proof.sentence)
+    if not proof.holds:
+        sys.exit(1)

@@ -1,0 +1,83 @@
+"""A training as it would begin, without a run folder: for questions that must be asked of the real data and network."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from svertka import data as rooms
+from svertka.data.loader import Loader
+from svertka.errors import DataError
+from svertka.training import auto, loop
+from svertka.training.override import parse_plan
+from svertka.training.plan import Plan
+from svertka.training.planning import make_plan, refuse_impossible
+from svertka.training.recipe import Recipe
+from svertka.training.run import Run
+from svertka.training.state import State
+from svertka.verbs.building import check_net, first_net, loader, with_statistics
+from svertka.verbs.job import Job, Watch, Where
+from svertka.verbs.train import first_choices
+
+
+class Rehearsal:
+    """What `train` would begin with, from scratch or from the weights that are named; nothing of it is kept.
+
+    Attributes:
+        name: of the data.
+        recipe: filled in, with `reasons` for what was chosen.
+        plan: how to compute here.
+
+    Raises:
+        DataError: no usable pictures.
+        UsageError: a setting is wrong.
+    """
+
+    def __init__(self, data: Where, watch: Watch, plan: str | None = None, **settings: Any) -> None:
+        wanted = parse_plan(plan)
+        refuse_impossible(wanted)
+        asked = Recipe.from_dict({"weights": "none", **settings})
+        source = rooms.open_source(data, group_by=asked.group_by)
+        recipe, reasons, facts, preprocess = first_choices(source, asked)
+        check_net(recipe, preprocess, len(source.classes))
+        store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
+        manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
+        nowhere = Run(Path(tempfile.gettempdir()) / "a run that is never written")
+        self.job = Job(
+            nowhere, source, store, manifest, preprocess, recipe, reasons, watch, 0.0, shlex.join(["svertka"])
+        )
+        if not self.job.count("train"):
+            raise DataError(f"{source.where} holds no picture to learn from.")
+        self.job.preprocess = with_statistics(self.job)
+        facts = dataclasses.replace(facts, training=self.job.count("train"))
+        self.job.recipe, chosen = auto.choose_rest(recipe, facts)
+        self.job.reasons |= chosen
+        self.name = source.name
+        shape = (min(self.recipe.batch or 1, self.job.count("train")), *self.job.preprocess.shape)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.recipe.seed)
+            self.plan: Plan = make_plan(first_net(self.job), shape, len(manifest.classes), wanted=wanted)
+        watch("plan", self.plan)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What `train` would do."""
+        return self.job.recipe
+
+    def begin(self) -> State:
+        """A fresh network, the same each time."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.recipe.seed)
+            return loop.begin(first_net(self.job), self.recipe, self.plan)
+
+    def pictures(self, part: str, most: int | None = None) -> Loader:
+        """Batches of one part as training sees it, of its first `most` pictures where that is said."""
+        made = loader(self.job, part, self.plan, training=part == "train")
+        if most is not None and most < len(made.index):
+            made.index = made.index[:most]
+        return made

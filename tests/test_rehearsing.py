@@ -1,0 +1,98 @@
+"""The range of rates and the proof of exactness: on real data they say what is true, and they keep nothing."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from svertka.errors import TrainingError, UsageError
+from svertka.training import loop
+from svertka.verbs import proving
+from svertka.verbs.rates import SAFE, find_rate, judged
+from test_cli import shapes
+
+QUICK = {"batch": 8, "net": "conv3-4 relu maxpool2 flatten fc8 relu fc"}
+
+
+@pytest.fixture
+def data(tmp_path):
+    return shapes(tmp_path / "data", each=60)
+
+
+def test_the_range_of_rates_is_measured_on_the_real_network_and_drawn(sv, data, tmp_path):
+    words = [w for k, v in QUICK.items() for w in ("--set", f"{k}={v}")]
+    before = set(tmp_path.iterdir())
+    status, out, err = sv("train", data, "--find-rate", "--json", *words)
+    assert status == 0, err
+    found = json.loads(out)
+    rates = [step["rate"] for step in found["steps"]]
+    assert rates == sorted(rates)
+    assert np.allclose(np.diff(np.log(rates)), np.log(1e5) / 199)  # they rise exponentially, over five decades in all
+    assert found["usual"] / 1000 == pytest.approx(rates[0])
+    assert found["lowest"] in rates
+    assert found["set"] == f"--set rate={found['peak']:g}"
+    assert found["peak"] == pytest.approx(found["lowest"] / SAFE, rel=0.05)
+    assert (tmp_path / "data-rates.png").read_bytes().startswith(b"\x89PNG")
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "data-rates.png"}  # no run, no network
+    assert "never overwritten" in sv("train", data, "--find-rate", "--out", "data-rates.png", *words)[2]
+
+
+def test_a_known_curve_is_judged_as_a_person_would():
+    rates = list(np.geomspace(1e-4, 10, 300))
+    losses = [2.3 - 2.0 / (1 + (0.03 / r) ** 2) + max(0.0, np.log10(r / 0.5)) * 4 for r in rates]
+    found = judged(rates, losses, 0.1, "at 10 it had run away")
+    assert 0.01 < found.steepest < found.lowest < 1.5
+    assert 0.05 < found.peak < 0.4
+    assert found.reason.startswith(
+        f"The loss fell fastest at {found.steepest:.2g} and was lowest at {found.lowest:.2g}; at 10"
+    )
+
+
+def test_a_loss_that_is_lost_at_once_gives_no_rate(data):
+    with pytest.raises(TrainingError, match="already"):
+        judged([1e-3] * 3, [1.0, 2.0, 30.0], 1.0, "")
+    with pytest.raises(UsageError, match="20 steps or more"):
+        find_rate(data, steps=5)
+
+
+def test_a_network_that_blows_up_ends_the_range_with_a_sentence(data, tmp_path):
+    found = find_rate(data, steps=60, out=tmp_path / "a.png", rate=50.0, optimiser="sgd", **QUICK)
+    assert len(found.rates) < 60
+    assert "no longer a number" in found.ended or "run away" in found.ended
+
+
+def test_the_proof_holds_here_and_keeps_nothing(sv, data, tmp_path):
+    before = set(tmp_path.iterdir())
+    status, out, err = sv("train", data, "--verify", "--json", "--set", "batch=8", "--set", "average=0.9")
+    assert status == 0, err
+    proof = json.loads(out)
+    assert proof["holds"]
+    assert proof["first"] == proof["again"] == proof["resumed"]
+    assert proof["steps"] >= 20
+    assert set(tmp_path.iterdir()) == before
+    other = proving.verify(data, batch=8, seed=1)
+    assert other.holds
+    assert other.first != proof["first"]
+    assert "The same seed gives the same weights here" in other.sentence
+
+
+def test_the_proof_fails_where_chance_takes_part(sv, data, monkeypatch):
+    step, chance = loop.step, torch.Generator().manual_seed(0)
+
+    def shaken(state, *how):
+        step(state, *how)
+        with torch.no_grad():
+            next(state.net.parameters()).add_(1e-7 * torch.randn((), generator=chance))
+
+    monkeypatch.setattr(loop, "step", shaken)
+    status, out, _ = sv("train", data, "--verify", "--set", "batch=8")
+    assert status == 1
+    assert "does not give the same weights here" in out
+
+
+def test_questions_that_do_not_go_together_are_refused(sv, data):
+    for words in (["--find-rate", "--verify"], ["--verify", "--out", "x"], ["--find-rate", "--manifest", "m.json"]):
+        status, _, err = sv("train", data, *words)
+        assert status == 2
+        assert "cannot be tried with" in err
