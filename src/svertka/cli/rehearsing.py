@@ -28,9 +28,8 @@ def rehearse(
             from svertka.verbs.rates import find_rate
 
             found = find_rate(data or [], out=out, watch=watch, **asked)
-            print(
-                json.dumps(found.to_dict()) if as_json else f"{found.reason}\n--set rate={found.peak:g}\n{found.path}"
-            )
+            said = f"{found.reason}\n--set rate={found.peak:g}\n{found.path}"
+            print(json.dumps(found.to_dict()) if as_json else said)
             return
         from svertka.verbs.proving import verify
 

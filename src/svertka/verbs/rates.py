@@ -1,7 +1,7 @@
 """The learning-rate range test: how high a rate these pictures and this network bear.
 
 Smith 2015, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3: the rate rises step
-by step, and the loss falls as long as the rate is of use. The loss is smoothed by a running mean, corrected at its start.
+by step, and the loss falls as long as the rate is of use. The loss is smoothed by a running mean, corrected at first.
 """
 
 from __future__ import annotations
@@ -164,9 +164,8 @@ def drawn(found: Range, name: str) -> bytes:
     for rate, colour, word in (
         (found.steepest, "#6a7683", "steepest"), (found.lowest, "#b2561a", "lowest"), (found.peak, "#1a7f4b", "peak")
     ):  # fmt: skip
-        axes.axvline(
-            rate, color=colour, linestyle="--" if word != "peak" else "-", linewidth=1, label=f"{word} {rate:.2g}"
-        )
+        line = "-" if word == "peak" else "--"
+        axes.axvline(rate, color=colour, linestyle=line, linewidth=1, label=f"{word} {rate:.2g}")
     low, first = min(found.smoothed), found.smoothed[0]
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title=f"Range of rates: {name}")
     axes.set_ylim(max(0.0, low - 0.3 * (first - low)), first + 1.2 * max(first - low, 0.1 * first))

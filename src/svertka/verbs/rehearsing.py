@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -48,9 +47,7 @@ class Rehearsal:
         store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
         manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
         nowhere = Run(Path(tempfile.gettempdir()) / "a run that is never written")
-        self.job = Job(
-            nowhere, source, store, manifest, preprocess, recipe, reasons, watch, 0.0, shlex.join(["svertka"])
-        )
+        self.job = Job(nowhere, source, store, manifest, preprocess, recipe, reasons, watch, 0.0, "svertka train")
         if not self.job.count("train"):
             raise DataError(f"{source.where} holds no picture to learn from.")
         self.job.preprocess = with_statistics(self.job)
