@@ -176,7 +176,7 @@ def digits_run(folder: Path, *, test_share=0.0, epochs=14, **options) -> Path:
             "net": "linear",
             "parameters": 650,
             "recipe": {
-                "optimizer": "sgd",
+                "optimiser": "sgd",
                 "rate": 0.05,
                 "batch": 64,
                 "label_smoothing": 0.0,

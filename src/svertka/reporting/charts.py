@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from svertka.reporting.colours import LEVELS
+from svertka.reporting.speech import decimal, say
 from svertka.reporting.words import percent, quoted
 
 WIDTH, HEIGHT = 460, 280
@@ -133,7 +134,7 @@ def _grid(marks: Iterable[float], frame: Frame, as_percent: bool) -> Markup:
             LEFT,
             WIDTH - RIGHT,
             LEFT - 8,
-            f"{100 * m:g}" if as_percent else f"{m:g}",
+            decimal(100 * m if as_percent else m, "g"),
             y=frame.y(m),
             text=frame.y(m) + 4,
         )
@@ -147,7 +148,7 @@ def _epoch_axis(frame: Frame) -> Markup:
     below = HEIGHT - BOTTOM + 18
     mark = Markup('<text class="middle" x="{:.1f}" y="{}">{:g}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
-    name = Markup('<text class="middle" x="{:.1f}" y="{}">epoch</text>').format(middle, below + 20)
+    name = Markup('<text class="middle" x="{:.1f}" y="{}">{}</text>').format(middle, below + 20, say("epoch"))
     return Markup("").join(mark.format(frame.x(m), below, m) for m in whole) + name
 
 
@@ -155,8 +156,8 @@ def _best_epoch(best: float, frame: Frame) -> Markup:
     x = frame.x(best)
     left = x > (LEFT + WIDTH - RIGHT) / 2
     line = Markup('<line class="best" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(0, HEIGHT - BOTTOM, x=x)
-    return line + Markup('<text class="quiet{}" x="{:.1f}" y="10">best: epoch {:g}</text>').format(
-        " end" if left else "", x - 6 if left else x + 6, best
+    return line + Markup('<text class="quiet{}" x="{:.1f}" y="10">{}</text>').format(
+        " end" if left else "", x - 6 if left else x + 6, say("best: epoch {n}", n=round(best))
     )
 
 
@@ -217,10 +218,10 @@ def scale(axis: tuple[float, float]) -> Markup:
     marks = ticks(*axis, most=5)
     marks = [m for m in marks if axis[0] - 1e-9 <= m <= axis[1] + 1e-9]
     texts = (
-        Markup('<text class="{}" x="{:.2f}%" y="13">{:g}</text>').format(
+        Markup('<text class="{}" x="{:.2f}%" y="13">{}</text>').format(
             "start" if i == 0 else "end" if i == len(marks) - 1 else "middle",
             100 * (m - axis[0]) / (axis[1] - axis[0]),
-            100 * m,
+            decimal(100 * m, "g"),
         )
         for i, m in enumerate(marks)
     )
@@ -265,11 +266,12 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], support: 
     line = Markup('<tr><th scope="row" title="{0}"><bdi>{0}</bdi></th>{1}</tr>')
     totals = [sum(row) for row in counts] if support is None else support
     return Markup(
-        '<table class="confusion {}{}"><thead><tr><td>truth ↓<br>prediction →</td>{}</tr></thead>'
-        "<tbody>{}</tbody></table>"
+        '<table class="confusion {}{}"><thead><tr><td>{} ↓<br>{} →</td>{}</tr></thead><tbody>{}</tbody></table>'
     ).format(
         size,
         level,
+        say("truth"),
+        say("prediction"),
         Markup("").join(head.format(name) for name in classes),
         Markup("").join(
             line.format(name, _cells(i, counts[i], int(totals[i]), classes, numbers=size != "small"))
@@ -284,8 +286,12 @@ def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str], n
         if not n:
             cells.append(Markup("<td></td>"))
             continue
-        what = "found" if guess == truth else f"taken for {quoted(classes[guess])}"
-        tip = f"{quoted(classes[truth])} {what}: {n} of {total} ({percent(n / total, total)})"
+        told = {"truth": quoted(classes[truth]), "n": n, "of": total, "share": percent(n / total, total)}
+        tip = (
+            say("{truth} found: {n} of {of} ({share})", **told)
+            if guess == truth
+            else say("{truth} taken for {guess}: {n} of {of} ({share})", guess=quoted(classes[guess]), **told)
+        )
         kind = f"{'h' if guess == truth else 'm'}{heat_level(n, total)}"
         cells.append(Markup('<td class="{}" title="{}">{}</td>').format(kind, tip, n if numbers else ""))
     return Markup("").join(cells)

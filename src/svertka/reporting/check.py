@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from svertka.errors import RunError
-from svertka.reporting import charts, colours, pictures
+from svertka.reporting import charts, colours, pictures, words
 from svertka.reporting.page import MARK, environment
-from svertka.reporting.words import count
+from svertka.reporting.speech import language, say, to_say, told
 
 SHOWN = 12  # families of copies that are shown of each sort
 EACH = 4  # pictures of a family
@@ -36,11 +36,11 @@ def shown_paths(found: Found) -> list[str]:
 def section(found: Found, pixels: Pixels) -> Section:
     """All findings as the template takes them."""
     return {
-        "warnings": list(found["warnings"]),
+        "warnings": [told(w) for w in found["warnings"]],
         "families": [
             {
-                "title": title,
-                "text": text,
+                "title": say("{title}: {n:# picture|# pictures}", title=say(title), n=len(families)),
+                "text": say(text),
                 "count": len(families),
                 "shown": [[_card(f, pixels) for f in family[:EACH]] for family in families[:SHOWN]],
             }
@@ -50,7 +50,7 @@ def section(found: Found, pixels: Pixels) -> Section:
         "oddities": {
             "count": len(found["oddities"]),
             "shown": [
-                _card({"path": o["path"], "note": o["kind"], "detail": o["detail"]}, pixels)
+                _card({"path": o["path"], "note": say(o["kind"]), "detail": told(o["detail"])}, pixels)
                 for o in found["oddities"][:ODD]
             ],
         },
@@ -68,13 +68,17 @@ def page(found: Found, pixels: Pixels, name: str) -> str:
             mark=MARK,
             colours=colours,
             charts=charts,
+            lang=language(),
             name=name,
             found=found,
             check=section(found, pixels),
             classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
             asides=[
-                ("could not be read", found["unreadable"][:FILES], len(found["unreadable"])),
-                ("left aside", found["skipped"][:FILES], len(found["skipped"])),
+                (say(sentence, n=len(found[key])), found[key][:FILES], len(found[key]))
+                for sentence, key in (
+                    (to_say("{n:# file|# files} could not be read"), "unreadable"),
+                    (to_say("{n:# file|# files} left aside"), "skipped"),
+                )
             ],
             verdict=_verdict(found),
         )
@@ -98,25 +102,47 @@ def read_pixels(path: Path) -> dict[str, np.ndarray]:
 
 def _verdict(found: Found) -> str:
     if not found["warnings"]:
-        return "Nothing was found that would mislead a network or its scores."
-    leaks, wrong = len(found["leaks"]), len(found["disagreements"])
-    worst = [count(leaks, "leak")] * bool(leaks) + [count(wrong, "contradiction")] * bool(wrong)
-    told = count(len(found["warnings"]), "finding")
-    return f"{told}, {' and '.join(worst)} among them." if worst else f"{told}; no leak between parts."
+        return say("Nothing was found that would mislead a network or its scores.")
+    n, leaks, wrong = len(found["warnings"]), len(found["leaks"]), len(found["disagreements"])
+    if leaks and wrong:
+        return say(
+            "{n:# finding|# findings}, {leaks:# leak|# leaks} and {wrong:# contradiction|# contradictions} among them.",
+            n=n, leaks=leaks, wrong=wrong,
+        )  # fmt: skip
+    if leaks:
+        return say("{n:# finding|# findings}, {leaks:# leak|# leaks} among them.", n=n, leaks=leaks)
+    if wrong:
+        return say(
+            "{n:# finding|# findings}, {wrong:# contradiction|# contradictions} among them; no leak between parts.",
+            n=n, wrong=wrong,
+        )  # fmt: skip
+    return say("{n:# finding|# findings}; no leak between parts.", n=n)
 
 
 def _families(found: Found) -> list[tuple[str, str, list[list[dict[str, str]]]]]:
     """(title, explanation, families of files); what stands under one title does not come back under the next."""
-    leaks = [[{"path": f["path"], "note": f["part"]} for f in leak["files"]] for leak in found["leaks"]]
-    disagree = [[{"path": f["path"], "note": f["class"]} for f in family] for family in found["disagreements"]]
+    leaks = [[_file(f, say(words.PART[f["part"]])) for f in leak["files"]] for leak in found["leaks"]]
+    disagree = [[_file(f, f["class"]) for f in family] for family in found["disagreements"]]
     told = {f["path"] for family in [*leaks, *disagree] for f in family}
     copies = [[{"path": p, "note": ""} for p in family] for family in found["near_duplicates"] + found["duplicates"]]
     rest = [family for family in copies if not told & {f["path"] for f in family}]
     return [
-        ("Leaks", "The same picture on both sides of a split: its answer is known beforehand.", _across(leaks)),
-        ("Contradictions", "The same picture under two labels: one is wrong, or the classes overlap.", disagree),
-        ("Copies", "The same picture more than once, on one side and in one class.", rest),
+        (
+            to_say("Leaks"),
+            to_say("The same picture on both sides of a split: its answer is known beforehand."),
+            _across(leaks),
+        ),
+        (
+            to_say("Contradictions"),
+            to_say("The same picture under two labels: one is wrong, or the classes overlap."),
+            disagree,
+        ),
+        (to_say("Copies"), to_say("The same picture more than once, on one side and in one class."), rest),
     ]
+
+
+def _file(file: Mapping[str, str], note: str) -> dict[str, str]:
+    return {"path": file["path"], "note": note}
 
 
 def _across(leaks: list[list[dict[str, str]]]) -> list[list[dict[str, str]]]:

@@ -57,6 +57,11 @@ class RunFolder:
     check: dict[str, Any] | None  # what `svertka check` found, where the run was begun with one
     checked: dict[str, np.ndarray]  # the pictures that belong to it, by path
 
+    @property
+    def looked_at(self) -> Scored | None:
+        """The part whose classes and mistakes are shown: the validation pictures, so that the test is not used up."""
+        return self.scored.get("validation") or self.scored.get("test")
+
     def records(self, kind: str) -> list[dict[str, Any]]:
         """The log's records of one kind, in order."""
         return [record for record in self.log if record.get("kind") == kind]

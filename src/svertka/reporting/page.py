@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from svertka.errors import RunError
 from svertka.reporting import words
+from svertka.reporting.speech import decimal, number, say_markup, told
 
 MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
 
@@ -23,11 +24,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "count": words.count,
+        "number": number,
+        "decimal": decimal,
         "duration": words.duration,
         "size": words.size,
         "shorten": words.shorten,
+        "told": told,
     }
+    made.globals |= {"say": say_markup}
     return made
 
 

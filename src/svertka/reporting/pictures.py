@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -25,3 +26,8 @@ def data_uri(pixels: np.ndarray) -> str:
 def is_tiny(pixels: np.ndarray) -> bool:
     """Whether enlarging should show the single pixels."""
     return max(int(side) for side in pixels.shape[:2]) <= TINY
+
+
+def shown(pixels: np.ndarray) -> dict[str, Any]:
+    """A picture as the templates take it: its data, and whether it is tiny."""
+    return {"uri": data_uri(pixels), "tiny": is_tiny(pixels)}

@@ -1,20 +1,38 @@
-"""Numbers and verdicts in plain words. Every sentence of the report that depends on numbers is made here."""
+"""Numbers and verdicts in plain words. Sentences that several sections need are made here."""
 
 from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from svertka.evaluation import Evaluation
 from svertka.records import Interval
+from svertka.reporting.speech import NARROW, decimal, language, number, recognised, say, to_say
 
-NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
 LONGEST = 60  # characters of a name in running text
 FEW = 100  # below so many pictures every accuracy comes with a caution
 SLIPS = 2.5  # so many mistakes in a class may be chance; from the third on they are its weakness
 WIDE = 0.05  # and so it does when the interval reaches this far to a side
+UNKNOWN = "–"
+
+PART = {  # what the pictures of a part are called, in a table
+    "train": to_say("training"),
+    "validation": to_say("validation"),
+    "test": to_say("test"),
+    "undecided": to_say("no part yet"),
+}
+COUNTED = {  # so many pictures of a part
+    "train": to_say("{n:# training picture|# training pictures}"),
+    "validation": to_say("{n:# validation picture|# validation pictures}"),
+    "test": to_say("{n:# test picture|# test pictures}"),
+}
+ON = {  # a result on so many of them
+    "train": to_say("on {n:# training picture|# training pictures}"),
+    "validation": to_say("on {n:# validation picture|# validation pictures}"),
+    "test": to_say("on {n:# test picture|# test pictures}"),
+}
 
 
 def digits(n: int) -> int:
@@ -29,23 +47,18 @@ def percent(share: float | None, n: int = 100) -> str:
     ('98.3\u202f%', '100\u202f%', '99.9\u202f%')
     """
     if share is None:
-        return "–"
+        return UNKNOWN
     if share in (0, 1):
         return f"{share:.0%}".replace("%", f"{NARROW}%")
     d = digits(n)
     least = 10.0**-d
-    return f"{min(max(100 * share, least), 100 - least):.{d}f}{NARROW}%"
+    return decimal(min(max(100 * share, least), 100 - least), f".{d}f") + f"{NARROW}%"
 
 
 def interval(found: Interval) -> str:
     """Its bounds as text: 96.4 – 99.2 %."""
     d = digits(found.n)
-    return f"{100 * found.low:.{d}f}\u2009–\u2009{100 * found.high:.{d}f}{NARROW}%"
-
-
-def count(n: int, noun: str, plural: str = "") -> str:
-    """A number and its noun: 1 picture, 1,797 pictures."""
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    return f"{decimal(100 * found.low, f'.{d}f')}\u2009–\u2009{decimal(100 * found.high, f'.{d}f')}{NARROW}%"
 
 
 def duration(seconds: float) -> str:
@@ -55,11 +68,11 @@ def duration(seconds: float) -> str:
     ('0.25 s', '9.9 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+        return say("{x} s", x=decimal(seconds, ".2f" if seconds < 1 else ".1f"))
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return say("{m} min {s} s", m=minutes, s=rest)
+    return say("{h} h {m} min", h=minutes // 60, m=minutes % 60)
 
 
 def shorten(text: str, longest: int = LONGEST) -> str:
@@ -72,29 +85,31 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 
 def quoted(name: str) -> str:
     """A class name inside a sentence; isolated, so that a right-to-left name leaves the sentence in order."""
-    return f"“\u2068{shorten(name)}\u2069”"
+    left, right = "“”" if language() == "en" else "«»"
+    return f"{left}\u2068{shorten(name)}\u2069{right}"
 
 
 def value(thing: Any) -> str:
     """Any setting as text."""
     if thing is None:
-        return "none"
+        return say("none")
     if isinstance(thing, bool):
-        return "yes" if thing else "no"
+        return say("yes") if thing else say("no")
     if isinstance(thing, float):
-        return f"{thing:.4g}"
+        return decimal(thing, ".4g")
     if isinstance(thing, int):
-        return f"{thing:,}" if abs(thing) >= 10_000 else str(thing)
+        return number(thing) if abs(thing) >= 10_000 else str(thing)
     if isinstance(thing, Mapping):
-        return ", ".join(f"{label(str(k))} {value(v)}" for k, v in thing.items()) or "none"
+        return ", ".join(f"{label(str(k))} {value(v)}" for k, v in thing.items()) or say("none")
     if isinstance(thing, (list, tuple)):
-        return ", ".join(map(value, thing)) or "none"
+        return ", ".join(map(value, thing)) or say("none")
     return str(thing)
 
 
 def label(key: str) -> str:
     """A key of JSON as a label: weight_decay -> weight decay."""
-    return key.replace("_", " ")
+    text = key.replace("_", " ")
+    return recognised(text) or text
 
 
 def size(count: int) -> str:
@@ -103,7 +118,9 @@ def size(count: int) -> str:
     >>> size(2600), size(44_700_000)
     ('2.6 kB', '44.7 MB')
     """
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+    if count >= 1e6:
+        return say("{x} MB", x=decimal(count / 1e6, ".1f"))
+    return say("{x} kB", x=decimal(count / 1e3, ".1f"))
 
 
 def command(found: Any) -> str:
@@ -113,24 +130,34 @@ def command(found: Any) -> str:
 
 def verdict(part: str, found: Evaluation, weakness: list[str]) -> list[str]:
     """Two or three sentences: how good it is, against what, and (`weakness`) where it is weakest."""
-    n = found.accuracy.n
-    seen = (
-        f"On {count(n, 'test picture')}, scored once at the end,"
-        if part == "test"
-        else f"On {count(n, f'{part} picture')} that it did not learn from,"
-    )
+    n, right, expect = found.accuracy.n, percent(found.accuracy.value, found.accuracy.n), interval(found.accuracy)
     sentences = [
-        f"{seen} the network is right in {percent(found.accuracy.value, n)} of the cases; for new pictures "
-        f"of the same kind expect {interval(found.accuracy)} (95{NARROW}% confidence)."
-    ]
-    baseline = f"Always answering {quoted(found.majority_class)}, the most frequent class, would be right in "
-    baseline += percent(found.majority, n)
+        say(
+            "On {n:# test picture|# test pictures}, scored once at the end, the network is right in {right} of "
+            "the cases; for new pictures of the same kind expect {expect} (95\u202f% confidence).",
+            n=n, right=right, expect=expect,
+        )
+        if part == "test"
+        else say(
+            "On {n:# validation picture|# validation pictures} that it did not learn from, the network is right "
+            "in {right} of the cases; for new pictures of the same kind expect {expect} (95\u202f% confidence).",
+            n=n, right=right, expect=expect,
+        )
+    ]  # fmt: skip
+    baseline = {"name": quoted(found.majority_class), "share": percent(found.majority, n)}
     if found.accuracy.low > found.majority:
-        sentences.append(baseline + ".")
-        sentences += weakness
-    else:
-        sentences.append(baseline + ": these pictures do not show that the network does better than that.")
-    return sentences
+        sentences.append(
+            say("Always answering {name}, the most frequent class, would be right in {share}.", **baseline)
+        )
+        return sentences + weakness
+    return [
+        *sentences,
+        say(
+            "Always answering {name}, the most frequent class, would be right in {share}: these pictures do not show "
+            "that the network does better than that.",
+            **baseline,
+        ),
+    ]
 
 
 def weakest(part: str, found: Evaluation) -> list[str]:
@@ -143,8 +170,14 @@ def weakest(part: str, found: Evaluation) -> list[str]:
     if not behind:
         return []
     name, worst = min(behind.items(), key=lambda item: item[1].recall or 0)
-    share = percent(worst.recall, worst.support)
-    return [f"It is weakest on {quoted(name)}: of {count(worst.support, f'{part} picture')}, {share} are found."]
+    return [
+        say(
+            "It is weakest on {name}: of {pictures}, {share} are found.",
+            name=quoted(name),
+            pictures=say(COUNTED[part], n=worst.support),
+            share=percent(worst.recall, worst.support),
+        )
+    ]
 
 
 def caution(found: Interval) -> str:
@@ -155,13 +188,22 @@ def caution(found: Interval) -> str:
     half = (found.high - found.low) / 2
     if found.n >= FEW and half <= WIDE:
         return ""
-    return (
-        f"{count(found.n, 'picture')} are few: the accuracy is known to about ±{_points(half)} only, and "
-        f"another network tried on as many pictures must differ by more than about "
-        f"{_points(math.sqrt(2) * half)} to count as better or worse. Four times as many pictures would "
-        "halve that."
-    )
+    return say(
+        "{n:# picture is|# pictures are} few: the accuracy is known to about ±{half:# point|# points} only, and "
+        "another network tried on as many pictures must differ by more than about {both:# point|# points} to "
+        "count as better or worse. Four times as many pictures would halve that.",
+        n=found.n, half=round(100 * half), both=round(100 * math.sqrt(2) * half),
+    )  # fmt: skip
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.0f} points"
+def rows(thing: Any, under: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as (label, value) pairs."""
+    if isinstance(thing, Mapping):
+        for key, inner in thing.items():
+            name = f"{under} {label(str(key))}".strip()
+            if isinstance(inner, Mapping) and inner:
+                yield from rows(inner, name)
+            else:
+                yield name, value(inner)
+    elif thing:
+        yield under or say("machine"), value(thing)

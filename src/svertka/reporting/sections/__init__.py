@@ -1,0 +1,36 @@
+"""The sections of a run's report: a function from the run folder to plain data, and a template, for each.
+
+None means that the run has nothing for that section, and the page leaves it out. contents.py orders them.
+"""
+
+from svertka.reporting.sections import (
+    again,
+    check,
+    choices,
+    classes,
+    confusion,
+    data,
+    ladder,
+    learning,
+    mistakes,
+    network,
+    preparation,
+    scores,
+    time,
+)
+
+__all__ = [
+    "again",
+    "check",
+    "choices",
+    "classes",
+    "confusion",
+    "data",
+    "ladder",
+    "learning",
+    "mistakes",
+    "network",
+    "preparation",
+    "scores",
+    "time",
+]

@@ -1,0 +1,19 @@
+"""What is needed to get the same result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.reporting import words
+from svertka.reporting.folder import RunFolder
+
+
+def section(run: RunFolder) -> dict[str, Any]:
+    """The exact command, versions, machine and fingerprints."""
+    return {
+        "command": words.command(run.recipe.get("command")),
+        "seed": run.recipe.get("recipe", {}).get("seed", run.manifest.seed),
+        "version": run.recipe.get("svertka"),
+        "machine": list(words.rows(run.metrics.get("machine"))),
+        "hashes": run.hashes,
+    }

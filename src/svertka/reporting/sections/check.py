@@ -1,0 +1,13 @@
+"""What `svertka check` found before training, with the pictures it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.reporting import check
+from svertka.reporting.folder import RunFolder
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """The findings, where the run was begun with a check."""
+    return None if run.check is None else check.section(run.check, run.checked)

@@ -1,0 +1,37 @@
+"""Each class with the share of its pictures that is found, the weakest first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.records import Interval
+from svertka.reporting import charts, words
+from svertka.reporting.folder import RunFolder
+from svertka.reporting.words import UNKNOWN, percent
+
+ROWS = 30  # classes listed at once; the others unfold
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """Recall with its interval, precision and F1 of every class."""
+    scored = run.looked_at
+    if scored is None:
+        return None
+    found = sorted(
+        scored.evaluation.per_class.items(),
+        key=lambda item: (item[1].recall is None, item[1].recall, item[1].low),
+    )
+    axis = charts.axis_for(s.low for _, s in found if s.recall is not None)
+    rows = [
+        {
+            "name": name,
+            "chart": "" if s.recall is None else charts.whisker(s.recall, s.low, s.high, axis),
+            "recall": percent(s.recall, s.support),
+            "interval": UNKNOWN if s.recall is None else words.interval(Interval(s.recall, s.low, s.high, s.support)),
+            "support": s.support,
+            "precision": percent(s.precision, s.support),
+            "f1": percent(s.f1, s.support),
+        }
+        for name, s in found
+    ]
+    return {"part": scored.part, "scale": charts.scale(axis), "rows": rows[:ROWS], "others": rows[ROWS:]}

@@ -1,0 +1,45 @@
+"""The transfer ladder: the ways in which the weights it started from were used, each with what it scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.records import Interval
+from svertka.reporting import words
+from svertka.reporting.folder import RunFolder
+from svertka.reporting.speech import told
+from svertka.reporting.words import percent
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """The rungs from the quickest up; the last that was kept is the model."""
+    rungs = run.metrics.get("ladder")
+    if not rungs:
+        return None
+    kept = max((k for k, r in enumerate(rungs) if r.get("kept")), default=None)
+    return {
+        "rows": [
+            {
+                "name": told(str(r.get("rung"))),
+                "network": r.get("backbone"),
+                "detail": told(str(r.get("detail") or "")),
+                "accuracy": percent(r.get("accuracy"), r.get("n") or 1000),
+                "interval": words.interval(Interval(r["accuracy"], r["low"], r["high"], r.get("n") or 1000))
+                if "low" in r
+                else words.UNKNOWN,
+                "left_out": percent(r.get("left_out"), 1000),
+                "seconds": r.get("seconds"),
+                "best": k == kept,
+            }
+            for k, r in enumerate(rungs)
+        ],
+        "overlap": _overlap(rungs, kept),
+    }
+
+
+def _overlap(rungs: list[dict[str, Any]], kept: int | None) -> bool:
+    """Whether the winner's interval reaches down to another rung: the difference may be chance."""
+    if kept is None or "low" not in rungs[kept]:
+        return False
+    others = [r["accuracy"] for k, r in enumerate(rungs) if k != kept and r.get("accuracy") is not None]
+    return bool(others) and rungs[kept]["low"] <= max(others)

@@ -1,0 +1,31 @@
+"""All scores, validation and test beside each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.reporting import words
+from svertka.reporting.folder import RunFolder
+from svertka.reporting.speech import decimal, number, say
+from svertka.reporting.words import percent
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """A column for each part that was scored."""
+    if not run.scored:
+        return None
+    found = [s.evaluation for s in run.scored.values()]
+    rows = [
+        (say("Accuracy"), [percent(e.accuracy.value, e.accuracy.n) for e in found]),
+        (say("95\u202f% interval"), [words.interval(e.accuracy) for e in found]),
+        (say("Balanced accuracy"), [percent(e.balanced_accuracy, e.accuracy.n) for e in found]),
+    ]
+    if all(e.top5 for e in found):
+        rows.append((say("Truth among the first five"), [percent(e.top5.value, e.top5.n) for e in found if e.top5]))
+    rows += [
+        (say("Always the most frequent class"), [percent(e.majority, e.accuracy.n) for e in found]),
+        (say("Loss (nats)"), [decimal(e.loss, ".4f") for e in found]),
+        (say("Calibration error"), [percent(e.ece, e.accuracy.n) for e in found]),
+        (say("Pictures"), [number(e.accuracy.n) for e in found]),
+    ]
+    return {"parts": [(part, say(words.PART[part])) for part in run.scored], "names": list(run.scored), "rows": rows}

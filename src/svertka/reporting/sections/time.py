@@ -1,0 +1,32 @@
+"""Where the seconds went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.reporting import charts, words
+from svertka.reporting.folder import RunFolder
+from svertka.reporting.speech import NARROW, say
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """The total as one bar cut into parts, and what was measured on the machine."""
+    seconds = run.metrics.get("seconds") or {}
+    total = seconds.get("total")
+    if not total:
+        return None
+    read, train = min(seconds.get("read", 0), total), min(seconds.get("train", 0), total)
+    parts = [
+        (say("reading pictures"), "read", read),
+        (say("training"), "train", train),
+        (say("everything else"), "other", max(0.0, total - read - train)),
+    ]
+    whole = sum(s for _, _, s in parts)
+    listed = ", ".join(f"{name} {words.duration(s)}" for name, _, s in parts)
+    return {
+        "total": total,
+        "bar": charts.stacked([(role, s / whole) for _, role, s in parts], say("Time: {parts}", parts=listed)),
+        "parts": [(name, role, s, f"{100 * s / whole:.0f}{NARROW}%") for name, role, s in parts],
+        "rate": round(run.metrics.get("images_per_second") or 0),
+        "plan": list(words.rows(run.metrics.get("plan"))),
+    }
