@@ -63,9 +63,10 @@ def find_shortcuts(source: Source, store: Store) -> tuple[Shortcut, ...]:
 def _facts(source: Source, store: Store, index: np.ndarray) -> dict[str, list[np.ndarray]]:
     """Each kind of fact as its columns (n,)."""
     facts, sizes = store.facts[index], store.sizes[index].astype(np.float64)
-    height, width = np.maximum(1, sizes).T
+    height, width, length = *np.maximum(1, sizes).T, source.sizes[index]
+    told = bool((length > 0).all())  # those of bytes within a table are not known
     return {
-        "file size": [_unexplained(np.log(np.maximum(1, source.sizes[index])), facts, np.log(height * width))],
+        "file size": [_unexplained(np.log(length), facts, np.log(height * width))] if told else [],
         "JPEG quality": [facts["quality"]],
         "file format": [facts["format"]],
         "picture size": [height, width],

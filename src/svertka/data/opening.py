@@ -17,6 +17,7 @@ from svertka.data.groups import groups_by_pattern
 from svertka.data.layout import PART_NAMES, TEST, TRAIN, VALIDATION, twins
 from svertka.data.places import Place, in_words, missing, places_of
 from svertka.data.readers import FolderReader, TarReader, ZipReader
+from svertka.data.shards import is_shard, shard_source
 from svertka.data.source import Source
 from svertka.data.unpacked import compression, unpacked_tar
 from svertka.errors import DataError
@@ -41,12 +42,13 @@ def open_source(
     """
     given = [str(where)] if isinstance(where, (str, Path)) else [str(one) for one in where]
     places = places_of(given)
-    if len(places) > 1:
+    copies = _copies([place.where for place in places if place.remote])
+    sources = [_open(place, group_by, copies) for place in places]
+    source = sources[0]
+    if len(sources) > 1:
         from svertka.data.several import joined
 
-        source = joined([_open(place, group_by) for place in places], in_words(given))
-    else:
-        source = _open(places[0], group_by)
+        source = joined(sources, in_words(given))
     _check_classes(source, least_classes)
     if group_by is not None and (source.groups is None or source.groups.by != group_by):
         source = replace(source, groups=groups_by_pattern(source.paths, group_by))
@@ -64,14 +66,20 @@ def reopen_source(told: Mapping[str, Any], least_classes: int = 2) -> Source:
     return open_source(told.get("places") or told["where"], least_classes)
 
 
-def _open(place: Place, group_by: str | None) -> Source:
-    """List one place of any kind."""
+def _copies(addresses: list[str]) -> Mapping[str, Path]:
+    if not addresses:
+        return {}
+    from svertka.data.remote import local_copies
+
+    return local_copies(addresses)
+
+
+def _open(place: Place, group_by: str | None, copies: Mapping[str, Path]) -> Source:
+    """List one place of any kind; `copies` of what lies elsewhere."""
     if place.where == "digits":
         return digits()
     if place.remote:
-        from svertka.data.remote import local_copy
-
-        return _open_file(local_copy(place.where), place, group_by)
+        return _open_file(copies[place.where], place, group_by)
     path = Path(place.where)
     if path.is_dir():
         absolute = str(path.absolute())
@@ -93,7 +101,14 @@ def _open_file(path: Path, place: Place, group_by: str | None) -> Source:
         facts = path.stat()
         stamp = f"{path.absolute()}\0{facts.st_size}\0{facts.st_mtime_ns}"
         plain = unpacked_tar(path, packed) if packed else path
-        return arranged(list_tar(plain), TarReader(str(plain.absolute())), place.where, stamp)
+        tree, reader = list_tar(plain), TarReader(str(plain.absolute()))
+        if is_shard(tree):
+            return shard_source(tree, reader, place, stamp, group_by)
+        return arranged(tree, reader, place.where, stamp)
+    if head[:4] == b"PAR1" or ending == ".parquet":
+        from svertka.data.parquet import open_parquet
+
+        return open_parquet(path, place, group_by)
     if ending in (".csv", ".tsv"):
         from svertka.data.tables import open_table
 

@@ -70,7 +70,7 @@ class FolderReader:
                 if (facts.st_size, facts.st_mtime_ns) != (row["size"], row["modified"]):
                     raise ReadError(path, "it has changed since the folder was listed")
                 if facts.st_size > FILE_LIMIT:
-                    raise ReadError(path, _too_large(facts.st_size))
+                    raise ReadError(path, too_large(facts.st_size))
                 return file.read(min(limit, facts.st_size)) or b""
         except FileNotFoundError as why:
             raise ReadError(path, "it has vanished since the folder was listed") from why
@@ -112,7 +112,7 @@ class ZipReader:
         """All bytes of one file."""
         size, packed = int(row["size"]), int(row["packed"])
         if max(size, packed) > FILE_LIMIT:
-            raise ReadError(path, _too_large(max(size, packed)))
+            raise ReadError(path, too_large(max(size, packed)))
         data = self._packed(path, row, packed)
         if row["method"] != STORED:
             data = _unpacked(path, data, int(row["method"]), size)
@@ -188,7 +188,7 @@ class TarReader:
         """All bytes of one file."""
         size = int(row["size"])
         if size > FILE_LIMIT:
-            raise ReadError(path, _too_large(size))
+            raise ReadError(path, too_large(size))
         data = self._file.at(int(row["offset"]), size)
         if len(data) != size:
             raise ReadError(path, "the archive ends before this file does")
@@ -224,6 +224,7 @@ _READERS: dict[str, type[Any] | str] = {
     "zip": ZipReader,
     "tar": TarReader,
     "digits": DigitsReader,
+    "parquet": "svertka.data.parquet:ParquetReader",
     "several": "svertka.data.several:SeveralReader",
 }
 
@@ -238,5 +239,6 @@ def open_reader(kind: str, where: str) -> Reader:
     return reader
 
 
-def _too_large(size: int) -> str:
+def too_large(size: int) -> str:
+    """The reason why a file of so many bytes is not read."""
     return f"it has {size / 2**20:,.0f} MB, too large for a picture"

@@ -27,11 +27,14 @@ from svertka.records import Unreadable
 
 # what a column may mean -> the names by which it is known, the best first
 ROLES: dict[str, tuple[str, ...]] = {
-    "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "picture", "img"),
-    "label": ("label", "class", "target", "class_name", "category", "labels"),
+    "path": (
+        "path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "picture", "img",
+        "bytes", "image_bytes",
+    ),
+    "label": ("cls", "label", "class", "target", "class_name", "category", "labels", "txt"),
     "part": ("split", "part", "set", "subset", "partition"),
     "group": ("group", "group_id"),
-}
+}  # fmt: skip
 _PARTS = SPLITS | {"training": SPLITS["train"], "testing": SPLITS["test"], "dev": SPLITS["val"]}
 _TOLD = 20  # rows of one reason that are named one by one when they are left out; more are only counted
 
@@ -123,7 +126,7 @@ def roles_of(names: Sequence[str], place: Place, group_by: str | None) -> dict[s
 
 
 def table_source(
-    place: Place, reader: Reader, stamp: str, roles: dict[str, str], batches: Iterator[Rows], sizes: bool = True
+    place: Place, reader: Reader, stamp: str, roles: dict[str, str], batches: Iterator[Rows], kind: str = "table"
 ) -> Source:
     """The source that the rows of a table make.
 
@@ -133,7 +136,7 @@ def table_source(
         stamp: what tells the table from others.
         roles: role -> column.
         batches: the rows, from first to last.
-        sizes: whether the reader's rows know how many bytes each picture has.
+        kind: of the source.
 
     Raises:
         DataError: no row can be used, or a part is unknown.
@@ -154,13 +157,13 @@ def table_source(
         groups = Groups(roles["group"], Paths.of(found.group_names), np.concatenate(found.groups)[keep])
     return Source(
         name=name_of(place.where),
-        kind="table",
+        kind=kind,
         where=str(place),
         classes=classes,
         paths=paths,
         labels=labels,
         parts=np.concatenate(found.parts)[keep],
-        sizes=rows["size"].astype(np.int64) if sizes else np.zeros(len(rows), np.int64),
+        sizes=rows["size"].astype(np.int64) if "size" in reader.row.names else np.zeros(len(rows), np.int64),
         reader=reader,
         rows=rows,
         skipped=found.skipped(Path(place.where).name),
