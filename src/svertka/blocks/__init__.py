@@ -6,6 +6,7 @@ from svertka.blocks.net import Net
 from svertka.blocks.netvlad import NetVLAD, with_netvlad
 from svertka.blocks.residual import InvertedResidual, StochasticDepth, he_normal, round_width
 from svertka.blocks.together import Together
+from svertka.blocks.whitening import Whitening, measure_whitening
 
 __all__ = [
     "HEADS",
@@ -20,7 +21,9 @@ __all__ = [
     "StochasticDepth",
     "TensorflowConv",
     "Together",
+    "Whitening",
     "he_normal",
+    "measure_whitening",
     "put_head",
     "round_width",
     "with_netvlad",

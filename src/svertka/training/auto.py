@@ -85,7 +85,7 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
 
 def _net(size: int, facts: Facts) -> tuple[str, str]:
     if facts.colour and facts.training >= PLENTY:
-        return "small_wide", f"{facts.training:,} colour pictures are enough to teach twice the usual filters"
+        return "medium", f"{facts.training:,} colour pictures are enough to teach a network of a million weights"
     if size <= GLYPH:
         return "small", f"made for pictures of {size} pixels"
     return "small", f"{facts.training:,} pictures are too few to teach a larger network from scratch"

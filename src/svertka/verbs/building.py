@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from svertka import zoo
-from svertka.blocks import Net
+from svertka.blocks import Net, measure_whitening
 from svertka.data.loader import Loader
 from svertka.errors import UnknownName, UsageError
 from svertka.signals import Preprocess
@@ -43,7 +43,7 @@ def first_net(job: Job) -> Net:
             width = net.embed(torch.zeros(1, *job.preprocess.shape)).shape[1]
         return job.start.with_head("linear", width, classes)
     if recipe.weights in (None, "none"):
-        return zoo.make(recipe.net, job.preprocess.shape, classes)
+        return fresh_net(recipe.net, job.preprocess, classes, _some(job))
     try:
         return load_weights(
             recipe.net, recipe.weights, classes=classes, channels=job.preprocess.channels, drop_head=True
@@ -56,6 +56,13 @@ def first_net(job: Job) -> Net:
         ) from None
 
 
+def fresh_net(name: str, preprocess: Preprocess, classes: int, pixels: np.ndarray) -> Net:
+    """A network by name or notation; what it measures instead of learning, it measures on uint8 (k, h, w, c)."""
+    net = zoo.make(name, preprocess.shape, classes)
+    measure_whitening(net, preprocess.normalise(pixels))
+    return net
+
+
 def with_statistics(job: Job) -> Preprocess:
     """The preprocessing with mean and deviation of each channel: of the training pictures, or as the weights want."""
     if job.start is not None:
@@ -63,8 +70,12 @@ def with_statistics(job: Job) -> Preprocess:
     row = published(job.recipe.weights) if job.recipe.weights not in (None, "none") else None
     if row is not None:  # the weights know pictures in this range
         return dataclasses.replace(job.preprocess, mean=row.mean, std=row.std)
+    return standardised(job.preprocess, _some(job))
+
+
+def _some(job: Job) -> np.ndarray:
     index = job.manifest.indices("train")
-    return standardised(job.preprocess, np.asarray(job.store.pixels[index[:: -(-len(index) // SOME)]]))
+    return np.asarray(job.store.pixels[index[:: -(-len(index) // SOME)]])
 
 
 def standardised(preprocess: Preprocess, pixels: np.ndarray) -> Preprocess:

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from svertka import data as rooms
-from svertka import zoo
 from svertka.blocks import Net
 from svertka.data.loader import Loader
 from svertka.data.random import mix
@@ -28,7 +27,7 @@ from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
-from svertka.verbs.building import check_net, standardised
+from svertka.verbs.building import SOME, check_net, fresh_net, standardised
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.train import first_choices
 from svertka.verbs.tuning import CANDIDATES, OF_COLOUR, Selection
@@ -214,7 +213,8 @@ class _Bench:
         return self.plan.step * SLACK * max(1, n // batch) * (self.recipe.epochs or 1)
 
     def _net(self) -> Net:
-        return zoo.make(self.recipe.net, self.preprocess.shape, len(self.manifest.classes))
+        pixels = self.store.pixels[self.whole[:: -(-len(self.whole) // SOME)]]
+        return fresh_net(self.recipe.net, self.preprocess, len(self.manifest.classes), np.asarray(pixels))
 
     def attempt(self, settings: dict[str, Any], seed: int) -> np.ndarray:
         """Train with these augmentations; which validation pictures are right: bool (n,)."""

@@ -20,6 +20,7 @@ from svertka.zoo.registry import Variant
 FAMILIES: tuple[str, ...] = (
     "lenet",
     "small",
+    "medium",
     "alexnet",
     "zfnet",
     "vgg",

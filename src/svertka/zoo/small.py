@@ -10,8 +10,6 @@ Our own; every choice was measured on two CPU cores (LOG.md):
 
 from __future__ import annotations
 
-from functools import partial
-
 from torch import nn
 
 from svertka.blocks import ConvNorm, Net
@@ -40,7 +38,4 @@ def small(classes: int, channels: int, size: int = 28, width: int = 32) -> Net:
     return he(Net(stem, nn.Sequential(*stages), nn.AdaptiveMaxPool2d(1), nn.Linear(filters, classes)))
 
 
-VARIANTS = (
-    Variant("small", small, size=28, least=2, channels=1, classes=10, source="svertka"),
-    Variant("small_wide", partial(small, width=64), size=32, least=2, channels=3, classes=10, source="svertka"),
-)
+VARIANTS = (Variant("small", small, size=28, least=2, channels=1, classes=10, source="svertka"),)
