@@ -45,5 +45,5 @@ def test_no_optimiser_sees_it_and_it_is_saved():
     before = {k: v.clone() for k, v in net.state_dict().items()}
     measure_whitening(net, pictures(side=32))
     changed = [k for k, v in net.state_dict().items() if not torch.equal(v, before[k])]
-    assert changed == ["stem.0.weight"]
-    assert "stem.0.weight" not in dict(net.named_parameters())
+    assert changed == ["stem.conv.weight"]
+    assert "stem.conv.weight" not in dict(net.named_parameters())

@@ -20,7 +20,6 @@ from svertka.zoo.registry import Variant
 FAMILIES: tuple[str, ...] = (
     "lenet",
     "small",
-    "medium",
     "alexnet",
     "zfnet",
     "vgg",
