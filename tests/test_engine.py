@@ -244,7 +244,7 @@ def test_training_stops_early_when_it_gets_no_better():
 
 
 def test_the_rate_of_a_plateau_follows_the_record_of_validation():
-    recipe = RECIPE.replace(schedule="plateau", wait=1, epochs=8, rate=0.3)
+    recipe = RECIPE.replace(schedule="plateau", wait=1, epochs=16, rate=0.3)
     state, records = trained(recipe)
     lowest, expected = np.inf, [0.3]
     for _, loss in state.history:

@@ -57,8 +57,8 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     choices["freeze"] = _freeze(recipe)
     choices["batch"] = _batch(n)
     choices["epochs"] = _epochs(facts)
-    choices["optimiser"] = "nesterov", "the quickest to a good result on convolutional networks of this size"
-    optimiser = recipe.optimiser or "nesterov"
+    choices["optimiser"] = _optimiser(recipe)
+    optimiser = recipe.optimiser or choices["optimiser"][0]
     choices["rate"] = _rate(optimiser, recipe.batch or choices["batch"][0])
     choices["layer_rate"] = _layer_rate(recipe)
     choices["weight_decay"] = (
@@ -91,6 +91,12 @@ def _net(size: int, facts: Facts) -> tuple[str, str]:
     return "small", f"{facts.training:,} pictures are too few to teach a larger network from scratch"
 
 
+def _optimiser(recipe: Recipe) -> tuple[str, str]:
+    if recipe.weights in (None, "none"):
+        return "muon", "as good in one pass as Nesterov's momentum in two or three"
+    return "nesterov", "moves what is learned already no farther than its gradients say"
+
+
 def _freeze(recipe: Recipe) -> tuple[str, str]:
     if recipe.weights in (None, "none"):
         return "none", "fresh weights have everything to learn"
@@ -110,10 +116,10 @@ def _batch(n: int) -> tuple[int, str]:
 
 def _epochs(facts: Facts) -> tuple[int, str]:
     if facts.colour:
-        epochs = round(60 * (1_000 / max(facts.training, 250)) ** 0.45)
+        epochs = round(30 * (1_000 / max(facts.training, 250)) ** 0.45)
     else:
-        epochs = round(24 * (2_000 / max(facts.training, 250)) ** 0.75)
-    epochs = max(2, min(60, epochs))
+        epochs = round(12 * (2_000 / max(facts.training, 250)) ** 0.75)
+    epochs = max(1, min(60, epochs))
     seen = epochs * facts.training
     kind = "colour" if facts.colour else "grey"
     return epochs, f"{seen:,} {kind} pictures seen in all: accuracy grows little beyond"
@@ -127,7 +133,7 @@ def _rate(optimiser: str, batch: int) -> tuple[float, str]:
         "adam": 0.004,
         "adamw": 0.004,
         "adadelta": 1.0,
-        "muon": 0.02,
+        "muon": 0.12,
     }
     share = math.sqrt(batch / 256)
     return round(peaks[optimiser] * share, 6), f"the peak that one-cycle {optimiser} bears at batch {batch}"

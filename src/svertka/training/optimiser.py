@@ -49,15 +49,16 @@ def grouped(net: Net, recipe: Recipe) -> list[dict[str, Any]]:
     layer_rate = 1.0 if recipe.layer_rate is None else recipe.layer_rate
     far = distances(net) if layer_rate != 1 else {}
     hidden = muon.hidden_matrices(net) if recipe.optimiser == "muon" else set()
-    groups: dict[tuple[bool, bool, int], dict[str, Any]] = {}
+    held = muon.before_norms(net) & hidden if hidden else set()
+    groups: dict[tuple[bool, bool, bool, int], dict[str, Any]] = {}
     for p in net.parameters():
         if not p.requires_grad:
             continue
         decays, orthogonal, distance = p.ndim > 1, p in hidden, far.get(p, 0)
         share = layer_rate**distance * (muon.PARTNER if recipe.optimiser == "muon" and not orthogonal else 1.0)
         row: dict[str, Any] = {"params": [], "weight_decay": (recipe.weight_decay or 0.0) if decays else 0.0}
-        row |= {"share": share, **({"orthogonal": True} if orthogonal else {})}
-        groups.setdefault((not orthogonal, not decays, distance), row)["params"].append(p)
+        row |= {"share": share, **({"orthogonal": True, "held": p in held} if orthogonal else {})}
+        groups.setdefault((not orthogonal, p in held, not decays, distance), row)["params"].append(p)
     return [groups[key] for key in sorted(groups)]
 
 
