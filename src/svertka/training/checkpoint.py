@@ -43,6 +43,7 @@ def save(state: State, folder: Path) -> Path:
         "format": FORMAT, "step": state.step, "best": state.best, "best_epoch": state.best_epoch,
         "history": state.history, "rescues": state.rescues, "pieces": state.pieces, "loss_sum": state.loss_sum,
         "right": state.right, "seen": state.seen, "seconds": state.seconds, "optimiser": numbers,
+        "scaler": state.scaler.state_dict() if state.scaler else None,
     }  # fmt: skip
     path, aside = folder / NAME, folder / f".{NAME}.{os.getpid()}"
     try:
@@ -113,6 +114,8 @@ def _fill(state: State, facts: dict, tensors: dict[str, Tensor]) -> None:
     state.rescues, state.pieces = facts["rescues"], facts["pieces"]
     state.loss_sum, state.right, state.seen = facts["loss_sum"], facts["right"], facts["seen"]
     state.seconds = facts["seconds"]
+    if state.scaler is not None and facts.get("scaler"):
+        state.scaler.load_state_dict(facts["scaler"])
 
 
 def _match_layout(state: State) -> None:

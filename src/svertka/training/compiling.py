@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -65,21 +65,14 @@ def refuse_without_compiler(device: str) -> None:
         raise UsageError(f"--plan compile=yes: torch.compile does not work here ({_first_line(why)}).") from why
 
 
-def compiled(outputs: Outputs, tell: Callable[[str], None]) -> Outputs:
-    """The same function, compiled at its first call; where that fails, as it was, with one sentence to `tell`."""
-    fast: Outputs | None = torch.compile(outputs)
+def compiled(outputs: Outputs) -> Outputs:
+    """The same function, compiled at its first call."""
+    with _quietly():
+        fast = torch.compile(outputs)
 
     def call(x: Tensor) -> list[Tensor]:
-        nonlocal fast
-        if fast is None:
-            return outputs(x)
-        try:
-            with _quietly():
-                return fast(x)
-        except Exception as why:
-            fast = None
-            tell(f"torch.compile does not work here ({_first_line(why)}): training goes on without it.")
-            return outputs(x)
+        with _quietly():
+            return fast(x)
 
     return call
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.amp import GradScaler
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -23,6 +24,7 @@ from svertka.data.random import mix
 from svertka.errors import NotFinite
 from svertka.records import Epoch, Note, Step
 from svertka.training import rescue
+from svertka.training.compiling import compiled
 from svertka.training.freeze import freeze
 from svertka.training.optimiser import make_optimiser, set_rate
 from svertka.training.pieces import pieces, within_memory
@@ -43,7 +45,12 @@ def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
     average = None
     if recipe.average:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    return State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=max(recipe.accumulate, plan.pieces))
+    state = State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=max(recipe.accumulate, plan.pieces))
+    if plan.scaled:
+        state.scaler = GradScaler(plan.device.split(":")[0])
+    if plan.compile:
+        state.outputs = compiled(net.outputs)
+    return state
 
 
 def fit(
@@ -94,9 +101,15 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
     for piece, share in pieces(batch, state.pieces, state.class_weights):
         value, hits = _gradients(state, piece, share, recipe, plan, number)
         loss, right = loss + share * value, right + hits
+    if state.scaler is not None:
+        state.scaler.unscale_(state.optimiser)
     if recipe.clip:
         clip_grad_norm_(state.net.parameters(), recipe.clip)
-    state.optimiser.step()
+    if state.scaler is None:
+        state.optimiser.step()
+    else:  # no step where a gradient overflowed: the next loss is scaled less
+        state.scaler.step(state.optimiser)
+        state.scaler.update()
     if state.average is not None:
         state.average.update_parameters(state.net)
     state.loss_sum += loss * len(batch.y)
@@ -108,13 +121,13 @@ def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: P
     """Add `share` of the gradients of a batch; returns its mean loss, and how many of its pictures were right."""
     smoothing = recipe.label_smoothing or 0.0
     with plan.precisely():
-        logits, *auxiliary = state.net.outputs(batch.x)  # (b, classes)
+        logits, *auxiliary = (state.outputs or state.net.outputs)(batch.x)  # (b, classes)
         loss = F.cross_entropy(logits, batch.y, state.class_weights, label_smoothing=smoothing)
         for extra in auxiliary:
             loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, state.class_weights, label_smoothing=smoothing)
     value = loss.item()
     rescue.refuse_unless_finite(value, logits, batch, state.step, number, recipe)
-    loss.backward(torch.full_like(loss, share))  # type: ignore[no-untyped-call]
+    (loss if state.scaler is None else state.scaler.scale(loss)).backward(torch.full_like(loss, share))
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
     return value, int((logits.detach().argmax(1) == truth).sum())
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
 from svertka.blocks import Net
@@ -24,6 +26,8 @@ class State:
     best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
     rescues    times that training went back to those weights, at a lower rate each time (rescue.py)
     pieces     parts that a batch is computed in, so that it fits into memory (pieces.py)
+    scaler     what scales the loss up and gradients down again, where the plan computes in float16
+    outputs    the network's own `outputs`, compiled, where the plan says so
     """
 
     net: Net
@@ -37,6 +41,8 @@ class State:
     best_tensors: dict[str, Tensor] = field(default_factory=dict)
     rescues: int = 0
     pieces: int = 1
+    scaler: GradScaler | None = None
+    outputs: Callable[[Tensor], list[Tensor]] | None = None
     rate: float = 0.0  # of the last step
     loss_sum: float = 0.0  # over the current epoch
     right: int = 0

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from svertka.bundle import Model, build, describe
-from svertka.errors import NotFinite, TrainingError
+from svertka.errors import NotFinite, TrainingError, UsageError
 from svertka.records import Epoch, Note, Step
 from svertka.reporting import write_report
 from svertka.training import auto, balance, checkpoint, loop
+from svertka.training.compiling import refuse_without_compiler
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
 from svertka.training.run import CHECKPOINT
@@ -58,6 +59,8 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
 def go_on(job: Job, told: dict[str, Any]) -> Trained:
     """A run that was stopped, from its checkpoint on, by the plan and with the number of passes it began with."""
     plan = Plan(**told["plan"])
+    if plan.compile:
+        plan = _compiled_here(job, plan)
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
         saved = (job.run.path / CHECKPOINT / checkpoint.NAME).is_file()  # else from the start
@@ -68,6 +71,16 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
         course = Course.of(job, plan)
         job.run.rewind(state.step, len(course.train))
         return _carry_out(job, course, state)
+
+
+def _compiled_here(job: Job, plan: Plan) -> Plan:
+    """The same plan, or one that does without a compiler that this machine lacks."""
+    try:
+        refuse_without_compiler(plan.device)
+    except UsageError as why:
+        job.note(f"{why} The run was compiled where it began; here it goes on without.")
+        return plan.replace(compile=False)
+    return plan
 
 
 def _carry_out(job: Job, course: Course, state: State) -> Trained:
