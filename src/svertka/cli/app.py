@@ -93,6 +93,7 @@ def train(
     ] = None,
     find_rate: Annotated[bool, typer.Option("--find-rate", help="Only find how high a rate to learn at.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Only prove that a seed gives the same weights.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the records for TensorBoard, too.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -116,11 +117,12 @@ def train(
         if resume is not None:
             from svertka.verbs.train import resume as go_on
 
-            done = go_on(resume, watch=watch, started=STARTED)
+            done = go_on(resume, tensorboard=tensorboard, watch=watch, started=STARTED)
         else:
             from svertka.verbs.train import train as begin
 
-            done = begin(data or [], out=out, watch=watch, started=STARTED, command=_command(), **asked)
+            asked |= {"tensorboard": tensorboard, "command": _command()}
+            done = begin(data or [], out=out, watch=watch, started=STARTED, **asked)
     if as_json:
         _print_json(done.summary)
     else:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from svertka.errors import RunError, TrainingError, UsageError
 
+Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
 CHECKPOINT = "checkpoint"
 
 
@@ -18,6 +20,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.readers: list[Reader] = []
 
     @classmethod
     def create(cls, out: str | Path | None, name: str) -> Run:
@@ -102,12 +105,26 @@ class Run:
             raise TrainingError(f"{path} cannot be written: {_reason(why)}.") from why
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one record to log.jsonl."""
+        """Append one record to log.jsonl, and hand it to those who read along."""
+        record = {**record, "time": round(time.time(), 3)}
         try:
             with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps({**record, "time": round(time.time(), 3)}, ensure_ascii=False) + "\n")
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
         except OSError as why:
             raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
+        for reader in self.readers:
+            reader(record)
+
+    @contextlib.contextmanager
+    def read_along(self, readers: Iterable[Reader]) -> Iterator[None]:
+        """Call each of these with every record from here on; those that have a `close` are closed at the end."""
+        self.readers = list(readers)
+        try:
+            yield
+        finally:
+            readers, self.readers = self.readers, []
+            for reader in readers:
+                getattr(reader, "close", lambda: None)()
 
 
 def _numbered(folder: Path, name: str) -> Path:

@@ -5,6 +5,7 @@ TensorBoard is an extra; without it `train --tensorboard` is refused with a sent
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,6 @@ class TensorBoard:
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self.writer = SummaryWriter(str(run / FOLDER))
-        self.pictures = 0
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """One record, as `log.jsonl` holds it."""
@@ -75,10 +75,12 @@ class TensorBoard:
 
 
 def require() -> None:
-    """Raises UsageError where TensorBoard is not installed."""
-    try:
-        import torch.utils.tensorboard  # noqa: F401
-    except ImportError as why:
+    """See that TensorBoard is there, before any work is done.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
         raise UsageError(
             "--tensorboard needs TensorBoard: pip install 'svertka[tensorboard]'; log.jsonl holds the same records."
-        ) from why
+        )

@@ -68,6 +68,7 @@ def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
         },
     )
     job.manifest.save(job.run.path / "manifest.json")
+    job.run.log({"kind": "recipe", "recipe": job.recipe.to_dict(), "data": job.source.where})
 
 
 def rewrite_recipe(job: Job) -> None:
@@ -145,12 +146,14 @@ def write_metrics(
         **(more or {}),
     }
     job.run.write("metrics.json", metrics)
+    brief = {part: _brief(e) for part, e in found.items()}
+    job.run.log({"kind": "result", **brief, "stopped": stopped})
     return {
         "run": str(job.run.path),
         "net": job.recipe.net,
         "classes": list(job.manifest.classes),
         **{k: metrics[k] for k in BRIEFLY},
-        **{part: _brief(e) for part, e in found.items()},
+        **brief,
     }
 
 

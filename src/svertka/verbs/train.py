@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from svertka.training import auto
 from svertka.training.clock import Clock
 from svertka.training.override import parse_plan
 from svertka.training.recipe import Recipe
-from svertka.training.run import Run
+from svertka.training.run import Reader, Run
+from svertka.training.tensorboard import TensorBoard, require
 from svertka.transfer import finding
 from svertka.verbs.check import save_findings
 from svertka.verbs.job import Job, Trained, Watch, Where, silent
@@ -36,6 +37,8 @@ def train(
     seed: int | None = None,
     manifest: str | Path | None = None,
     plan: str | Mapping[str, Any] | None = None,
+    tensorboard: bool = False,
+    readers: Sequence[Reader] = (),
     watch: Watch = silent,
     started: float | None = None,
     command: str | None = None,
@@ -49,6 +52,8 @@ def train(
         net, size, epochs, minutes, seed, settings: fields of `Recipe`; what is left out is chosen from the data.
         manifest: manifest.json of an earlier run, or its folder; its files stay in the part where they were.
         plan: how to compute where it is not to be measured, as `--plan` takes it or as a dictionary.
+        tensorboard: write the records for TensorBoard, too, into the run folder.
+        readers: called with every record as log.jsonl holds it; closed at the end where they have a `close`.
         watch: called with (what, value) as the work goes on: "note", "read", "plan", "step", "epoch".
         started: time.perf_counter() when the process started, so that totals count from there.
         command: what the report gives as the way to do it again.
@@ -61,6 +66,8 @@ def train(
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
     fixed = parse_plan(plan)
+    if tensorboard:
+        require()
     source = rooms.open_source(data, group_by=recipe.group_by)
     facts = _facts(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
@@ -104,11 +111,12 @@ def train(
     command = command or shlex.join(["svertka", "train", *_words(data)])
     job = Job(run, source, store, files, preprocess, recipe, reasons, watch, started, command)
     job.read_seconds, job.wanted, job.clock = time.perf_counter() - started, fixed, clock
-    if backbones:
-        return transferring.start(job, backbones, facts)
-    if finding.sought(recipe, facts.side):
-        job.note(finding.missing_sentence())
-    return learning.learn(job, facts)
+    with run.read_along(_readers(run, readers, tensorboard)):
+        if backbones:
+            return transferring.start(job, backbones, facts)
+        if finding.sought(recipe, facts.side):
+            job.note(finding.missing_sentence())
+        return learning.learn(job, facts)
 
 
 def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
@@ -118,7 +126,14 @@ def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[st
     return recipe, reasons, facts, preprocess
 
 
-def resume(run: str | Path, *, watch: Watch = silent, started: float | None = None) -> Trained:
+def resume(
+    run: str | Path,
+    *,
+    tensorboard: bool = False,
+    readers: Sequence[Reader] = (),
+    watch: Watch = silent,
+    started: float | None = None,
+) -> Trained:
     """Go on where a run stopped, with the same data and recipe, to the same weights.
 
     Raises:
@@ -127,6 +142,8 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
     """
     clock = Clock(started)
     started = clock.started
+    if tensorboard:
+        require()
     folder = Run.open(run)
     told = folder.read("recipe.json")
     if (folder.path / "metrics.json").is_file() and not folder.read("metrics.json").get("stopped"):
@@ -150,11 +167,16 @@ def resume(run: str | Path, *, watch: Watch = silent, started: float | None = No
     job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
     job.read_seconds, job.clock = time.perf_counter() - started, clock
     clock.now("plan")
-    if "transfer" in told:
-        from svertka.verbs import transferring
+    with folder.read_along(_readers(folder, readers, tensorboard)):
+        if "transfer" in told:
+            from svertka.verbs import transferring
 
-        return transferring.go_on(job, told)
-    return learning.go_on(job, told)
+            return transferring.go_on(job, told)
+        return learning.go_on(job, told)
+
+
+def _readers(run: Run, readers: Sequence[Reader], tensorboard: bool) -> list[Reader]:
+    return [*readers, *([TensorBoard(run.path)] if tensorboard else [])]
 
 
 def _words(data: Where) -> list[str]:
