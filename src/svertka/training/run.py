@@ -104,6 +104,13 @@ class Run:
         except OSError as why:
             raise TrainingError(f"{path} cannot be written: {_reason(why)}.") from why
 
+    def notes(self) -> list[str]:
+        """The sentences that were logged so far, in order."""
+        path = self.path / "log.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        records = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return list(dict.fromkeys(r["text"] for r in records if r["kind"] == "note"))
+
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to log.jsonl, and hand it to those who read along."""
         record = {**record, "time": round(time.time(), 3)}

@@ -81,8 +81,10 @@ class Job:
 
     def note(self, sentence: str) -> None:
         """Tell the person now and the report later."""
-        self.notes.append(sentence)
         self.watch("note", sentence)
+        if sentence in self.notes:  # a run that was killed says again what it had said
+            return
+        self.notes.append(sentence)
         self.run.log({"kind": "note", "text": sentence})
 
 

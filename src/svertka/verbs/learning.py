@@ -70,6 +70,7 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
             checkpoint.restore(state, job.run.path / CHECKPOINT)
         course = Course.of(job, plan)
         job.run.rewind(state.step, len(course.train))
+        job.notes = job.run.notes()
         return _carry_out(job, course, state)
 
 

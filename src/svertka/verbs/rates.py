@@ -28,7 +28,7 @@ STEPS = 200
 LOW, HIGH = 1e-3, 1e2  # of the rate that is usual for the optimiser
 SMOOTH = 0.95  # what the running mean of the loss keeps at each step
 GONE = 3.0  # times the lowest smoothed loss, relative to the fall so far: the loss has run away
-SAFE = 4.0  # the peak is so much below the rate where the loss was lowest
+SAFE = 2.0  # the peak is so much below the rate where the loss was lowest: see LOG.md, 2026-11-22
 
 
 @dataclass(frozen=True, slots=True)
