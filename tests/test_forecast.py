@@ -122,6 +122,11 @@ def test_forecast_and_truth_stand_in_the_run_folder(sv, tmp_path):
     records = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     kinds = [r["kind"] for r in records]
     assert kinds.index("plan") < kinds.index("forecast") < kinds.index("epoch")
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "What was forecast, and what it took" in page
+    assert "steps of the optimiser" in page
+    assert sv("report", "run", "--lang", "ru", "--out", "russian.html")[0] == 0
+    assert "шаги оптимизатора" in (tmp_path / "russian.html").read_text(encoding="utf-8")
     assert used_disk(tmp_path / "run") > found["disk"]["truth"]  # metrics and report came after
 
 

@@ -39,5 +39,6 @@ CONTENTS = (
     Section("confusion", "Confusion", "What it takes for what", sections.confusion.section),
     Section("mistakes", "Mistakes", "The worst mistakes", sections.mistakes.section),
     Section("time", "Time", "Where the time went", sections.time.section),
+    Section("timing", "Forecast", "What was forecast, and what it took", sections.timing.section),
     Section("again", "Reproduce", "How to reproduce it", sections.again.section),
 )

@@ -57,6 +57,12 @@ SENTENCES = {
     "precision": "точность чисел",
     "threads": "потоки",
     "measured": "измерено",
+    "compile": "компиляция",
+    "pieces": "части",
+    "step": "шаг, с",
+    "shares": "доли шага",
+    "forward": "прямой проход",
+    "backward": "обратный проход",
     # machine
     "system": "система",
     "processor": "процессор",

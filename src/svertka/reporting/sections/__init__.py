@@ -17,6 +17,7 @@ from svertka.reporting.sections import (
     preparation,
     scores,
     time,
+    timing,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "preparation",
     "scores",
     "time",
+    "timing",
 ]
