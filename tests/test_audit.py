@@ -83,6 +83,30 @@ def test_facts_by_their_definitions():
     assert not facts["fingerprint"][1].any()
 
 
+@pytest.mark.parametrize("shape", [(3, 19, 40, 3), (5, 12, 7, 1), (2, 70, 300, 3), (1, 2, 2, 3)])
+def test_facts_by_their_definitions_pixel_by_pixel(shape):
+    """On noise: the border against a mask, the rest against loops of whole arrays in float64."""
+    pixels = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    pixels[0, :, :5] = 77
+    facts = picture_facts(pixels)
+    _, h, w, c = shape
+    wide = max(1, min(h, w) // 16)
+    ring = np.ones((h, w), bool)
+    ring[wide : h - wide, wide : w - wide] = False
+    luma = pixels @ np.array([0.299, 0.587, 0.114]) if c == 3 else pixels[..., 0].astype(float)  # (k, h, w)
+    for k in range(len(pixels)):
+        np.testing.assert_allclose(facts["border"][k], np.resize(pixels[k][ring].mean(0), 3), atol=0.51)
+        assert facts["mean"][k] == pytest.approx(luma[k].mean(), rel=1e-4)
+        assert facts["deviation"][k] == pytest.approx(luma[k].std(), rel=1e-4)
+        if min(h, w) < 3:
+            continue
+        grey = np.floor(luma[k] + 0.5)
+        edges = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
+        assert facts["sharpness"][k] == pytest.approx(edges.var(), rel=1e-3)
+        steps = np.maximum(abs(np.diff(grey, axis=1))[:-1], abs(np.diff(grey, axis=0))[:, :-1])
+        assert facts["even"][k] == pytest.approx((steps <= 2).mean(), abs=2e-3)
+
+
 @pytest.mark.parametrize("quality", [1, 5, 20, 45, 50, 60, 75, 90, 95, 100])
 def test_jpeg_quality_is_that_of_the_encoder(quality):
     file = io.BytesIO()

@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import re
 import struct
 import tarfile
 import tracemalloc
@@ -17,6 +18,7 @@ from PIL import Image
 
 from svertka.data import open_source, survey
 from svertka.data.columns import Paths, natural
+from svertka.data.readers import fetch_all
 from svertka.data.tree import hidden
 from svertka.errors import DataError, ReadError
 
@@ -383,6 +385,32 @@ def test_a_damaged_member_is_a_reason(tmp_path, method):
     with pytest.raises(ReadError, match="damaged here"):
         source.read(0)
     assert source.read(1) == png(2)
+
+
+def test_many_members_at_once_are_those_read_alone(tmp_path):
+    """Small ones that lie side by side come out of one block; large, damaged and scattered ones all the same."""
+    place = tmp_path / "many.zip"
+    g = np.random.default_rng(0)
+    with zipfile.ZipFile(place, "w") as archive:
+        for i in range(60):
+            method = zipfile.ZIP_DEFLATED if i % 3 else zipfile.ZIP_STORED
+            size = 40_000 if i % 17 == 5 else int(g.integers(1, 900))
+            archive.writestr(f"{'ab'[i % 2]}/{i}.png", png() + g.bytes(size) + bytes(size), method)
+    whole = bytearray(place.read_bytes())
+    whole[len(whole) // 3] ^= 1
+    place.write_bytes(bytes(whole))
+    source = open_source(place)
+    found = list(fetch_all(source.reader, source.paths, source.rows))
+    assert len(found) == 60
+    damaged = 0
+    for i, data in enumerate(found):
+        if isinstance(data, ReadError):
+            damaged += 1
+            with pytest.raises(ReadError, match=re.escape(str(data))):
+                source.read(i)
+        else:
+            assert data == source.read(i)
+    assert damaged == 1
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,8 +1,8 @@
 """Pictures that are there twice: the same bytes, or the same picture saved again, resized or retouched a little.
 
-Near ones are found in two steps. The fingerprints of the store (lowest cosines of the grey picture, of length one) go
-into a k-d tree, which gives each picture its nearest neighbours; each candidate is then verified on its pixels. Nothing
-is quadratic, and memory is bounded.
+Near ones are found in two steps. The fingerprints of the store (lowest cosines of the grey picture, of length one) give
+each picture its nearest neighbours (`svertka.audit.close`); each candidate is then verified on its pixels. Nothing is
+quadratic, and memory is bounded.
 
 How alike two different pictures can be depends on the set: photographs hardly ever are, handwritten ones all the time.
 So a sample of the set itself decides between two levels, LOOSE and STRICT. Measured on copies at JPEG quality 60 and
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from svertka.audit.close import close_pairs
 from svertka.data import Store
 from svertka.data.facts import as_grey
 
@@ -27,7 +27,6 @@ NEIGHBOURS = 8  # of each picture that are looked at; larger families hang toget
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
 _SAMPLE = 1000  # pictures that tell whether a set is crowded
-_STRETCH = 100_000  # pictures that are asked of one tree
 _BATCH = 512  # pairs that are verified at once
 
 
@@ -87,45 +86,27 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     among = among[store.facts["deviation"][among] >= PLAIN]
     if len(among) < 2:
         return np.zeros((0, 2), np.int64)
-    lead = store.facts["fingerprint"][:, 0][among].astype(np.float32)
-    among = among[np.argsort(lead, kind="stable")]
-    sample = among
-    if len(among) > _SAMPLE:
-        sample = np.random.default_rng(0).choice(among, _SAMPLE, replace=False)
-    tried = _candidates(store.facts, among, sample, LOOSE)
-    confirmed = _confirmed(store.pixels, tried, LOOSE)
-    if min(store.pixels.shape[1:3]) < TINY or len(np.unique(tried[~confirmed])) > CROWDED * len(sample):
+    points = store.facts["fingerprint"][among]  # (k, COSINES)
+    level = LOOSE
+    if min(store.pixels.shape[1:3]) < TINY or _crowded(store.pixels, among, points):
         level = STRICT
-    elif len(sample) == len(among):
-        return tried[confirmed]
-    else:
-        level = LOOSE
-    pairs = _candidates(store.facts, among, among, level)
+    pairs = among[close_pairs(points, level.radius, NEIGHBOURS)]
     return pairs[_confirmed(store.pixels, pairs, level)]
 
 
-def _candidates(facts: np.ndarray, among: np.ndarray, asked: np.ndarray, level: Level) -> np.ndarray:
-    """The nearest neighbours of the pictures `asked` within the level's radius, as pairs (i, j), i < j: (m, 2).
-
-    `among` is in the order of the first cosine. Neighbours differ in it by the radius at most, so a tree of one stretch
-    and its margins at a time finds what a tree of all would, and takes no more memory for a million pictures.
-    """
-    lead = facts["fingerprint"][:, 0][among].astype(np.float32)
-    wanted = np.isin(among, asked)
-    found = [np.zeros((0, 2), np.int64)]
-    for first in range(0, len(among), _STRETCH):
-        stop = min(first + _STRETCH, len(among))
-        low = int(np.searchsorted(lead, lead[first] - level.radius))
-        high = int(np.searchsorted(lead, lead[stop - 1] + level.radius, side="right"))
-        near = among[low:high]
-        rows = first - low + np.flatnonzero(wanted[first:stop])
-        points = facts["fingerprint"][near].astype(np.float32)  # (near, COSINES)
-        tree = cKDTree(points, balanced_tree=False)  # copies lie on one spot, where medians would not divide them
-        k = min(NEIGHBOURS + 1, len(near))
-        _, place = tree.query(points[rows], k=[*range(1, k + 1)], distance_upper_bound=level.radius, workers=-1)
-        at, order = np.nonzero((place < len(near)) & (place != rows[:, None]))
-        found.append(np.stack([near[rows[at]], near[place[at, order]]], 1))
-    return np.unique(np.sort(np.concatenate(found), 1), axis=0)
+def _crowded(pixels: np.ndarray, among: np.ndarray, points: np.ndarray) -> bool:
+    """Whether pictures of this set have neighbours that are not the same picture: told by a sample of them."""
+    asked = np.ones(len(among), bool)
+    if len(among) > _SAMPLE:
+        asked = np.isin(np.arange(len(among)), np.random.default_rng(0).choice(len(among), _SAMPLE, replace=False))
+    tried = among[close_pairs(points, LOOSE.radius, NEIGHBOURS, asked)]
+    alone: set[int] = set()
+    for first in range(0, len(tried), _BATCH):
+        some = tried[first : first + _BATCH]
+        alone.update(some[~verify(pixels, some, LOOSE)].ravel().tolist())
+        if len(alone) > CROWDED * np.count_nonzero(asked):
+            return True
+    return False
 
 
 def _confirmed(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
@@ -157,9 +138,13 @@ def families(number: np.ndarray, index: np.ndarray) -> tuple[tuple[int, ...], ..
 def _contents(store: Store) -> tuple[np.ndarray, np.ndarray]:
     """For each file the first file of the same bytes, and a number of the content; unreadable ones are alone."""
     n = len(store)
-    keys = np.ascontiguousarray(store.digests).view("V16").reshape(n)
-    _, first, content = np.unique(keys, return_index=True, return_inverse=True)
-    first = first[content]
+    keys = np.ascontiguousarray(store.digests).view("<u8")  # (n, 2)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: of the same bytes the first file stays first
+    new = np.ones(n, bool)
+    new[1:] = (keys[order[1:]] != keys[order[:-1]]).any(1)
+    number = np.cumsum(new) - 1
+    first, content = np.empty(n, np.int64), np.empty(n, np.int64)
+    first[order], content[order] = order[new][number], number
     bad = np.flatnonzero(~(store.readable & store.readable[first]))
     first[bad], content[bad] = bad, n + bad
     return first, content

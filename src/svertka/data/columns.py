@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 import numpy as np
 
 from svertka.errors import DataError
+
+_AT_ONCE = 4096  # places that are turned into Python numbers at once
 
 
 class Paths(Sequence[str]):
@@ -60,6 +62,13 @@ class Paths(Sequence[str]):
             raise IndexError(f"name {index} of {len(self)}")
         index = int(index) % len(self)
         return self.blob[self.ends[index] : self.ends[index + 1]].decode("utf-8", "surrogateescape")
+
+    def __iter__(self) -> Iterator[str]:
+        blob, start = self.blob, int(self.ends[0])
+        for first in range(1, len(self.ends), _AT_ONCE):
+            for end in self.ends[first : first + _AT_ONCE].tolist():
+                yield blob[start:end].decode("utf-8", "surrogateescape")
+                start = end
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Paths):

@@ -17,7 +17,8 @@ from svertka.signals.traces import traces
 COSINES = 32  # numbers of a fingerprint
 _SIDE = 8  # they are the lowest of 8 x 8
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
-_EVEN = 2.0  # grey levels by which neighbours may differ and still be one even area
+_EVEN = 2  # grey levels by which neighbours may differ and still be one even area
+_BLOCK = 2**16  # numbers of pixels measured at once
 _RING = 16  # the border is a ring one sixteenth of the side wide
 
 FACTS = np.dtype(
@@ -44,17 +45,9 @@ def file_facts(data: bytes) -> tuple[int, int, bytes]:
 def picture_facts(pixels: np.ndarray) -> np.ndarray:
     """Everything in FACTS that the pixels tell: uint8 (k, h, w, c) -> FACTS (k,)."""
     facts = np.zeros(len(pixels), FACTS)
-    facts["border"] = _border(pixels)
-    grey = as_grey(pixels)  # (k, h, w)
-    facts["mean"] = grey.mean((1, 2))
-    facts["deviation"] = grey.std((1, 2))
-    facts["fingerprint"] = _fingerprint(grey - facts["mean"][:, None, None])
-    if min(grey.shape[1:]) >= 3:
-        inner = grey[:, 1:-1, 1:-1]
-        around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-        facts["sharpness"] = (around - 4 * inner).var((1, 2))
-        right, down = abs(grey[:, :-1, 1:] - grey[:, :-1, :-1]), abs(grey[:, 1:, :-1] - grey[:, :-1, :-1])
-        facts["even"] = (np.maximum(right, down) <= _EVEN).mean((1, 2))
+    step = max(1, _BLOCK // max(1, pixels[0].size)) if len(pixels) else 1
+    for first in range(0, len(pixels), step):
+        _measure(pixels[first : first + step], facts[first : first + step])
     return facts
 
 
@@ -62,16 +55,54 @@ def as_grey(pixels: np.ndarray) -> np.ndarray:
     """uint8 (k, h, w, 1 or 3) -> float32 (k, h, w), 0..255."""
     if pixels.shape[3] == 1:
         return pixels[..., 0].astype(np.float32)
-    return pixels.astype(np.float32) @ _LUMA
+    return np.dot(pixels.astype(np.float32), _LUMA)
 
 
-def _fingerprint(centred: np.ndarray) -> np.ndarray:
-    """float32 (k, h, w) without its mean -> (k, COSINES), the shares of the whole picture's length."""
-    _, h, w = centred.shape
-    low = _cosines(h) @ centred @ _cosines(w).T  # (k, 8, 8)
-    length = np.sqrt(np.square(centred).sum((1, 2), keepdims=True))
-    low = np.where(length > 1e-3, low / np.maximum(length, 1e-3), 0)
-    return low.reshape(len(centred), -1)[:, _by_frequency()]
+def _measure(pixels: np.ndarray, facts: np.ndarray) -> None:
+    """Fill in what uint8 (k, h, w, c) tell: so few pictures that all steps find them in the processor's cache."""
+    k, h, w, _ = pixels.shape
+    facts["border"] = _border(pixels)
+    grey = as_grey(pixels)
+    level = pixels[..., 0] if pixels.shape[3] == 1 else (grey + np.float32(0.5)).astype(np.uint8)  # (k, h, w)
+    flat = grey.reshape(k, h * w)
+    facts["mean"] = mean = flat.mean(1)
+    flat -= mean[:, None]
+    length = np.sqrt(np.einsum("ki,ki->k", flat, flat))
+    facts["deviation"] = length / np.sqrt(h * w)
+    facts["fingerprint"] = _fingerprint(flat.reshape(k, h, w), length)
+    if min(h, w) >= 3:
+        facts["sharpness"], facts["even"] = _sharpness(level), _evenness(level)
+
+
+def _sharpness(level: np.ndarray) -> np.ndarray:
+    """The variance of the Laplacian: uint8 (k, h, w) -> (k,)."""
+    deep = level.astype(np.int16)
+    edges = deep[:, :-2, 1:-1] + deep[:, 2:, 1:-1]  # (k, h-2, w-2), within +-1020
+    edges += deep[:, 1:-1, :-2]
+    edges += deep[:, 1:-1, 2:]
+    edges -= deep[:, 1:-1, 1:-1] << 2
+    flat = edges.reshape(len(level), -1).astype(np.float32)
+    return np.einsum("ki,ki->k", flat, flat) / flat.shape[1] - np.square(flat.mean(1))
+
+
+def _evenness(level: np.ndarray) -> np.ndarray:
+    """The share of pixels whose right and lower neighbours differ by _EVEN at most: uint8 (k, h, w) -> (k,)."""
+    here, right, down = level[:, :-1, :-1], level[:, :-1, 1:], level[:, 1:, :-1]
+    across = np.maximum(here, right)
+    across -= np.minimum(here, right)
+    below = np.maximum(here, down)
+    below -= np.minimum(here, down)
+    same = np.maximum(across, below, out=across) <= _EVEN
+    return same.reshape(len(level), -1).view(np.uint8).mean(1, dtype=np.float32)
+
+
+def _fingerprint(centred: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """float32 (k, h, w) without its mean, its length (k,) -> (k, COSINES), the shares of the whole length."""
+    k, h, w = centred.shape
+    low = centred.reshape(k * h, w) @ _cosines(w).T  # (k*h, 8): two large products, not k small ones
+    low = low.reshape(k, h, _SIDE).transpose(0, 2, 1).reshape(k * _SIDE, h) @ _cosines(h).T  # (k*8, 8): [u, v]
+    low = low.reshape(k, _SIDE, _SIDE).transpose(0, 2, 1).reshape(k, -1)[:, _by_frequency()]
+    return np.where(length[:, None] > 1e-3, low / np.maximum(length, 1e-3)[:, None], 0)
 
 
 @lru_cache(maxsize=8)
@@ -93,8 +124,13 @@ def _by_frequency() -> np.ndarray:
 
 def _border(pixels: np.ndarray) -> np.ndarray:
     """Mean colour of the outermost ring: (k, h, w, c) -> uint8 (k, 3)."""
-    _, h, w, c = pixels.shape
+    k, h, w, c = pixels.shape
     wide = max(1, min(h, w) // _RING)
-    ring = np.ones((h, w), bool)
-    ring[wide : h - wide, wide : w - wide] = False
-    return np.broadcast_to(pixels[:, ring].mean(1), (len(pixels), c)).repeat(3 // c, 1).round().astype(np.uint8)
+    if min(h, w) <= 2 * wide:
+        strips = [pixels]
+    else:
+        rows = slice(wide, h - wide)
+        strips = [pixels[:, :wide], pixels[:, h - wide :], pixels[:, rows, :wide], pixels[:, rows, w - wide :]]
+    ring = np.concatenate([strip.reshape(k, -1, c) for strip in strips], 1).astype(np.float32)  # (k, ring, c)
+    mean = (np.full((1, ring.shape[1]), 1 / ring.shape[1], np.float32) @ ring)[:, 0]  # (k, c)
+    return np.broadcast_to(mean, (k, c)).repeat(3 // c, 1).round().astype(np.uint8)

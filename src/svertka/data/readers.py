@@ -16,7 +16,7 @@ import struct
 import threading
 import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,10 @@ from svertka.errors import DataError, ReadError
 
 FILE_LIMIT = 2**28  # bytes of one file; more is no picture
 _HEAD = 64
+_STRETCH = 2**18  # bytes of an archive that are read in one go
+_SMALL = 2**14  # bytes of a file that is read together with its neighbours
+_MEMBER = b"PK\x03\x04"  # how a member of a zip begins
+_NAMES = struct.Struct("<HH")  # lengths of its name and of its extra field
 
 
 class Reader(Protocol):
@@ -42,6 +46,18 @@ class Reader(Protocol):
     def head(self, path: str, row: np.void) -> bytes:
         """The first 64 bytes of one file, or fewer. Raises ReadError."""
         ...
+
+
+def fetch_all(reader: Reader, paths: Sequence[str], rows: np.ndarray) -> Iterator[bytes | ReadError]:
+    """The bytes of many files in order, or why one of them cannot be had."""
+    if isinstance(reader, ZipReader):
+        yield from reader.fetch_all(paths, rows)
+        return
+    for path, row in zip(paths, rows, strict=True):
+        try:
+            yield reader.fetch(path, row)
+        except ReadError as why:
+            yield why
 
 
 class FolderReader:
@@ -120,6 +136,31 @@ class ZipReader:
             raise ReadError(path, "the archive is damaged here (the checksum does not fit)")
         return data
 
+    def fetch_all(self, paths: Sequence[str], rows: np.ndarray) -> Iterator[bytes | ReadError]:
+        """The bytes of many files: small ones that lie behind each other are read in one go."""
+        offsets, lengths, sizes, sums, methods = (rows[name].tolist() for name in ZipReader.row.names or ())
+        block, first, beyond = b"", 0, 0  # of files before `beyond`, from offset `first` on
+        for k, path in enumerate(paths):
+            try:
+                if k >= beyond:
+                    beyond, length = _stretch(offsets, lengths, k)
+                    first, block = offsets[k], self._file.at(offsets[k], length) if length else b""
+                at = offsets[k] - first
+                if block[at : at + 4] != _MEMBER or len(block) < at + 30 or sizes[k] > FILE_LIMIT:
+                    yield self.fetch(path, rows[k])
+                    continue
+                name, extra = _NAMES.unpack_from(block, at + 26)
+                start = at + 30 + name + extra
+                data = block[start : start + lengths[k]]
+                if methods[k] != STORED:
+                    data = _unpacked(path, data, methods[k], sizes[k])
+                if len(data) == sizes[k] and zlib.crc32(data) == sums[k]:
+                    yield data
+                else:  # its header is longer than told, or it is damaged, which is then said
+                    yield self.fetch(path, rows[k])
+            except ReadError as why:
+                yield why
+
     def head(self, path: str, row: np.void) -> bytes:
         """The first bytes of one file."""
         packed, method = int(row["packed"]), int(row["method"])
@@ -132,9 +173,9 @@ class ZipReader:
         offset = int(row["offset"])
         guess = 30 + len(path) + 64
         block = self._file.at(offset, guess + length)
-        if block[:4] != b"PK\x03\x04" or len(block) < 30:
+        if block[:4] != _MEMBER or len(block) < 30:
             raise ReadError(path, "the archive is damaged here (a member is not where its directory says)")
-        name, extra = struct.unpack_from("<HH", block, 26)
+        name, extra = _NAMES.unpack_from(block, 26)
         start = 30 + name + extra
         if start <= guess:
             return block[start : start + length]
@@ -237,6 +278,20 @@ def open_reader(kind: str, where: str) -> Reader:
         found = getattr(importlib.import_module(module), name)
     reader: Reader = found(where)
     return reader
+
+
+def _stretch(offsets: list[int], lengths: list[int], k: int) -> tuple[int, int]:
+    """How far small members lie close behind each other from number k on: (the first that does not, bytes to read)."""
+    stop, end = k, offsets[k]
+    while (
+        stop < len(offsets)
+        and 0 <= offsets[stop] - end <= _SMALL
+        and lengths[stop] <= _SMALL
+        and offsets[stop] - offsets[k] < _STRETCH
+    ):
+        end = offsets[stop] + lengths[stop]
+        stop += 1
+    return (stop, end + _SMALL - offsets[k]) if stop > k + 1 else (k + 1, 0)
 
 
 def too_large(size: int) -> str:

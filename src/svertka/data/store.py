@@ -26,7 +26,7 @@ from svertka.data.source import Source
 from svertka.errors import DataError
 from svertka.signals.image import Preprocess
 
-VERSION = 2  # of what is written here and of the decoder: pixels of another version are not trusted
+VERSION = 3  # of what is written here and of the decoder: pixels of another version are not trusted
 _PROBES = 64  # places of pixels.bin that the checksum looks at
 _PROBE = 4096  # bytes at each
 

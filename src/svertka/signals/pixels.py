@@ -1,8 +1,8 @@
 """Bytes of a picture file -> pixels, as a person would see it: upright, the first frame, composed on white.
 
-The common JPEG goes through simplejpeg, which gives Pillow's pixels at a multiple of its speed; everything
-else, and every JPEG that simplejpeg finds a fault with, through Pillow. A JPEG much larger than needed is
-decoded reduced, by whole parts of its cosine blocks.
+The common JPEG goes through simplejpeg, which gives Pillow's pixels at a multiple of its speed, and the plain small
+PNG around Pillow's parser; everything else, and every file that these find a fault with, through Pillow. A JPEG much
+larger than needed is decoded reduced, by whole parts of its cosine blocks.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image
 from svertka.signals.formats import FAINT, picture_format
 from svertka.signals.hostile import check_passes, check_size, quiet_pillow, read_error
 from svertka.signals.modes import Pixels, bytes_per_pixel, is_grey, to_array
+from svertka.signals.png import decode_plain_png
 
 Size = tuple[int, int]  # (height, width)
 
@@ -53,7 +54,11 @@ def decode_sized(data: bytes, path: str, *, least: Size | None = None) -> tuple[
     """Like `decode`, and with it the (height, width) that the picture has at full size."""
     try:
         kind = picture_format(data)
-        found = _decode_common_jpeg(data, least) if kind == "JPEG" else None
+        found = None
+        if kind == "JPEG":
+            found = _decode_common_jpeg(data, least)
+        elif kind == "PNG" and (pixels := decode_plain_png(data)) is not None:
+            return pixels, pixels.shape[:2]
         if found is None:
             with quiet_pillow:
                 found = _decode_by_pillow(data, kind, least)

@@ -17,6 +17,7 @@ from svertka.signals.formats import FAINT, MAGIC, picture_format
 FORMATS: tuple[str, ...] = ("?", *dict.fromkeys([*(name for *_, name in MAGIC), *FAINT]))
 
 _HEAD = 2**18  # bytes in which the EXIF block is looked for
+_EXIF = b"Exif\0\0"
 _MAKE, _MODEL = 0x010F, 0x0110
 _CAMERA = 24  # letters of a camera's name that are kept
 # What libjpeg divides the cosines of brightness by at quality 50 (ISO 10918-1, table K.1).
@@ -41,13 +42,18 @@ class Traces:
     camera: str = ""
 
 
+_BARE = {kind: Traces(number) for number, kind in enumerate(FORMATS)}  # what most small files tell
+
+
 def traces(data: bytes) -> Traces:
     """The traces in the bytes of one picture file; never raises."""
     kind = picture_format(data)
     if kind is None:
-        return Traces()
+        return _BARE["?"]
+    if kind != "JPEG" and data.find(_EXIF, 0, _HEAD) < 0:
+        return _BARE[kind]
     quality = jpeg_quality(data) if kind == "JPEG" else 0
-    return Traces(FORMATS.index(kind), quality, _camera(data))
+    return Traces(_BARE[kind].format, quality, _camera(data))
 
 
 def jpeg_quality(data: bytes) -> int:
@@ -91,7 +97,7 @@ def _brightness_table(data: bytes) -> tuple[int, ...]:
 
 def _camera(data: bytes) -> str:
     """Maker and model out of an EXIF block, or ""."""
-    place = data.find(b"Exif\0\0", 0, _HEAD)
+    place = data.find(_EXIF, 0, _HEAD)
     if place < 0:
         return ""
     exif = Image.Exif()
