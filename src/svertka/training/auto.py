@@ -60,6 +60,11 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     choices["optimiser"] = _optimiser(recipe)
     optimiser = recipe.optimiser or choices["optimiser"][0]
     choices["rate"] = _rate(optimiser, recipe.batch or choices["batch"][0])
+    choices["momentum"] = (
+        (0.6, "steps of Muon are smooth already; a longer memory lags behind (LOG.md)")
+        if optimiser == "muon"
+        else (0.9, "the usual")
+    )
     choices["layer_rate"] = _layer_rate(recipe)
     choices["weight_decay"] = (
         (0.02, "the usual decoupled decay")
@@ -133,7 +138,7 @@ def _rate(optimiser: str, batch: int) -> tuple[float, str]:
         "adam": 0.004,
         "adamw": 0.004,
         "adadelta": 1.0,
-        "muon": 0.12,
+        "muon": 0.1,
     }
     share = math.sqrt(batch / 256)
     return round(peaks[optimiser] * share, 6), f"the peak that one-cycle {optimiser} bears at batch {batch}"

@@ -20,12 +20,15 @@ from svertka.training.recipe import Recipe
 from svertka.training.sgd import SGD
 from svertka.training.stepper import Stepper
 
+USUAL = 0.9  # momentum where the recipe names none
+
 Optimiser = Stepper | torch.optim.Optimizer
 
 
 def make_optimiser(net: Net, recipe: Recipe) -> Optimiser:
     """The recipe's optimiser over the parameters of `net` that take gradients; its rate is set anew at every step."""
-    groups, rate, m = grouped(net, recipe), recipe.rate or 0.0, recipe.momentum
+    groups, rate = grouped(net, recipe), recipe.rate or 0.0
+    m = USUAL if recipe.momentum is None else recipe.momentum
     match recipe.optimiser:
         case "sgd":
             return SGD(groups, lr=rate, momentum=m, nesterov=False)

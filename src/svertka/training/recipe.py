@@ -38,7 +38,7 @@ class Recipe:
     optimiser: str | None = _field(None, f"one of {', '.join(OPTIMISERS)}")
     rate: float | None = _field(None, "peak learning rate")
     layer_rate: float | None = _field(None, "each stage below the head learns at this share of the rate above it")
-    momentum: float = _field(0.9, "momentum of sgd, nesterov, rmsprop and muon; the first beta of adam and adamw")
+    momentum: float | None = _field(None, "momentum of sgd, nesterov, rmsprop and muon; first beta of adam and adamw")
     weight_decay: float | None = _field(None, "L2 penalty (decoupled in adamw) on weights, not on biases and norms")
     clip: float = _field(0.0, "largest length of all gradients together; 0 does not clip")
     accumulate: int = _field(1, "pieces in which a batch is computed, to save memory; the step is that of the batch")
