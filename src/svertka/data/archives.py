@@ -31,7 +31,7 @@ def list_zip(path: Path) -> Tree:
     """
     with path.open("rb") as file:
         directory, shift = _central_directory(file, path)
-    tree, told = Tree(), set[str]()
+    tree, told = Tree(struct.Struct("<qqqIH")), set[str]()
     for raw, flags, method, crc, packed, size, mode, offset in _members(directory, path):
         name = _decoded(raw, flags)
         reason = ""
@@ -43,6 +43,8 @@ def list_zip(path: Path) -> Tree:
             reason = "a link inside an archive is not followed"
         elif method not in ZIP_METHODS:
             reason = f"compressed by a method (number {method}) that is not read"
+        elif max(offset, packed, size) >= 2**62:
+            reason = "the archive is damaged here (a size that no file has)"
         _put(tree, name, reason, (offset + shift, packed, size, crc, method), told)
     return tree
 
@@ -53,7 +55,7 @@ def list_tar(path: Path) -> Tree:
     Raises:
         DataError: it is no tar archive, or a damaged one.
     """
-    tree, told = Tree(), set[str]()
+    tree, told = Tree(struct.Struct("<qq")), set[str]()
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:

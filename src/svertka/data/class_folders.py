@@ -27,29 +27,30 @@ def arranged(tree: Tree, reader: Reader, where: str, stamp: str = "") -> Source:
     places = lay_out(tree, where)
     kinds: Counter[str] = Counter()
     order = sorted(places, key=lambda d: (places[d].part, natural(places[d].label), natural(d)))
-    kept: list[tuple[str, Place, list[str], np.ndarray]] = []
+    kept: list[tuple[Place, Paths, np.ndarray]] = []
     for directory in order:
         names, rows = _pictures_of(tree, directory, reader, kinds)
         if places[directory].reason:
             _leave_out(tree, directory, names, places[directory].reason)
         elif names:
-            kept.append((directory, places[directory], names, rows))
-    _name_empty(tree, places, {(place.label, place.part) for _, place, _, _ in kept})
+            paths = Paths.of(f"{directory}/{name}" if directory else name for name in names)
+            kept.append((places[directory], paths, rows))
+    _name_empty(tree, places, {(place.label, place.part) for place, _, _ in kept})
     if not kept:
         raise DataError(_nothing(where, kinds, tree))
-    names = list(dict.fromkeys(place.label for _, place, _, _ in kept))
+    names = list(dict.fromkeys(place.label for place, _, _ in kept))
     classes, label_of = labelled(names, np.arange(len(names)))
     index = dict(zip(names, label_of.tolist(), strict=True))
     rows = np.concatenate([rows for *_, rows in kept])
-    lengths = [len(names) for _, _, names, _ in kept]
+    lengths = [len(paths) for _, paths, _ in kept]
     return Source(
         name=name_of(where),
         kind=reader.kind,
         where=where,
         classes=classes,
-        paths=Paths.of(f"{d}/{name}" if d else name for d, _, names, _ in kept for name in names),
-        labels=np.repeat(np.array([index[place.label] for _, place, _, _ in kept], np.int32), lengths),
-        parts=np.repeat(np.array([place.part for _, place, _, _ in kept], np.uint8), lengths),
+        paths=Paths.joined([paths for _, paths, _ in kept]),
+        labels=np.repeat(np.array([index[place.label] for place, _, _ in kept], np.int32), lengths),
+        parts=np.repeat(np.array([place.part for place, _, _ in kept], np.uint8), lengths),
         sizes=rows["size"].astype(np.int64),
         skipped=tuple(tree.skipped),
         reader=reader,

@@ -6,6 +6,7 @@ import os
 import stat
 from collections import Counter
 from pathlib import Path
+from struct import Struct
 
 from svertka.data.tree import Tree, hidden
 from svertka.errors import DataError
@@ -24,7 +25,7 @@ def list_folder(root: Path) -> Tree:
     Raises:
         DataError: the folder itself cannot be listed.
     """
-    tree = Tree()
+    tree = Tree(Struct("<qq"))
     facts = root.stat()
     pending: list[Pending] = [("", ((facts.st_dev, facts.st_ino),))]
     visits = Counter[Identity]()

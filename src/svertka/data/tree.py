@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -25,34 +26,52 @@ def hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM
 
 
-@dataclass(slots=True)
 class Directory:
-    """The files directly in one directory; row i of the reader's numbers belongs to name i."""
+    """The files directly in one directory: names in one block of bytes, and beside each a row of numbers.
 
-    names: list[str] = field(default_factory=list)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    A million files are no million objects.
+    """
+
+    __slots__ = ("_names", "_pack", "_rows")
+
+    def __init__(self, row: Struct) -> None:
+        self._names, self._rows, self._pack = bytearray(), bytearray(), row.pack
+
+    def add(self, name: str, row: tuple[int, ...]) -> None:
+        """Put one file in."""
+        self._names += name.encode("utf-8", "surrogateescape")
+        self._names += b"\0"  # no name has one
+        self._rows += self._pack(*row)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all files, as they were put in."""
+        return self._names.decode("utf-8", "surrogateescape").split("\0")[:-1]
 
     def ordered(self, dtype: np.dtype[Any]) -> tuple[list[str], np.ndarray]:
         """Names in order, and their rows as an array."""
-        order = sorted(range(len(self.names)), key=self.names.__getitem__)
-        rows = np.array(self.rows, dtype)
-        return [self.names[i] for i in order], rows[order] if order else rows
+        names, rows = self.names, np.frombuffer(bytes(self._rows), dtype)
+        order = sorted(range(len(names)), key=names.__getitem__)
+        return [names[i] for i in order], rows[order] if order else rows
 
 
 @dataclass(slots=True)
 class Tree:
-    """Directories by path ("" is the top, "a/b" one below a), and what was left out with the reason."""
+    """Directories by path ("" is the top, "a/b" one below a), and what was left out with the reason.
 
+    row: how the numbers of one file are packed, as the dtype of the reader has them.
+    """
+
+    row: Struct
     directories: dict[str, Directory] = field(default_factory=dict)
     skipped: list[Unreadable] = field(default_factory=list)
 
-    def add(self, folder: str, name: str, row: tuple[Any, ...]) -> None:
+    def add(self, folder: str, name: str, row: tuple[int, ...]) -> None:
         """Put one file in."""
         directory = self.directories.get(folder)
         if directory is None:
-            directory = self.directories[folder] = Directory()
-        directory.names.append(name)
-        directory.rows.append(row)
+            directory = self.directories[folder] = Directory(self.row)
+        directory.add(name, row)
 
     def skip(self, path: str, reason: str) -> None:
         """Leave one file or folder out, and say why."""
