@@ -23,6 +23,7 @@ _HOMES: dict[str, str] = {
     "make_manifest": "svertka.data.manifest",
     "Loader": "svertka.data.loader",
     "Augment": "svertka.data.augment",
+    "batches": "svertka.data.flows",
     "dataset": "svertka.data.pictures",
     "PictureDataset": "svertka.data.pictures",
     "picture_files": "svertka.data.unlabelled",

@@ -78,7 +78,7 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
 
 
 def dataset(
-    where: str | Path,
+    where: str | Path | Sequence[str | Path],
     *,
     size: int,
     part: str = "train",
@@ -86,6 +86,7 @@ def dataset(
     augment: Augment | None = None,
     share: float | None = None,
     seed: int = 0,
+    group_by: str | None = None,
 ) -> PictureDataset:
     """The pictures of one part of a folder, archive or built-in set, as a plain PyTorch Dataset.
 
@@ -97,6 +98,7 @@ def dataset(
         augment: how pictures of the training part are varied; the other parts never are.
         share: of the training pictures that becomes validation, as in `svertka train`.
         seed: of split and augmentation.
+        group_by: a column or a pattern on the path, as in `svertka train`.
 
     Raises:
         DataError: no usable pictures there, or none in that part.
@@ -110,13 +112,13 @@ def dataset(
         )
     if augment is not None and augment.mixes:
         raise UsageError("MixUp and CutMix make shares of classes, and this gives one label a picture; leave them out.")
-    source = open_source(where)
+    source = open_source(where, group_by=group_by)
     preprocess = Preprocess(size, size, 3 if survey(source).colour else 1, fit)
     store = begin_store(source, preprocess).finish()
     manifest = make_manifest(source, store, seed=seed, share=share)
     index = manifest.indices(part)
     if not len(index):
-        raise DataError(f"{where} has no readable picture in its {part} part.")
+        raise DataError(f"{source.where} has no readable picture in its {part} part.")
     paths = [manifest.paths[i] for i in index]
     return PictureDataset(
         store.pixels, manifest.labels, index, preprocess, source.classes, paths, augment or Augment(), seed

@@ -1,29 +1,17 @@
-"""What models are fed with: a `svertka.data.Loader` that looks like a Keras iterator from outside.
-
-Outside: `next(flow)` gives (n, height, width, channels) and targets as numpy arrays, for ever. Inside: the
-loop takes torch batches from the same loader.
-"""
+"""What models are fed with: a `Flow` of `svertka.data`, from which the loop takes torch batches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 from torch import Tensor
 
+from svertka.data.flows import Flow
 from svertka.data.loader import Batch, Loader
-from svertka.errors import ShapeError, UnknownName, UsageError
-from svertka.signals import Preprocess
-
-CLASS_MODES = ("categorical", "binary", "sparse", None)
-
-
-def unscaled(height: int, width: int, channels: int, rescale: float | None = None) -> Preprocess:
-    """Pixels as network input the way Keras leaves them: times `rescale`, nothing subtracted."""
-    std = 1 / (255 * (rescale or 1.0))
-    return Preprocess(height, width, channels, "stretch", mean=(0.0,) * channels, std=(std,) * channels)
+from svertka.errors import ShapeError, UsageError
 
 
 @dataclass(frozen=True)
@@ -35,48 +23,6 @@ class AsTheyAre:
     def normalise(self, pixels: Tensor) -> Tensor:
         """(n, h, w, c) -> (n, c, h, w), channels-last in memory."""
         return pixels.permute(0, 3, 1, 2)
-
-
-class Flow:
-    """Batches without end, a new order each pass; `len(flow)` is the number of batches in one."""
-
-    def __init__(self, loader: Loader, num_classes: int, class_mode: str | None = "sparse") -> None:
-        if class_mode not in CLASS_MODES:
-            raise UnknownName("class_mode", str(class_mode), [mode for mode in CLASS_MODES if mode])
-        self.loader, self.num_classes, self.class_mode = loader, num_classes, class_mode
-        self.reset()
-
-    def reset(self) -> None:
-        """Begin again with the first pass."""
-        self.stream: Iterator[Batch] = (batch for epoch in count() for batch in self.loader.epoch(epoch))
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures in a batch; the last of a pass may be smaller."""
-        return self.loader.batch
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one picture."""
-        return self.loader.preprocess.shape
-
-    def __len__(self) -> int:
-        return len(self.loader)
-
-    def __iter__(self) -> Flow:
-        return self
-
-    def __next__(self) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
-        batch = next(self.stream)
-        features = batch.x.permute(0, 2, 3, 1).numpy()  # (n, h, w, c)
-        labels = batch.y.numpy()
-        match self.class_mode:
-            case None:
-                return features
-            case "categorical":
-                return features, np.eye(self.num_classes, dtype=np.float32)[labels]  # (n, classes)
-            case _:
-                return features, labels.astype(np.float32)  # (n,)
 
 
 @dataclass

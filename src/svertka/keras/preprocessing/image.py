@@ -8,31 +8,12 @@ are in natural order (2 before 10).
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from svertka.data import Source, Store, begin_store, make_manifest, open_source
 from svertka.data.augment import Augment
-from svertka.data.loader import Loader
-from svertka.errors import DataError, RecipeError, UnknownName, UsageError
-from svertka.keras.batches import Flow, unscaled
-
-COLOURS = {"rgb": 3, "grayscale": 1}
-SUBSETS = {"training": "train", "validation": "validation"}
-
-
-class DirectoryIterator(Flow):
-    """The flow of a folder; `class_indices` names its labels."""
-
-    def __init__(self, source: Source, index: np.ndarray, loader: Loader, class_mode: str | None) -> None:
-        super().__init__(loader, len(source.classes), class_mode)
-        self.class_indices = {name: number for number, name in enumerate(source.classes)}
-        self.classes = source.labels[index]
-        self.filenames = [source.paths[i] for i in index]
-        self.samples = self.n = len(index)
+from svertka.data.flows import PictureFlow, batches
+from svertka.errors import RecipeError, UsageError
 
 
 @dataclass(frozen=True)
@@ -101,7 +82,7 @@ class ImageDataGenerator:
         shuffle: bool = True,
         seed: int | None = None,
         subset: str | None = None,
-    ) -> DirectoryIterator:
+    ) -> PictureFlow:
         """The pictures of a folder with one sub-folder per class.
 
         Args:
@@ -118,36 +99,20 @@ class ImageDataGenerator:
             DataError: no such folder, or nothing usable in it.
             UsageError: arguments that contradict each other.
         """
-        if color_mode not in COLOURS:
-            raise UnknownName("color_mode", str(color_mode), COLOURS)
-        if not shuffle and not self.augment.none:
-            raise UsageError("Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation.")
-        source = open_source(directory)
-        if source.parts.any():
-            raise DataError(f"{directory} holds parts, not classes: name one of them, such as {directory}/train.")
-        preprocess = unscaled(*target_size, COLOURS[color_mode], self.rescale)
-        store = begin_store(source, preprocess).finish()
-        index = self._part(source, store, subset)
-        if store.reasons:
-            first = min(store.reasons)
-            warnings.warn(
-                f"{len(store.reasons)} of {len(source)} files cannot be read and are left out; "
-                f"the first is {source.paths[first]}: {store.reasons[first]}.",
-                stacklevel=2,
-            )
-        print(f"Found {len(index)} images belonging to {len(source.classes)} classes.")
-        loader = Loader(
-            store.pixels, source.labels, index, preprocess,
-            batch=batch_size, seed=(seed or 0) if shuffle else None, augment=self.augment,
-        )  # fmt: skip
-        return DirectoryIterator(source, index, loader, class_mode)
-
-    def _part(self, source: Source, store: Store, subset: str | None) -> np.ndarray:
-        """Which pictures take part; the cut depends on the pictures and the share alone."""
-        if subset is None:
-            return np.flatnonzero(store.readable & (source.labels >= 0))
-        if subset not in SUBSETS:
-            raise UnknownName("subset", str(subset), SUBSETS)
-        if not self.validation_split:
+        if subset is not None and not self.validation_split:
             raise UsageError(f"subset={subset!r} needs ImageDataGenerator(validation_split=...), such as 0.25.")
-        return make_manifest(source, store, share=self.validation_split).indices(SUBSETS[subset])
+        flow = batches(
+            directory,
+            target_size=target_size,
+            color_mode=color_mode,
+            class_mode=class_mode,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            validation_split=self.validation_split,
+            subset=subset,
+            rescale=self.rescale,
+            augment=self.augment,
+        )
+        print(f"Found {flow.samples} images belonging to {len(flow.class_indices)} classes.")
+        return flow
