@@ -26,6 +26,7 @@ SETTINGS = {
     "layer_rate": {"layer_rate": 0.5},
     "muon": {"optimiser": "muon", "layer_rate": 0.7, "clip": 1.0},
     "adamw": {"optimiser": "adamw", "rate": 0.01, "average": 0.9, "accumulate": 2},
+    "lookahead": {"lookahead": 3, "average": 0.9},
     "rescue": {"optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 5},
     "rescue and average": {
         "optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 4,
@@ -107,6 +108,22 @@ def test_clipped_gradients_are_no_longer_than_asked():
     loop.step(state, Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8)), recipe, Plan(), 1)
     moved = torch.cat([(before[k] - v).flatten() for k, v in weights(state).items()])
     assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_lookahead_is_that_of_its_definition():
+    recipe = RECIPE.replace(optimiser="sgd", momentum=0.0, rate=0.1, lookahead=2, schedule="constant", warmup=0)
+    fast, plain = fresh(recipe, PLAIN), fresh(recipe.replace(lookahead=0), PLAIN)
+    slow = weights(plain)
+    for k in range(6):
+        batch = Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8))
+        loop.step(fast, batch, recipe, Plan(), 1)
+        loop.step(plain, batch, recipe.replace(lookahead=0), Plan(), 1)
+        fast.step = plain.step = k + 1
+        if k % 2:
+            slow = {key: s + 0.5 * (plain.net.state_dict()[key] - s) for key, s in slow.items()}
+            plain.net.load_state_dict(slow)
+        for key, tensor in weights(plain).items():
+            torch.testing.assert_close(fast.net.state_dict()[key], tensor)
 
 
 class Hungry(torch.nn.Module):
@@ -265,7 +282,7 @@ def test_more_pieces_than_the_batch_can_make_are_refused():
         Recipe(batch=8, accumulate=5)
     for name, value in (
         ("clip", -1), ("warmup", 1.5), ("patience", -1), ("wait", 0), ("keep", 0), ("rescue", -1), ("layer_rate", 0),
-        ("checkpoint", 0), ("accumulate", 0),
+        ("checkpoint", 0), ("accumulate", 0), ("lookahead", -1),
     ):  # fmt: skip
         with pytest.raises(RecipeError, match=f"{name} must lie between"):
             Recipe(**{name: value})

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
 from svertka.errors import RecipeError, UnknownName
-from svertka.training.recipe import Recipe, parse_setting
+from svertka.training.recipe import OPTIMISERS, Recipe, parse_setting
+from svertka.training.schedule import SCHEDULES
 from svertka.training.variation import VARYING, in_words, unvaried, variation
 
 
@@ -75,3 +77,12 @@ def test_every_augmentation_is_a_field_of_the_recipe_and_off_by_default():
 def test_augmentation_in_words_is_what_set_takes():
     recipe = Recipe(flip=True, rotate=12.5, noise=0.05, cutmix=1.0)
     assert Recipe.from_dict(dict(map(parse_setting, in_words(recipe).split()))) == recipe
+
+
+def test_every_field_stands_in_the_documentation_and_has_help():
+    text = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    fields = {f.name: f.metadata["help"] for f in dataclasses.fields(Recipe)}
+    assert all(fields.values())
+    assert [name for name in fields if f"`{name}`" not in text] == []
+    for names in (OPTIMISERS, SCHEDULES):
+        assert [name for name in names if f"`{name}`" not in text] == []

@@ -32,6 +32,7 @@ def save(state: State, folder: Path) -> Path:
     if state.average is not None:
         tensors |= {f"average.{k}": v for k, v in state.average.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best_tensors.items()}
+    tensors |= {f"slow.{i}": v for i, v in enumerate(state.slow)}
     numbers: dict[str, dict[str, float]] = {}
     for i, entries in state.optimiser.state_dict()["state"].items():
         for key, value in entries.items():
@@ -99,6 +100,8 @@ def _fill(state: State, facts: dict, tensors: dict[str, Tensor]) -> None:
         state.average.load_state_dict(part("average."))
     device = next(state.net.parameters()).device
     state.best_tensors = {k: v.to(device) for k, v in part("best.").items()}
+    slow = part("slow.")
+    state.slow = [slow[str(i)].to(device) for i in range(len(slow))]
     entries: dict[int, dict[str, Tensor | float]] = {}
     for name, tensor in part("optimiser.").items():
         i, key = name.split(".", 1)

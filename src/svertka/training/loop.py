@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.amp import GradScaler
-from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svertka.blocks import Net
@@ -32,6 +31,7 @@ from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.schedule import rate_at
 from svertka.training.state import State, snapshot
+from svertka.training.update import update
 
 AUXILIARY = 0.3  # weight of auxiliary heads in the loss (Szegedy et al. 2014, arXiv:1409.4842, section 5)
 RECORDS = 20  # Step records in one epoch, at least
@@ -101,17 +101,7 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
     for piece, share in pieces(batch, state.pieces, state.class_weights):
         value, hits = _gradients(state, piece, share, recipe, plan, number)
         loss, right = loss + share * value, right + hits
-    if state.scaler is not None:
-        state.scaler.unscale_(state.optimiser)
-    if recipe.clip:
-        clip_grad_norm_(state.net.parameters(), recipe.clip)
-    if state.scaler is None:
-        state.optimiser.step()
-    else:  # no step where a gradient overflowed: the next loss is scaled less
-        state.scaler.step(state.optimiser)
-        state.scaler.update()
-    if state.average is not None:
-        state.average.update_parameters(state.net)
+    update(state, recipe)
     state.loss_sum += loss * len(batch.y)
     state.right += right
     state.seen += len(batch.y)

@@ -20,8 +20,10 @@ BALANCES = ("none", "weights", "sample")
 FITS = ("stretch", "crop", "pad")
 
 
-def _field(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def _field(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
+    """A field with its help and, where it is a number, the least and the largest it may be."""
+    bounds = None if low is None or high is None else (low, high)
+    return field(default=default, metadata={"help": text, "bounds": bounds})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,52 +33,77 @@ class Recipe:
     net: str | None = _field(None, "network: a name of the zoo, or a line of notation")
     weights: str | None = _field(None, "start from these weights: a name of `svertka weights`, a file, or none")
     freeze: str | None = _field(None, "what does not learn: none, backbone, or the first N stages")
-    size: int | None = _field(None, "side of the square input in pixels")
+    size: int | None = _field(None, "side of the square input in pixels", 1, 4096)
     fit: str | None = _field(None, "what happens to other aspect ratios: stretch, crop or pad")
-    epochs: int | None = _field(None, "passes over the training pictures")
-    batch: int | None = _field(None, "pictures per step")
+    epochs: int | None = _field(None, "passes over the training pictures", 1, 100_000)
+    batch: int | None = _field(None, "pictures per step", 1, 1 << 20)
     optimiser: str | None = _field(None, f"one of {', '.join(OPTIMISERS)}")
-    rate: float | None = _field(None, "peak learning rate")
-    layer_rate: float | None = _field(None, "each stage below the head learns at this share of the rate above it")
-    momentum: float | None = _field(None, "momentum of sgd, nesterov, rmsprop and muon; first beta of adam and adamw")
-    weight_decay: float | None = _field(None, "L2 penalty (decoupled in adamw) on weights, not on biases and norms")
-    clip: float = _field(0.0, "largest length of all gradients together; 0 does not clip")
-    accumulate: int = _field(1, "pieces in which a batch is computed, to save memory; the step is that of the batch")
+    rate: float | None = _field(None, "peak learning rate", 1e-12, 1e3)
+    layer_rate: float | None = _field(
+        None, "each stage below the head learns at this share of the rate above it", 0.001, 1
+    )
+    momentum: float | None = _field(
+        None, "momentum of sgd, nesterov, rmsprop and muon; the first beta of adam and adamw", 0, 0.9999
+    )
+    weight_decay: float | None = _field(
+        None, "L2 penalty (adamw, muon: decoupled) on weights, not on biases and norms", 0, 10
+    )
+    lookahead: int = _field(
+        0, "steps after which the weights come back half-way to where they were; 0 is never", 0, 100_000
+    )
+    clip: float = _field(0.0, "largest length of all gradients together; 0 does not clip", 0, 1e6)
+    accumulate: int = _field(
+        1, "pieces in which a batch is computed, to save memory; the step is that of the batch", 1, 4096
+    )
     schedule: str = _field("onecycle", f"one of {', '.join(SCHEDULES)}")
-    warmup: float | None = _field(None, "share of all steps in which the rate rises to its peak; auto: as is usual")
-    wait: int = _field(5, "passes without a lower validation loss after which `plateau` divides the rate by ten")
-    patience: int = _field(0, "passes without a better one after which training ends early; 0 goes on to the end")
-    label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes")
-    average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none")
-    keep: int = _field(1, "best passes whose models are kept, the others beside the run's own as best/pass-N")
-    rescue: int = _field(2, "times that training may go back to its best pass, at half the rate, when the loss is lost")
-    checkpoint: float = _field(10.0, "minutes between checkpoints within a pass; each end of a pass has its own")
+    warmup: float | None = _field(
+        None, "share of all steps in which the rate rises to its peak; auto: as is usual", 0, 1
+    )
+    wait: int = _field(
+        5, "passes without a lower validation loss after which `plateau` divides the rate by ten", 1, 100_000
+    )
+    patience: int = _field(
+        0, "passes without a better one after which training ends early; 0 goes on to the end", 0, 100_000
+    )
+    label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes", 0, 0.99)
+    average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none", 0, 0.99999)
+    keep: int = _field(1, "best passes whose models are kept, the others beside the run's own as best/pass-N", 1, 1000)
+    rescue: int = _field(
+        2, "times that training may go back to its best pass, at half the rate, when the loss is lost", 0, 100
+    )
+    checkpoint: float = _field(
+        10.0, "minutes between checkpoints within a pass; each end of a pass has its own", 0.001, 1e6
+    )
     flip: bool | None = _field(None, "mirror half of the training pictures left to right")
     test_flip: bool | None = _field(None, "answer with the mean over the picture and its mirror image")
-    shift: float | None = _field(None, "move training pictures by up to this share of the side")
-    rotate: float | None = _field(None, "turn training pictures by up to this many degrees")
-    scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share")
-    erase: float | None = _field(None, "blank a random square of up to this share of the side")
+    shift: float | None = _field(None, "move training pictures by up to this share of the side", 0, 1)
+    rotate: float | None = _field(None, "turn training pictures by up to this many degrees", 0, 180)
+    scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share", 0, 0.95)
+    erase: float | None = _field(None, "blank a random square of up to this share of the side", 0, 1)
     upend: bool = _field(False, "mirror half of the training pictures top to bottom")
-    aspect: float = _field(0.0, "stretch one side against the other by up to this share")
-    shear: float = _field(0.0, "lean training pictures by up to this many degrees")
-    crop: float = _field(0.0, "fill the frame with a random window that leaves away up to this share of the area")
-    brightness: float = _field(0.0, "brighten or darken by up to this share")
-    contrast: float = _field(0.0, "raise or lower contrast by up to this share")
-    saturation: float = _field(0.0, "raise or lower saturation by up to this share")
-    hue: float = _field(0.0, "turn colours by up to this many degrees of the colour circle")
-    blur: float = _field(0.0, "blur with a Gaussian of up to this many pixels")
-    sharpen: float = _field(0.0, "sharpen by up to this many times the finest detail")
-    noise: float = _field(0.0, "add Gaussian noise of up to this share of white")
-    mixup: float = _field(0.0, "blend pairs of pictures and labels, shares from Beta(this, this)")
-    cutmix: float = _field(0.0, "paste a rectangle of another picture, shares from Beta(this, this)")
+    aspect: float = _field(0.0, "stretch one side against the other by up to this share", 0, 0.95)
+    shear: float = _field(0.0, "lean training pictures by up to this many degrees", 0, 60)
+    crop: float = _field(
+        0.0, "fill the frame with a random window that leaves away up to this share of the area", 0, 0.95
+    )
+    brightness: float = _field(0.0, "brighten or darken by up to this share", 0, 1)
+    contrast: float = _field(0.0, "raise or lower contrast by up to this share", 0, 1)
+    saturation: float = _field(0.0, "raise or lower saturation by up to this share", 0, 1)
+    hue: float = _field(0.0, "turn colours by up to this many degrees of the colour circle", 0, 180)
+    blur: float = _field(0.0, "blur with a Gaussian of up to this many pixels", 0, 20)
+    sharpen: float = _field(0.0, "sharpen by up to this many times the finest detail", 0, 10)
+    noise: float = _field(0.0, "add Gaussian noise of up to this share of white", 0, 1)
+    mixup: float = _field(0.0, "blend pairs of pictures and labels, shares from Beta(this, this)", 0, 10)
+    cutmix: float = _field(0.0, "paste a rectangle of another picture, shares from Beta(this, this)", 0, 10)
     trivial: bool = _field(False, "TrivialAugment: one operation of its list a picture, at a random strength")
-    untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are")
+    untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are", 0, 1)
     balance: str = _field("none", f"rare classes count more in the loss or are drawn oftener: {', '.join(BALANCES)}")
-    validation: float | None = _field(None, "share of the training pictures that validates, where no folder does")
+    validation: float | None = _field(
+        None, "share of the training pictures that validates, where no folder does", 0.001, 0.9
+    )
     group_by: str | None = _field(None, "column, or pattern on the path; files of one group (a patient) never part")
-    minutes: float | None = _field(None, "time that the whole run may take")
-    seed: int = _field(0, "seed of split, weights, order and augmentation")
+    minutes: float | None = _field(None, "time that the whole run may take", 0.01, 1e6)
+    seed: int = _field(0, "seed of split, weights, order and augmentation", 0, 2**31 - 1)
 
     def __post_init__(self) -> None:
         _choice("optimiser", self.optimiser, OPTIMISERS)
@@ -88,20 +115,10 @@ class Recipe:
             except re.error as why:
                 raise RecipeError(f"group_by is no pattern: {why}; received {self.group_by!r}.") from None
         _choice("balance", self.balance, BALANCES)
-        for name, low, high in (
-            ("size", 1, 4096), ("epochs", 1, 100_000), ("batch", 1, 1 << 20), ("rate", 1e-12, 1e3),
-            ("layer_rate", 0.001, 1), ("momentum", 0, 0.9999), ("clip", 0, 1e6), ("accumulate", 1, 4096),
-            ("warmup", 0, 1), ("wait", 1, 100_000), ("patience", 0, 100_000), ("keep", 1, 1000), ("rescue", 0, 100),
-            ("checkpoint", 0.001, 1e6), ("weight_decay", 0, 10), ("label_smoothing", 0, 0.99), ("average", 0, 0.99999),
-            ("shift", 0, 1), ("rotate", 0, 180), ("scale", 0, 0.95), ("erase", 0, 1), ("untouched", 0, 1),
-            ("aspect", 0, 0.95), ("shear", 0, 60), ("crop", 0, 0.95), ("brightness", 0, 1), ("contrast", 0, 1),
-            ("saturation", 0, 1), ("hue", 0, 180), ("blur", 0, 20), ("sharpen", 0, 10), ("noise", 0, 1),
-            ("mixup", 0, 10), ("cutmix", 0, 10), ("validation", 0.001, 0.9),
-            ("minutes", 0.01, 1e6), ("seed", 0, 2**31 - 1),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise RecipeError(f"{name} must lie between {low:g} and {high:g}; received {value:g}.")
+        for f in fields(self):
+            bounds, value = f.metadata["bounds"], getattr(self, f.name)
+            if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
+                raise RecipeError(f"{f.name} must lie between {bounds[0]:g} and {bounds[1]:g}; received {value:g}.")
         if self.batch is not None and self.accumulate > max(1, self.batch // 2):
             raise RecipeError(
                 f"A batch of {self.batch} makes {max(1, self.batch // 2)} pieces of two pictures or more, not "

@@ -70,6 +70,7 @@ def go_back(state: State, recipe: Recipe, trouble: NotFinite, per_epoch: int) ->
     if state.average is not None:
         state.average.module.load_state_dict(state.best_tensors)
     state.optimiser.state.clear()
+    state.slow = []
     state.history = state.history[: state.best_epoch]
     state.step = state.best_epoch * per_epoch
     state.begin_pass()
