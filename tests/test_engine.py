@@ -1,5 +1,7 @@
 """Pieces, clipping, plateaus, early stop, rescue: each does what it says, and resumes to the same bits."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from svertka import zoo
 from svertka.data.loader import Batch, Loader
 from svertka.errors import NotFinite, RecipeError, RunError, TrainingError
 from svertka.records import Epoch, Note, Step
-from svertka.training import checkpoint, loop
+from svertka.reporting.speech import recognised, speaking
+from svertka.training import checkpoint, loop, rescue
 from svertka.training.pieces import pieces
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
@@ -307,6 +310,32 @@ def test_whoever_asks_need_not_wait_for_the_next_twentieth_of_a_pass(monkeypatch
     monkeypatch.setattr(loop, "SECONDS", 0.0)
     _, records = trained(RECIPE.replace(batch=8, epochs=1))
     assert [r.step for r in records if isinstance(r, Step)] == list(range(1, 9))
+
+
+def test_what_the_loop_says_is_known_to_a_russian_report(monkeypatch):
+    said = [r.text for r in trained(RECIPE.replace(epochs=40, patience=1, rate=0.3))[1] if isinstance(r, Note)]
+    state = fresh(RECIPE, PLAIN)
+    state.best_tensors, state.best_epoch = weights(state), 0
+    for value, best in ((float("nan"), 0), (float("inf"), 2)):
+        state.best_epoch, batch = best, Batch(torch.zeros(2, 1), torch.zeros(2), torch.arange(2))
+        with pytest.raises(NotFinite) as caught:
+            rescue.refuse_unless_finite(value, torch.full((2, 2), value), batch, 11, 4, RECIPE)
+        note = rescue.go_back(state, RECIPE, caught.value, per_epoch=9)
+        said += [note.text, f"{note.text} It was computed from a/1.png, b/2.png and 3 more."]
+    for loss in (float("nan"), 1.0):
+        next(state.net.parameters()).data.fill_(torch.nan)
+        with pytest.raises(NotFinite) as caught:
+            rescue.refuse_spoilt(state, RECIPE, loss)
+        said.append(caught.value.fact)
+    hungry = fresh(RECIPE, PLAIN)
+    hungry.net = Hungry(hungry.net, 8, CPU)
+    said += [r.text for r in loop.fit(hungry, *loaders(), RECIPE, Plan()) if isinstance(r, Note)]
+    assert len(said) == 8
+    with speaking("ru"):
+        for sentence in said:
+            answer = recognised(sentence)
+            assert answer is not None, sentence
+            assert not re.search(r"\b(the|loss|batch|rate|went)\b", answer), answer
 
 
 def test_nets_of_the_zoo_are_grouped_by_depth_without_a_gap():
