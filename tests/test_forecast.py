@@ -135,6 +135,7 @@ def test_forecast_and_truth_stand_in_the_run_folder(sv, tmp_path):
 )
 def test_a_disk_without_room_is_told_before_the_first_step(sv, tmp_path, monkeypatch, free, status, words):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 0, free))
+    monkeypatch.setattr("svertka.verbs.forecasting.disk_bytes", lambda *_: (3_000_000, 4_000_000))
     found, _, err = sv("train", "digits", "--epochs", "1", "--out", "run", "--set", "batch=256")
     assert found == status
     assert words in err

@@ -26,6 +26,7 @@ class Plan:
     threads    of each operation on the CPU
     compile    whether forward and backward pass run through torch.compile
     pieces     parts that a batch is computed in, one after the other, so that it fits into memory
+    memory     bytes that a step takes, told from a small one
     step       seconds of one step, measured
     shares     of that: "forward", "backward" and "step", together 1
     measured   seconds per step of every choice that was tried
@@ -38,6 +39,7 @@ class Plan:
     threads: int = 1
     compile: bool = False
     pieces: int = 1
+    memory: int = 0
     step: float = 0.0
     shares: dict[str, float] = dataclasses.field(default_factory=dict)
     measured: dict[str, float] = dataclasses.field(default_factory=dict)

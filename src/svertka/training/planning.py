@@ -65,8 +65,8 @@ def make_plan(
     compile_wanted = wanted.pop("compile", None)
     device = wanted.get("device", pick_device())
     start = Plan(device=device, threads=torch.get_num_threads()).replace(**wanted)
-    if "pieces" not in wanted:
-        start = start.replace(pieces=footprint(net, start, shape).pieces(shape[0], free_memory(device)))
+    size, free = footprint(net, start, shape), free_memory(device)
+    start = start.replace(pieces=wanted.get("pieces", size.pieces(shape[0], free)))
     planner = _Planner(net, start, shape, classes, wanted, timer)
     kept = cache_folder("plans") / f"{_key(net, shape, start, wanted)}.json"
     plan = _kept(kept)
@@ -76,8 +76,10 @@ def make_plan(
     else:  # load changes from run to run, the choice does not
         timing = planner.time(plan.replace(pieces=start.pieces), seconds / 4)
         plan = plan.replace(step=timing.seconds, shares=timing.shares)
-    pieces = start.pieces if start.pieces == 1 or "pieces" in wanted else planner.fewest_pieces(plan)
-    plan = plan.replace(pieces=pieces)
+    if start.pieces > 1 and "pieces" not in wanted:  # what was chosen may need less than the default
+        size = footprint(net, plan, shape)
+        start = start.replace(pieces=min(start.pieces, size.pieces(shape[0], free)))
+    plan = plan.replace(pieces=start.pieces, memory=size.of(-(-shape[0] // start.pieces)))
     if length is not None:
         steps = int(length / plan.step)
     if compile_wanted or (compile_wanted is None and compiling.earns_trial(device, plan.step * steps)):
@@ -186,11 +188,6 @@ class _Planner:
             return plan.replace(reason=f"{plan.reason}; not compiled: that would be {told}")
         measured = {**plan.measured, self._name(faster): found.step}
         return faster.replace(measured=measured, reason=f"{plan.reason}; compiled: {told}")
-
-    def fewest_pieces(self, plan: Plan) -> int:
-        """Into how many a batch must be cut under the plan that was chosen, which may need less than the default."""
-        size = footprint(self.net, plan, self.shape)
-        return min(self.start.pieces, size.pieces(self.shape[0], free_memory(plan.device)))
 
     def _reason(self, plan: Plan) -> str:
         others = [f"{t / plan.step:.2f}x with {name}" for name, t in self.measured.items() if name != self._name(plan)]

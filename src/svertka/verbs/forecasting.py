@@ -10,7 +10,6 @@ from torch import nn
 
 from svertka.errors import TrainingError
 from svertka.training import machine
-from svertka.training.footprint import footprint
 from svertka.training.forecast import Forecast, Load, disk_bytes, end_seconds, pass_seconds, spoken_bytes
 from svertka.training.plan import Plan
 from svertka.training.waiting import Timed
@@ -44,7 +43,7 @@ def make_forecast(job: Job, net: nn.Module, plan: Plan, load: Load) -> Forecast:
     scores = (load.validation + load.test) * len(job.manifest.classes)
     disk, peak = disk_bytes(sum(t.nbytes for t in net.state_dict().values()), job.recipe, scores)
     seconds = job.clock.elapsed + (job.recipe.epochs or 1) * each + end
-    found = Forecast(seconds, each, end, _memory(job, net, plan, load), disk, peak)
+    found = Forecast(seconds, each, end, _memory(job, plan), disk, peak)
     free = shutil.disk_usage(job.run.path).free
     if free < disk:
         raise TrainingError(
@@ -59,15 +58,13 @@ def make_forecast(job: Job, net: nn.Module, plan: Plan, load: Load) -> Forecast:
     return found
 
 
-def _memory(job: Job, net: nn.Module, plan: Plan, load: Load) -> int | None:
+def _memory(job: Job, plan: Plan) -> int | None:
     """Bytes that the process will hold on the CPU, or its tensors on a GPU."""
-    size = footprint(net, plan, (load.batch, *job.preprocess.shape))
-    step = size.of(-(-load.batch // plan.pieces))
     pixels = int(job.store.pixels.nbytes)
     if plan.device.startswith("cuda"):
-        return torch.cuda.memory_allocated(plan.device) + step + pixels
+        return torch.cuda.memory_allocated(plan.device) + plan.memory + pixels
     here = machine.resident()
-    return None if here is None else here + step + pixels
+    return None if here is None else here + plan.memory + pixels
 
 
 def limit(train: Timed, plan: Plan, job: Job) -> dict[str, Any]:
