@@ -1,5 +1,6 @@
 """Sources: what is found in folders and archives, what is left out and why, what is an error."""
 
+import contextlib
 import io
 import os
 import random
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from svertka.data import open_source, survey
+from svertka.data.archives import _tar_members
 from svertka.data.columns import Paths, natural
 from svertka.data.readers import fetch_all
 from svertka.data.tree import hidden
@@ -320,6 +322,35 @@ def test_odd_members_of_a_tar_are_left_out(tmp_path):
     assert len(source.skipped) == 5
 
 
+NAME = st.text(st.characters(categories=["L", "N"], include_characters=" .-"), min_size=1, max_size=40)
+
+
+@given(
+    st.lists(st.tuples(st.lists(NAME, min_size=1, max_size=8), st.integers(0, 2000)), min_size=1, max_size=6),
+    st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
+    st.sampled_from([tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.CONTTYPE]),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+def test_members_of_a_tar_are_those_that_tarfile_finds(tmp_path_factory, files, form, kind, shared_headers):
+    path = tmp_path_factory.mktemp("tar") / "x.tar"
+    headers = {"comment": "for all"} if shared_headers and form == tarfile.PAX_FORMAT else None
+    with tarfile.open(path, "w", format=form, pax_headers=headers) as archive:
+        for i, (parts, size) in enumerate(files):
+            member = tarfile.TarInfo("/".join([*parts, f"{i}.png"]))
+            member.size, member.mtime = size, i + 0.5 * (i % 2)
+            member.type = kind if i == 1 else tarfile.REGTYPE
+            if member.type in (tarfile.SYMTYPE, tarfile.DIRTYPE):
+                member.size = 0
+            with contextlib.suppress(ValueError):  # ustar has room for names of 256 bytes only
+                archive.addfile(member, io.BytesIO(bytes([i]) * size))
+    with tarfile.open(path) as archive:
+        truth = [(m.name, m.offset_data, m.size, m.isreg()) for m in archive if not m.isdir()]
+    with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        found = [(name, at, size, not reason) for name, reason, at, size in _tar_members(file, archive)]
+    assert found == truth
+
+
 def test_a_zip_behind_other_bytes_is_read(tmp_path):
     path = zip_of(tmp_path / "x.zip", *GOOD)
     path.write_bytes(b"#!/bin/sh\n" * 50 + path.read_bytes())
@@ -484,6 +515,10 @@ def test_sentences(tmp_path):
         (other / f"a/{i}.wav").write_bytes(b"RIFF....WAVEfmt ")
     (other / "b/x.csv").write_text("1,2")
     assert sentence(other) == f"There are no pictures in {other}, only other files (3 .wav and 1 .csv)."
+    packed = fill(tmp_path / "packed", "/")
+    (tmp_path / "packed").mkdir(exist_ok=True)
+    (packed / "1.tar").write_bytes(b"x")
+    assert f"(1 .tar). What is packed is read when it is named, as {packed}/*.tar." in sentence(packed)
     bare = fill(tmp_path / "bare", "train/1.png", "val/2.png")
     assert "the folders 'train' and 'val' without class folders inside" in sentence(bare)
     stranger = fill(tmp_path / "stranger", "train/cat/1.png", "train/dog/2.png", "val/Cat/3.png")
@@ -516,6 +551,17 @@ def test_a_truncated_compressed_tar(tmp_path):
     path = as_tar(root, tmp_path / "x.tar.gz", "w:gz")
     path.write_bytes(path.read_bytes()[:3000])
     assert "damaged or incomplete" in sentence(path)
+    assert not list((Path(os.environ["SVERTKA_CACHE"]) / "archives").glob("*.part"))
+
+
+def test_a_compressed_tar_that_is_a_bomb(tmp_path, monkeypatch):
+    root = fill(tmp_path / "d", "a/1.png", "b/2.png")
+    (root / "b/2.png").write_bytes(bytes(2**23))
+    path = as_tar(root, tmp_path / "x.tar.gz", "w:gz")
+    assert len(open_source(path)) == 2  # it is not large
+    monkeypatch.setattr("svertka.data.unpacked._LARGE", 2**20)
+    path = as_tar(root, tmp_path / "y.tar.gz", "w:gz")
+    assert "unpacks to more than 200 times its size" in sentence(path)
     assert not list((Path(os.environ["SVERTKA_CACHE"]) / "archives").glob("*.part"))
 
 

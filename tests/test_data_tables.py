@@ -290,7 +290,7 @@ def test_a_million_rows_take_seconds_and_little_memory(tmp_path):
     )
     n, seconds, megabytes = map(float, out.stdout.split())
     assert n == 1_000_000
-    assert seconds < 60
+    assert seconds < 30
     assert megabytes < 200
 
 

@@ -14,6 +14,7 @@ from svertka.data.tree import Tree
 from svertka.errors import DataError, ReadError
 from svertka.signals.formats import other_kind, picture_format
 
+_PACKED = (".tar", ".zip", ".tgz", ".gz", ".parquet")
 _TOLD = 20  # files of a folder that are named one by one when they are left out; more are only counted
 _TRIED = 50  # files of one unknown extension that are opened before all of it is taken for no pictures
 
@@ -118,7 +119,9 @@ def _name_empty(tree: Tree, places: dict[str, Place], kept: set[tuple[str, int]]
 def _nothing(where: str, kinds: Counter[str], tree: Tree) -> str:
     if kinds:
         found = " and ".join(f"{n:,} {kind}" for kind, n in kinds.most_common(3))
-        return f"There are no pictures in {where}, only other files ({found})."
+        packed = next((kind for kind, _ in kinds.most_common() if kind in _PACKED), None)
+        hint = f" What is packed is read when it is named, as {where}/*{packed}." if packed else ""
+        return f"There are no pictures in {where}, only other files ({found}).{hint}"
     if any(tree.directories.values()) or tree.skipped:
         example = next((f", for example {u.path}: {u.reason}" for u in tree.skipped), "")
         return f"There are no pictures in class folders in {where}{example}."

@@ -18,6 +18,8 @@ from svertka.errors import DataError
 
 _BLOCK = 2**20
 _SPARE = 2**30  # bytes of disk that are left free
+_BOMB = 200  # times its size to which no archive of pictures unpacks, where that is more than _LARGE bytes
+_LARGE = 2**32
 
 # first bytes -> how to read what follows
 _OPENERS: dict[bytes, Callable[[Path], Any]] = {
@@ -48,9 +50,14 @@ def unpacked_tar(path: Path, mark: bytes) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         room = shutil.disk_usage(folder).free - _SPARE
+        most = max(_BOMB * facts.st_size, _LARGE)
         with _OPENERS[mark](path) as packed, partial.open("wb") as plain:
             while block := _next(packed, path):
-                room -= len(block)
+                room, most = room - len(block), most - len(block)
+                if most < 0:
+                    raise DataError(
+                        f"{path} unpacks to more than {_BOMB} times its size, which no archive of pictures does."
+                    )
                 if room < 0:
                     raise DataError(
                         f"{path} does not fit unpacked into the cache folder {folder}; "
