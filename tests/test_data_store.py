@@ -171,7 +171,7 @@ def test_a_read_only_folder_works(pets, cache):
 # -- damage ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("harm", ["short", "zeros", "facts", "reasons", "digests", "sizes", "gone"])
+@pytest.mark.parametrize("harm", ["short", "zeros", "bit", "facts", "reasons", "columns", "gone"])
 def test_a_damaged_store_is_built_again(pets, cache, harm):
     _, first = build(pets, cache)
     (name,) = contents(cache)
@@ -181,13 +181,15 @@ def test_a_damaged_store_is_built_again(pets, cache, harm):
         (folder / "pixels.bin").write_bytes(pixels[:-1])
     elif harm == "zeros":
         (folder / "pixels.bin").write_bytes(bytes(len(pixels)))
+    elif harm == "bit":
+        (folder / "pixels.bin").write_bytes(pixels[:333] + bytes([pixels[333] ^ 4]) + pixels[334:])
     elif harm == "facts":
         (folder / "store.json").write_text("{")
     elif harm == "reasons":
         text = (folder / "store.json").read_text()
         (folder / "store.json").write_text(text.replace("web page", "web rage"))
     elif harm == "gone":
-        (folder / "digests.npy").unlink()
+        (folder / "columns.npy").unlink()
     else:
         data = bytearray((folder / f"{harm}.npy").read_bytes())
         data[-1] ^= 1
@@ -253,7 +255,8 @@ def test_a_process_that_ends_leaves_no_half_store(pets, cache, monkeypatch, how)
     while not all(map(gone, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert all(map(gone, pids))
-    assert len(contents(cache)) == (how == signal.SIGKILL)  # Ctrl-C cleans up; a kill leaves its scratch folder
+    # Ctrl-C cleans up; a kill leaves its scratch folder, and the file by which others waited for it
+    assert len(contents(cache)) == 2 * (how == signal.SIGKILL)
     monkeypatch.setattr("svertka.data.scratch._YOUNG", 0.0)
     job, store = build(pets, cache)
     assert job.fresh

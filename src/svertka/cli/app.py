@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from svertka.cache import limit_cache
 from svertka.cli import varying
 from svertka.cli.rehearsing import rehearse
 from svertka.errors import NotationError, SvertkaError, UsageError
@@ -29,6 +30,10 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+CacheLimit = Annotated[
+    str | None,
+    typer.Option(metavar="AMOUNT", help="What the cache may hold, such as 20GB; half of the free disk if not given."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
 DATA = "Folders, archives, tables, shards, addresses, or `digits`."
 Data = Annotated[list[str], typer.Argument(help=DATA)]
@@ -94,6 +99,7 @@ def train(
     find_rate: Annotated[bool, typer.Option("--find-rate", help="Only find how high a rate to learn at.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Only prove that a seed gives the same weights.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the records for TensorBoard, too.")] = False,
+    cache_limit: CacheLimit = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -101,6 +107,7 @@ def train(
     from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
 
+    limit_cache(cache_limit)
     if bool(data) == (resume is not None):
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
     start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
@@ -139,10 +146,12 @@ def check(
     data: Data,
     group_by: GroupBy = None,
     html: Annotated[Path | None, typer.Option(help="Write the findings with their pictures to this file.")] = None,
+    cache_limit: CacheLimit = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Say what is wrong with labelled pictures, before it costs you."""
+    limit_cache(cache_limit)
     from svertka.cli.progress import watching
     from svertka.verbs.check import check as run
     from svertka.verbs.check import write_page

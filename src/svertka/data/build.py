@@ -3,6 +3,9 @@
 `begin_store` returns at once, so that the caller imports torch and builds a network meanwhile. Work is handed
 out in chunks to whoever is free. A worker that dies takes nothing with it: its files are tried again one by
 one, and a file that kills a second worker is listed as unreadable.
+
+Of two processes that begin the same store one builds it, and the other waits and uses it; where the builder dies, the
+one that waits builds. Which of them builds, a lock decides that ends with its process.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -18,10 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from svertka.cache import cache_folder
-from svertka.data.messages import RESULT
-from svertka.data.scratch import Scratch, remove, reserve, sweep, unwritable
+from svertka.data.packed import Packed, packed_size
+from svertka.data.room import make_room, room, too_little_room
+from svertka.data.scratch import Lock, Scratch, hold, remove, reserve, sweep, unwritable
 from svertka.data.source import Source
-from svertka.data.store import Store, map_store, open_store, pixel_shape, store_key, write_facts
+from svertka.data.store import COLUMNS, Store, map_store, open_store, store_key, write_facts
 from svertka.data.workers import Chunk, Worker
 from svertka.errors import DataError
 from svertka.signals.image import Preprocess
@@ -29,6 +34,7 @@ from svertka.signals.image import Preprocess
 # One chunk at most: enough to hide the way there and back, little enough to be shared out evenly.
 _CHUNK_FILES, _CHUNK_BYTES, _CHUNK_PIXELS = 256, 2**21, 2**23
 _AHEAD = 2  # chunks that a worker has been given and has not answered
+_PATIENCE = 0.05  # seconds between two looks at whether another process has finished
 _FEW_FILES, _FEW_BYTES = 256, 2**21  # up to here one worker is done before a second has started
 
 Progress = Callable[[int, int], None]
@@ -61,36 +67,78 @@ class StoreJob:
 
     def __init__(self, source: Source, preprocess: Preprocess, cache: Path, workers: int | None) -> None:
         self.done, self.total = 0, len(source)
-        self._source, self._preprocess = source, preprocess
+        self._source, self._preprocess, self._cache = source, preprocess, cache
         self._target = cache / store_key(source, preprocess)
+        self._count = workers or _worker_count(source)
+        self._turn: Lock | None = None
+        self._begun = False
         _wait_for_publication(self._target)
         self._store = open_store(self._target, self.total, preprocess)
         self.fresh = self._store is None
-        if self.fresh:
-            self._begin(cache, workers or _worker_count(source))
-        else:
-            self.done = self.total
+        if not self._take_turn():
+            self.fresh = False  # another process builds it: `finish` waits for that
+        elif self._store is None:
+            self._begin()
 
-    def _begin(self, cache: Path, count: int) -> None:
+    def _take_turn(self) -> bool:
+        """Whether this job has its store, or is the one to build it."""
+        if self._store is not None or self._target in _building:  # this very process: it cannot wait for itself
+            self.done = self.total if self._store is not None else 0
+            return True
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            self._turn = hold(self._cache / f".{self._target.name}.building")
+        except OSError as why:
+            raise DataError(unwritable(self._cache, str(why.strerror))) from why
+        if self._turn is None:
+            return False
+        self._store = open_store(self._target, self.total, self._preprocess)  # it may have come just now
+        if self._store is not None:
+            self.done, self.fresh = self.total, False
+            _end_turn(self._turn)
+        return True
+
+    def _begin(self) -> None:
+        cache = self._cache
         sweep(cache)
         if self._target.exists():
             remove(self._target)  # it is damaged
-        self._scratch = Scratch(cache)
+        _building.add(self._target)
         self._workers: list[Worker] = []
-        self._clean = weakref.finalize(self, _clean, self._scratch, self._workers)
+        try:
+            self._scratch = Scratch(cache)
+        except BaseException:
+            _building.discard(self._target)
+            _end_turn(self._turn)
+            raise
+        self._clean = weakref.finalize(self, _clean, self._scratch, self._workers, self._target, self._turn)
         self._pixels = self._scratch.path / "pixels.bin"
         try:
-            reserve(self._pixels, int(np.prod(pixel_shape(self.total, self._preprocess), dtype=np.int64)))
+            self._reserve()
         except BaseException:
             self._clean()
             raise
-        self._results = np.zeros(self.total, RESULT)
+        self._begun = True
+        self._results = np.zeros(self.total, COLUMNS)
         self._reasons: dict[int, str] = {}
         self._error: Exception | None = None
         self._changed = threading.Condition()
-        self._waiting = deque(_chunks(self._source, self._preprocess, count))
-        for _ in range(min(count, len(self._waiting))):
+        self._waiting = deque(_chunks(self._source, self._preprocess, self._count))
+        for _ in range(min(self._count, len(self._waiting))):
             threading.Thread(target=self._tend, daemon=True, name="svertka-decode").start()
+
+    def _reserve(self) -> None:
+        """Choose between pixels and JPEGs by what fits, and make room for them."""
+        each, columns = int(np.prod(self._preprocess.shape)), self.total * COLUMNS.itemsize
+        whole, small = self.total * each + columns, self.total * packed_size(each) + columns
+        self._room = room(self._cache)
+        self._packed = whole > self._room and small < whole
+        needed = small if self._packed else whole
+        if needed > self._room:
+            raise DataError(too_little_room(self._cache, needed, self._room))
+        make_room(self._cache, needed)
+        reserve(self._pixels, 0 if self._packed else self.total * each)
+        self._end = 0  # of the JPEGs written so far
 
     def __enter__(self) -> StoreJob:
         return self
@@ -100,7 +148,7 @@ class StoreJob:
 
     def cancel(self) -> None:
         """Stop decoding and leave nothing behind; a store that is finished stays."""
-        if self._store is None:
+        if self._store is None and self._begun:
             self._clean()
 
     def finish(self, progress: Progress | None = None) -> Store:
@@ -112,6 +160,11 @@ class StoreJob:
         Raises:
             DataError: the disk is full, the cache was deleted meanwhile, or workers cannot be started.
         """
+        while self._store is None and not self._begun:
+            time.sleep(_PATIENCE)
+            if self._take_turn() and self._store is None:
+                self.fresh = True
+                self._begin()
         if self._store is None:
             try:
                 self._wait(progress)
@@ -137,16 +190,17 @@ class StoreJob:
             told = done
 
     def _completed(self) -> Store:
-        digests, sizes, facts = (self._results[name].copy() for name in ("digest", "size", "facts"))
         folder = self._scratch.path
         try:
-            write_facts(folder, self._preprocess, digests, sizes, self._reasons, facts)
+            write_facts(folder, self._preprocess, self._results, self._reasons)
         except OSError as why:
             raise DataError(unwritable(folder.parent, str(why.strerror))) from why
-        store = map_store(folder, self._preprocess, digests, sizes, self._reasons, facts)
+        store = map_store(folder, self._preprocess, self._results, self._reasons, self._scratch.lock)
+        if isinstance(store.pixels, Packed):
+            store.pixels.filename = str(self._target / self._pixels.name)  # where it will be for other processes
         self._clean.detach()
         _stop(self._workers)
-        _publish(self._scratch, self._target)
+        _publish(self._scratch, self._target, self._turn)
         return store
 
     # One thread for each worker runs what follows.
@@ -175,7 +229,7 @@ class StoreJob:
                 self._changed.notify_all()
 
     def _start(self, given: deque[Chunk]) -> Worker:
-        worker = Worker(self._source, self._preprocess, self._pixels)
+        worker = Worker(self._source, self._preprocess, self._pixels, self._packed)
         self._workers.append(worker)
         for chunk in given:
             worker.ask(self._source, chunk)
@@ -186,20 +240,38 @@ class StoreJob:
             return self._waiting.popleft()
         return None
 
-    def _record(self, chunk: Chunk, results: np.ndarray, reasons: dict[int, str]) -> None:
-        self._results[chunk.first : chunk.stop] = results
-        self._count({chunk.first + k: why for k, why in reasons.items()}, chunk.stop - chunk.first)
+    def _record(self, chunk: Chunk, results: np.ndarray, reasons: dict[int, str], packed: bytes) -> None:
+        part = self._results[chunk.first : chunk.stop]
+        for name in results.dtype.names or ():
+            part[name] = results[name]
+        if self._packed:
+            part["start"] = self._append(packed) + np.cumsum(results["length"], dtype=np.int64) - results["length"]
+        self._report({chunk.first + k: why for k, why in reasons.items()}, chunk.stop - chunk.first)
+
+    def _append(self, packed: bytes) -> int:
+        """Write JPEGs behind those that are there; gives where they begin."""
+        with self._changed:
+            start, self._end = self._end, self._end + len(packed)
+            if self._end + self._results.nbytes > self._room:
+                raise DataError(too_little_room(self._cache, self._end * self.total // max(1, self.done), self._room))
+            try:
+                with self._pixels.open("r+b") as file:
+                    file.seek(start)
+                    file.write(packed)
+            except OSError as why:
+                raise DataError(unwritable(self._cache, str(why.strerror))) from why
+        return start
 
     def _blame(self, given: deque[Chunk], worker: Worker) -> None:
         """A worker died over the first chunk it had: try its files one by one, or give the one file up."""
         guilty = given.popleft()
         if guilty.suspect:
-            self._count({guilty.first: worker.verdict()}, 1)
+            self._report({guilty.first: worker.verdict()}, 1)
         else:
             files = range(guilty.first, guilty.stop)
             given.extendleft(Chunk(i, i + 1, suspect=True) for i in reversed(files))
 
-    def _count(self, reasons: dict[int, str], files: int) -> None:
+    def _report(self, reasons: dict[int, str], files: int) -> None:
         with self._changed:
             self._reasons.update(reasons)
             self.done += files
@@ -211,9 +283,18 @@ def _stop(workers: list[Worker]) -> None:
         worker.stop()
 
 
-def _clean(scratch: Scratch, workers: list[Worker]) -> None:
+def _clean(scratch: Scratch, workers: list[Worker], target: Path, turn: Lock | None) -> None:
     _stop(workers)
     scratch.discard()
+    _building.discard(target)
+    _end_turn(turn)
+
+
+def _end_turn(turn: Lock | None) -> None:
+    """Let the next one build; the file goes with its lock still held, so that nobody holds a file that is gone."""
+    if turn is not None:
+        turn.path.unlink(missing_ok=True)
+        turn.close()
 
 
 def _worker_count(source: Source) -> int:
@@ -233,9 +314,10 @@ def _chunks(source: Source, preprocess: Preprocess, workers: int) -> list[Chunk]
 
 
 _publications: dict[Path, threading.Thread] = {}
+_building: set[Path] = set()  # what this process is busy with
 
 
-def _publish(scratch: Scratch, target: Path) -> None:
+def _publish(scratch: Scratch, target: Path, turn: Lock | None) -> None:
     """Make the store last and move it to its place, while the caller goes on to use it."""
 
     previous = _publications.get(target)
@@ -247,6 +329,9 @@ def _publish(scratch: Scratch, target: Path) -> None:
             scratch.publish(target)
         except OSError:  # the cache was deleted, or the disk failed: the caller has its store, the next run builds anew
             scratch.discard()
+        finally:
+            _building.discard(target)
+            _end_turn(turn)
 
     thread = threading.Thread(target=work, name="svertka-publish")
     _publications[target] = thread

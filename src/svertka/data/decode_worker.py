@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ import numpy as np
 from svertka.data.columns import Paths
 from svertka.data.facts import file_facts, picture_facts
 from svertka.data.messages import PATIENCE, RESULT, receive, send
+from svertka.data.packed import pack
 from svertka.data.readers import Reader, fetch_all, open_reader
 from svertka.data.scratch import unwritable
 from svertka.errors import DataError, ReadError, SvertkaError
@@ -64,6 +66,12 @@ def _serve(requests: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
             fields, (blob, ends, rows) = requests.get()
             paths = Paths(blob, np.frombuffer(ends, np.int64))
             pixels, results, reasons = _decode(reader, preprocess, paths, np.frombuffer(rows, reader.row))
+            if start["packed"]:  # the parent puts them behind each other: how long they are is known only now
+                packed = [b"" if k in reasons else pack(picture) for k, picture in enumerate(pixels)]
+                results["sum"], results["length"] = [zlib.crc32(p) for p in packed], [len(p) for p in packed]
+                send(answers, {"reasons": reasons}, results.tobytes(), b"".join(packed))
+                continue
+            results["sum"] = [zlib.crc32(picture) for picture in pixels]
             try:
                 _write(store, fields["first"] * pixels[0].nbytes, pixels)
             except OSError as why:
@@ -79,8 +87,8 @@ def _decode(
     pixels = np.zeros((len(paths), height, width, channels), np.uint8)
     results = np.zeros(len(paths), RESULT)
     reasons: dict[int, str] = {}
-    nothing = (bytes(16), (0, 0), (0, 0, b""))
-    told: list[tuple[bytes, tuple[int, int], tuple[int, int, bytes]]] = []
+    nothing = (bytes(16), (0, 0), (0, 0, 0))
+    told: list[tuple[bytes, tuple[int, int], tuple[int, int, int]]] = []
     wound = -np.inf
     for k, (path, data) in enumerate(zip(paths, fetch_all(reader, paths, rows), strict=True)):
         if (now := time.monotonic()) > wound + 1:  # files take microseconds, and so does winding it up

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from svertka.data.ahead import ahead
 from svertka.data.augment import Augment
 from svertka.data.mixing import mix_pictures, partners
+from svertka.data.packed import Packed
 from svertka.data.random import mix
 from svertka.signals import Preprocess
 
@@ -31,11 +33,28 @@ class Batch(NamedTuple):
     index: Tensor
 
 
+class _Unpacked:
+    """Pictures kept as JPEG (`svertka.data.packed`), asked as a tensor of pixels is."""
+
+    def __init__(self, packed: Packed, device: torch.device | str = "cpu") -> None:
+        self.packed, self.device = packed, device
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return torch.from_numpy(self.packed[index.cpu().numpy()]).to(self.device)
+
+    def to(self, device: torch.device) -> _Unpacked:
+        """The same, giving its pixels there."""
+        return _Unpacked(self.packed, device)
+
+
 class Loader:
     """Batches of some of the store's pictures, shuffled and varied for training or in order for measuring.
 
     Args:
-        pixels: uint8 (n, h, w, c), the store's memory map or any array.
+        pixels: uint8 (n, h, w, c), the store's memory map or packed pictures, or any array.
         labels: (n,) the class of every picture in the store.
         index: (m,) which pictures of the store take part.
         preprocess: how pixels become network input.
@@ -50,7 +69,7 @@ class Loader:
 
     def __init__(
         self,
-        pixels: np.ndarray,
+        pixels: np.ndarray | Packed,
         labels: np.ndarray,
         index: np.ndarray,
         preprocess: Preprocess,
@@ -63,7 +82,7 @@ class Loader:
         classes: int | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.pixels = torch.from_numpy(pixels)
+        self.pixels = torch.from_numpy(pixels) if isinstance(pixels, np.ndarray) else _Unpacked(pixels)
         self.labels = torch.from_numpy(labels.astype(np.int64))
         self.index = torch.from_numpy(np.asarray(index, dtype=np.int64))
         self.preprocess, self.seed, self.augment = preprocess, seed, augment or Augment()
@@ -103,7 +122,11 @@ class Loader:
         return torch.cat(shares)
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
-        """The batches of one pass, from batch number `start` on."""
+        """The batches of one pass, from batch number `start` on; JPEGs are decoded ahead of the caller."""
+        batches = self._batches(epoch, start)
+        return ahead(batches) if isinstance(self.pixels, _Unpacked) else batches
+
+    def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self.order(epoch).to(self.device)
         for k in range(start, len(self)):
             samples = order[k * self.batch : (k + 1) * self.batch]

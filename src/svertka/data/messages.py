@@ -18,7 +18,15 @@ _LENGTHS = struct.Struct("<II")  # of the JSON text, of the array bytes
 PATIENCE = 60  # seconds for one file; then the system ends the worker, and its parent knows what for
 
 # what a worker says of one file, beside the pixels that it has put into place
-RESULT = np.dtype([("digest", "u1", (16,)), ("size", "<i4", (2,)), ("facts", FACTS)])
+RESULT = np.dtype(
+    [
+        ("digest", "u1", (16,)),
+        ("size", "<i4", (2,)),
+        ("sum", "<u4"),  # CRC-32 of what the store keeps of it: pixels, or a JPEG
+        ("length", "<i4"),  # bytes of that JPEG; 0 where pixels are kept, or there are none
+        ("facts", FACTS),
+    ]
+)
 
 
 def send(pipe: IO[bytes], fields: dict[str, Any], *blocks: bytes) -> None:

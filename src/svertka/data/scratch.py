@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import time
+import weakref
 from pathlib import Path
 from typing import IO
 
@@ -24,21 +25,72 @@ except ImportError:  # Windows: there the age of a scratch folder decides
     fcntl = None  # type: ignore[assignment]
 
 _PREFIX = ".scratch-"
-_LOCK = "lock"
+LOCK = "lock"  # the file in a store that whoever uses it holds
 _YOUNG = 60.0  # seconds in which a scratch folder without a lock may still be about to get one
 _OLD = 86400.0  # seconds after which a scratch folder is swept where locks are not to be had
 
 
+class Lock:
+    """A file that this process has locked, until the lock is closed, nobody refers to it, or the process ends."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path, self._descriptor = path, descriptor
+        self._close = weakref.finalize(self, os.close, descriptor)
+
+    def share(self) -> None:
+        """Let others use it too, from whom it was kept so far."""
+        if fcntl is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Give it up; any number of times."""
+        self._close()
+
+
+def hold(path: Path, *, shared: bool = False) -> Lock | None:
+    """Lock a file, made where it is missing; None where another has it.
+
+    Raises:
+        OSError: it cannot be made or opened.
+    """
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as why:
+            if why.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            descriptor = os.open(path, os.O_RDONLY)  # a cache that may only be read
+        lock = Lock(path, descriptor)
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return lock
+        except BlockingIOError:
+            lock.close()
+            return None
+        except FileNotFoundError:  # whoever had it has removed it: the next one is another file
+            pass
+        lock.close()
+
+
 class Scratch:
-    """A folder being filled, beside the place where it will stand."""
+    """A folder being filled, beside the place where it will stand.
+
+    Attributes:
+        path: the folder.
+        lock: keeps it from being swept, and when it has its place from being removed, until it is closed.
+    """
 
     def __init__(self, parent: Path) -> None:
         """Raises DataError where the parent cannot be made or written."""
         self.path = parent / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
         try:
             self.path.mkdir(parents=True)
-            self._lock: IO[bytes] = (self.path / _LOCK).open("wb")
-            _lock(self._lock)
+            held = hold(self.path / LOCK)
+            if held is None:
+                raise BlockingIOError(errno.EAGAIN, "another process has taken its lock")
+            self.lock = held
         except OSError as why:
             raise DataError(unwritable(parent, str(why.strerror))) from why
 
@@ -54,12 +106,11 @@ class Scratch:
             if not target.is_dir():
                 raise
             return
-        self._lock.close()
-        (target / _LOCK).unlink(missing_ok=True)
+        self.lock.share()
 
     def discard(self) -> None:
         """Remove the folder and what is in it."""
-        self._lock.close()
+        self.lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -83,18 +134,15 @@ def _abandoned(folder: Path) -> bool:
         age = time.time() - folder.stat().st_mtime
         if age < _YOUNG or fcntl is None:
             return age > _OLD
-        with (folder / _LOCK).open("rb") as lock:
-            _lock(lock)
-    except FileNotFoundError:
-        return True
-    except OSError:  # locked: its process lives
+        if not (folder / LOCK).exists():
+            return True
+        lock = hold(folder / LOCK)
+    except OSError:  # another process sweeps it just now
         return False
+    if lock is None:  # its process lives
+        return False
+    lock.close()
     return True
-
-
-def _lock(file: IO[bytes]) -> None:
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def reserve(path: Path, size: int) -> None:
@@ -137,11 +185,12 @@ def unwritable(folder: Path, why: str) -> str:
 
 def _full(folder: Path, size: int, free: int) -> str:
     return (
-        f"The decoded pictures need {_megabytes(size)} in the cache folder {folder}, "
-        f"where {_megabytes(free)} are free; "
+        f"The decoded pictures need {megabytes(size)} in the cache folder {folder}, "
+        f"where {megabytes(free)} are free; "
         "make room there, or name another folder by the environment variable SVERTKA_CACHE."
     )
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """Bytes as people read them."""
     return f"{size / 2**20:,.1f} MB" if size < 2**30 else f"{size / 2**30:,.1f} GB"

@@ -1,20 +1,24 @@
 """The store: all pictures of a source decoded and resized, in one memory-mapped file in the user's cache.
 
-A folder of five files, either finished or absent. Its name tells source and `Preprocess` apart, so a run with
-either changed makes another store. `store.json` carries checksums: a store that was damaged is not opened but
-built again.
+A folder of a few files, either finished or absent. Its name tells source and `Preprocess` apart, so a run with
+either changed makes another store. Everything carries checksums: a store that was damaged is not opened but built
+again. Whoever uses a store holds its lock, so that no one removes it meanwhile.
 
-    pixels.bin   uint8 (n, h, w, c), row by row; zeros where a file could not be read
-    digests.npy  uint8 (n, 16), BLAKE2b-128 of the bytes of each file
-    sizes.npy    int32 (n, 2), height and width of each picture before it was resized
-    facts.npy    FACTS (n,), what `svertka.data.facts` measured while the pixels were at hand
-    store.json   shape, reasons for unreadable files, checksums
+    pixels.bin   uint8 (n, h, w, c), row by row; zeros where a file could not be read. Where that would not fit the
+                 cache, JPEGs of that size instead, behind each other (`svertka.data.packed`)
+    columns.npy  COLUMNS (n,): digest of each file, its size before it was resized, checksum of what is kept, facts
+    store.json   shape, kind, reasons for unreadable files, checksum of the columns and of itself
+    lock         held by those who use it; its time is that of the last use
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import mmap
+import os
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +26,16 @@ from typing import Any
 import numpy as np
 
 from svertka.data.facts import FACTS
+from svertka.data.messages import RESULT
+from svertka.data.packed import Packed
+from svertka.data.scratch import LOCK, Lock, hold
 from svertka.data.source import Source
 from svertka.errors import DataError
 from svertka.signals.image import Preprocess
 
-VERSION = 3  # of what is written here and of the decoder: pixels of another version are not trusted
-_PROBES = 64  # places of pixels.bin that the checksum looks at
-_PROBE = 4096  # bytes at each
+VERSION = 4  # of what is written here and of the decoder: pixels of another version are not trusted
+_LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time
+COLUMNS = np.dtype([*((name, RESULT[name]) for name in RESULT.names or ()), ("start", "<i8")])
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Store:
     """Decoded pictures.
 
     Attributes:
-        pixels: uint8 (n, h, w, c), mapped from disk.
+        pixels: uint8 (n, h, w, c), mapped from disk, or `Packed`, which is read like it.
         readable: bool (n,).
         reasons: why file i could not be read.
         digests: uint8 (n, 16), BLAKE2b-128 of the file bytes.
@@ -45,7 +52,7 @@ class Store:
         facts: FACTS (n,), small measures of each picture; zeros where unreadable.
     """
 
-    pixels: np.ndarray
+    pixels: Any
     readable: np.ndarray
     reasons: dict[int, str]
     digests: np.ndarray
@@ -77,24 +84,15 @@ def pixel_shape(n: int, preprocess: Preprocess) -> tuple[int, int, int, int]:
     return n, height, width, channels
 
 
-def write_facts(
-    folder: Path,
-    preprocess: Preprocess,
-    digests: np.ndarray,
-    sizes: np.ndarray,
-    reasons: dict[int, str],
-    measured: np.ndarray,
-) -> None:
+def write_facts(folder: Path, preprocess: Preprocess, columns: np.ndarray, reasons: dict[int, str]) -> None:
     """Write everything but the pixels, which are in place already, and the checksums of all."""
-    np.save(folder / "digests.npy", digests)
-    np.save(folder / "sizes.npy", sizes)
-    np.save(folder / "facts.npy", measured)
+    np.save(folder / "columns.npy", columns)
     facts = {
         "version": VERSION,
-        "shape": pixel_shape(len(digests), preprocess),
+        "shape": pixel_shape(len(columns), preprocess),
+        "packed": bool(columns["length"].any()),
         "reasons": {str(i): reasons[i] for i in sorted(reasons)},
-        "pixels": _probe(folder / "pixels.bin"),
-        "columns": _columns_digest(digests, sizes, measured),
+        "columns": _digest(columns),
     }
     text = json.dumps(facts, ensure_ascii=True)
     checksum = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -102,70 +100,83 @@ def write_facts(
 
 
 def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
-    """The store in a folder; None where there is none, or none that can be trusted."""
+    """The store in a folder, held from now on; None where there is none, or none that can be trusted."""
+    lock = None
     try:
         checksum, text = (folder / "store.json").read_text(encoding="ascii").splitlines()
         if hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != checksum:
             return None
+        lock = hold(folder / LOCK, shared=True)
+        if lock is None:  # it is being removed
+            return None
+        with contextlib.suppress(OSError):  # a cache that may only be read keeps no time of last use
+            os.utime(folder / LOCK)
         facts = json.loads(text)
-        digests, sizes, measured = (np.load(folder / f"{c}.npy") for c in ("digests", "sizes", "facts"))
-        shape = pixel_shape(n, preprocess)
-        whole = (
+        columns = np.load(folder / "columns.npy")
+        if (
             facts["version"] == VERSION
-            and tuple(facts["shape"]) == shape
-            and (folder / "pixels.bin").stat().st_size == int(np.prod(shape, dtype=np.int64))
-            and facts["columns"] == _columns_digest(digests, sizes, measured)
-            and measured.dtype == FACTS
-            and facts["pixels"] == _probe(folder / "pixels.bin")
-        )
-        reasons = _by_index(facts["reasons"])
-        return map_store(folder, preprocess, digests, sizes, reasons, measured) if whole else None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        UnicodeDecodeError,
-    ):  # not there, or damaged: it is built again
-        return None
+            and tuple(facts["shape"]) == pixel_shape(n, preprocess)
+            and columns.dtype == COLUMNS
+            and len(columns) == n
+            and facts["columns"] == _digest(columns)
+            and (folder / "pixels.bin").stat().st_size == _bytes(columns, preprocess, facts["packed"])
+            and _intact(folder / "pixels.bin", columns, preprocess, facts["packed"])
+        ):
+            return map_store(folder, preprocess, columns, _by_index(facts["reasons"]), lock)
+    except (OSError, ValueError, KeyError, EOFError, UnicodeDecodeError):  # not there, or damaged: it is built again
+        pass
+    if lock is not None:
+        lock.close()
+    return None
 
 
 def map_store(
-    folder: Path,
-    preprocess: Preprocess,
-    digests: np.ndarray,
-    sizes: np.ndarray,
-    reasons: dict[int, str],
-    measured: np.ndarray,
+    folder: Path, preprocess: Preprocess, columns: np.ndarray, reasons: dict[int, str], lock: Lock | None
 ) -> Store:
     """A store whose columns are known and whose pixels lie in the folder."""
-    shape = pixel_shape(len(digests), preprocess)
+    shape, pixels = pixel_shape(len(columns), preprocess), folder / "pixels.bin"
     try:
-        pixels = np.memmap(folder / "pixels.bin", np.uint8, "c", shape=shape)
+        if columns["length"].any():
+            kept: Any = Packed(pixels, columns["start"], columns["length"], columns["sum"], shape)
+        else:
+            kept = np.memmap(pixels, np.uint8, "c", shape=shape)
     except OSError as why:
         raise DataError(f"The store in {folder} cannot be opened ({why.strerror}).") from why
-    readable = np.ones(len(digests), bool)
+    readable = np.ones(len(columns), bool)
     readable[list(reasons)] = False
-    return Store(pixels, readable, reasons, digests, sizes, preprocess, measured)
+    digests = np.ascontiguousarray(columns["digest"])
+    kept.lock = lock  # so long as anyone has the pixels, nobody removes the store
+    return Store(kept, readable, reasons, digests, columns["size"], preprocess, columns["facts"])
 
 
 def _by_index(reasons: dict[str, str]) -> dict[int, str]:
     return {int(i): reason for i, reason in reasons.items()}
 
 
-def _columns_digest(*columns: np.ndarray) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for column in columns:
-        digest.update(np.ascontiguousarray(column).view(np.uint8))
-    return digest.hexdigest()
+def _digest(columns: np.ndarray) -> str:
+    return hashlib.blake2b(columns.view(np.uint8).data, digest_size=16).hexdigest()
 
 
-def _probe(path: Path) -> str:
-    """A checksum of places spread over a file: finds the zeros that a lost write leaves, and is quick."""
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        length = file.seek(0, 2)
-        for place in np.linspace(0, max(0, length - _PROBE), _PROBES).astype(int).tolist():
-            file.seek(place)
-            digest.update(file.read(_PROBE))
-    return digest.hexdigest()
+def _bytes(columns: np.ndarray, preprocess: Preprocess, packed: bool) -> int:
+    if packed:
+        return int(columns["length"].sum(dtype=np.int64))
+    return int(np.prod(pixel_shape(len(columns), preprocess), dtype=np.int64))
+
+
+def _intact(path: Path, columns: np.ndarray, preprocess: Preprocess, packed: bool) -> bool:
+    """Whether pictures fit their checksums: all of a small store, of a large one others each time it is opened."""
+    each = int(np.prod(preprocess.shape))
+    lengths = columns["length"] if packed else np.full(len(columns), each)
+    starts = columns["start"] if packed else np.arange(len(columns), dtype=np.int64) * each
+    chosen = np.arange(len(columns))
+    most = max(1, _LOOK // max(1, int(lengths.mean())))
+    if len(chosen) > most:
+        chosen = np.sort(np.random.default_rng().choice(len(chosen), most, replace=False))
+    pieces = zip(starts[chosen].tolist(), lengths[chosen].tolist(), strict=True)
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+    ):
+        sums = [zlib.crc32(view[start : start + length]) for start, length in pieces]
+    return bool((np.array(sums, np.uint32) == columns["sum"][chosen]).all())

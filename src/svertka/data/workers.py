@@ -38,8 +38,12 @@ class Chunk(NamedTuple):
 class Worker:
     """One process; it ends when it is stopped, or when its parent does."""
 
-    def __init__(self, source: Source, preprocess: Preprocess, pixels: Path) -> None:
-        """Start it, to fill `pixels`, and wait until it is ready. Raises DataError where it cannot start."""
+    def __init__(self, source: Source, preprocess: Preprocess, pixels: Path, packed: bool = False) -> None:
+        """Start it, to fill `pixels` (or to answer with `packed` ones), and wait until it is ready.
+
+        Raises:
+            DataError: it cannot start.
+        """
         self._stopping = threading.Lock()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed in `stop`
         path = json.dumps([place for place in sys.path if isinstance(place, str)])
@@ -53,7 +57,7 @@ class Worker:
         self._requests = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)
         reader = source.reader
-        start = {"reader": reader.kind, "where": reader.where, "pixels": str(pixels)}
+        start = {"reader": reader.kind, "where": reader.where, "pixels": str(pixels), "packed": packed}
         self._send({**start, "preprocess": preprocess.to_dict()})
         try:
             if self._receive() is None:
@@ -72,8 +76,10 @@ class Worker:
         paths, rows = source.paths[chunk.first : chunk.stop], source.rows[chunk.first : chunk.stop]
         self._send({"first": chunk.first}, paths.blob, paths.ends.tobytes(), rows.tobytes())
 
-    def answer(self) -> tuple[np.ndarray, dict[int, str]] | None:
-        """RESULT (k,) of a chunk, and why which of its files is unreadable; None where the process died.
+    def answer(self) -> tuple[np.ndarray, dict[int, str], bytes] | None:
+        """RESULT (k,) of a chunk, why which of its files is unreadable, and its packed pictures behind each other.
+
+        None where the process died.
 
         Raises:
             DataError: it cannot go on, and says why.
@@ -82,7 +88,8 @@ class Worker:
         if message is None:
             return None
         fields, blocks = message
-        return np.frombuffer(blocks[0], RESULT), {int(k): why for k, why in fields["reasons"].items()}
+        reasons = {int(k): why for k, why in fields["reasons"].items()}
+        return np.frombuffer(blocks[0], RESULT), reasons, blocks[1] if len(blocks) > 1 else b""
 
     def verdict(self) -> str:
         """Why the file is unreadable over which it died."""

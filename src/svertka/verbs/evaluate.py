@@ -59,8 +59,9 @@ def evaluate(model: str | Path | Model, data: Where, *, part: str | None = None,
     index = np.flatnonzero(chosen & store.readable)
     if not len(index):
         raise DataError(f"None of the {int(chosen.sum()):,} pictures of {source.where} can be read.")
-    pixels = torch.from_numpy(store.pixels)
-    shares = [model.probabilities(pixels[index[k : k + BATCH]]) for k in range(0, len(index), BATCH)]
+    shares = [
+        model.probabilities(torch.from_numpy(store.pixels[index[k : k + BATCH]])) for k in range(0, len(index), BATCH)
+    ]
     result = score(torch.cat(shares).numpy(), labels[index], model.classes)
     bad = tuple(Unreadable(source.paths[i], why) for i, why in sorted(store.reasons.items()) if chosen[i])
     return Evaluated(result, part, bad, time.perf_counter() - begun)
