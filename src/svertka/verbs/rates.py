@@ -1,7 +1,7 @@
 """The learning-rate range test: how high a rate these pictures and this network bear.
 
 Smith 2015, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3: the rate rises step
-by step, and the loss falls as long as the rate is of use. The loss is smoothed by a running mean, corrected at first.
+by step, and the loss falls as long as the rate is of use.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from svertka.verbs.rehearsing import Rehearsal
 
 STEPS = 200
 LOW, HIGH = 1e-3, 1e2  # of the rate that is usual for the optimiser
-SMOOTH = 0.95  # what the running mean of the loss keeps at each step
-GONE = 3.0  # times the lowest smoothed loss, relative to the fall so far: the loss has run away
-SAFE = 2.0  # the peak is so much below the rate where the loss was lowest: see LOG.md, 2026-11-22
+QUICK = 0.8  # what the running mean keeps that says while steps are taken whether the loss has run away
+WIDTH = 9  # steps to each side in the mean that is judged: it looks both ways, so that it does not lag
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Range:
         """The suggestion in words."""
         return (
             f"The loss fell fastest at {self.steepest:.2g} and was lowest at {self.lowest:.2g}; {self.ended}. "
-            f"{self.peak:.2g}, {SAFE:g} times below the lowest point, is a peak that leaves room for noise."
+            f"{self.peak:.2g} is a peak for a schedule that warms up and falls again."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,11 +120,11 @@ def _climb(rehearsal: Rehearsal, usual: float, steps: int) -> tuple[list[float],
         state.step += 1
         rates.append(rate)
         losses.append(state.loss_sum / state.seen)
-        mean = SMOOTH * mean + (1 - SMOOTH) * losses[-1]
-        now = mean / (1 - SMOOTH ** (k + 1))
+        mean = QUICK * mean + (1 - QUICK) * losses[-1]
+        now = mean / (1 - QUICK ** (k + 1))  # at first the mean leans to zero
         first, lowest = first or now, min(lowest, now)
-        if now > lowest + GONE * max(first - lowest, 0.1 * first):
-            return rates, losses, f"at {rate:.2g} it had run away"
+        if now > lowest + max(first - lowest, 0.1 * first):
+            return rates, losses, f"at {rate:.2g} all that was gained was lost"
     return rates, losses, f"up to {rates[-1]:.2g} it did not run away"
 
 
@@ -140,35 +139,29 @@ def judged(rates: list[float], losses: list[float], usual: float, ended: str) ->
             f"The loss was lost at a rate of {rates[-1] if rates else usual * LOW:.2g} already: "
             "see `svertka check` for what is wrong with the pictures, or take another network."
         )
-    kept = np.cumprod(np.full(len(losses), SMOOTH))
-    raw, mean = np.asarray(losses), 0.0
-    smoothed = []
-    for loss, rest in zip(raw, kept, strict=True):
-        mean = SMOOTH * mean + (1 - SMOOTH) * loss
-        smoothed.append(mean / (1 - rest))
+    window = np.hanning(2 * min(WIDTH, (len(losses) - 1) // 2) + 3)[1:-1]
+    whole = np.convolve(np.ones(len(losses)), window, "same")  # less of it lies over the ends
+    smoothed = np.convolve(losses, window, "same") / whole
     bottom = int(np.argmin(smoothed))
-    slope = np.gradient(np.asarray(smoothed), np.log(np.asarray(rates)))
+    slope = np.gradient(smoothed, np.log(np.asarray(rates)))
     steep = int(np.argmin(slope[: bottom + 1]))
-    peak = float(f"{rates[bottom] / SAFE:.2g}")
-    return Range(tuple(rates), tuple(losses), tuple(smoothed), rates[bottom], rates[steep], peak, usual, ended)
+    peak = float(f"{rates[bottom]:.2g}")
+    return Range(tuple(rates), tuple(losses), tuple(smoothed.tolist()), rates[bottom], rates[steep], peak, usual, ended)
 
 
 def drawn(found: Range, name: str) -> bytes:
-    """The curve as a PNG: loss against rate, with the three rates marked."""
+    """The curve as a PNG: loss against rate, with both rates marked."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(found.rates, found.losses, color="#b8c4d0", linewidth=0.8, label="each step")
     axes.plot(found.rates, found.smoothed, color="#1f5fa8", label="smoothed")
-    for rate, colour, word in (
-        (found.steepest, "#6a7683", "steepest"), (found.lowest, "#b2561a", "lowest"), (found.peak, "#1a7f4b", "peak")
-    ):  # fmt: skip
-        line = "-" if word == "peak" else "--"
-        axes.axvline(rate, color=colour, linestyle=line, linewidth=1, label=f"{word} {rate:.2g}")
+    for rate, line, word in ((found.steepest, "--", "steepest"), (found.peak, "-", "lowest: the peak")):
+        axes.axvline(rate, color="#1a7f4b", linestyle=line, linewidth=1, label=f"{word}, {rate:.2g}")
     low, first = min(found.smoothed), found.smoothed[0]
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title=f"Range of rates: {name}")
-    axes.set_ylim(max(0.0, low - 0.3 * (first - low)), first + 1.2 * max(first - low, 0.1 * first))
+    axes.set_ylim(max(0.0, low - 0.3 * (first - low)), first + 0.6 * max(first - low, 0.1 * first))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     buffer = io.BytesIO()
