@@ -19,6 +19,7 @@ _HOMES: dict[str, str] = {
     # verbs
     "train": "svertka.verbs.train",
     "check": "svertka.verbs.check",
+    "compare": "svertka.verbs.compare",
     "predict": "svertka.verbs.predict",
     "preview": "svertka.verbs.preview",
     "find_rate": "svertka.verbs.rates",
@@ -26,6 +27,7 @@ _HOMES: dict[str, str] = {
     "evaluate": "svertka.verbs.evaluate",
     "explain": "svertka.verbs.explain",
     "embed": "svertka.verbs.embed",
+    "repeat": "svertka.verbs.repeat",
     "report": "svertka.verbs.report",
     "resume": "svertka.verbs.train",
     "tune": "svertka.verbs.tune",

@@ -97,7 +97,7 @@ class Model:
         try:
             tensors = load(data)
             classes = tuple(map(str, facts["classes"]))
-            with torch.device("meta"):
+            with zoo.without_storage():
                 net = build(facts["network"], len(classes))
             load_state(net, tensors)
             preprocess = Preprocess.from_dict(facts["preprocess"])

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from svertka.cache import limit_cache
-from svertka.cli import varying
+from svertka.cli import judging, varying
 from svertka.cli.rehearsing import rehearse
 from svertka.errors import NotationError, SvertkaError, UsageError
 
@@ -93,6 +93,8 @@ def train(
     plan: Annotated[
         str | None, typer.Option(metavar="KEY=VALUE,...", help="How to compute, instead of measuring it.")
     ] = None,
+    repeat: Annotated[int | None, typer.Option(help="Train with so many seeds, for the mean and the spread.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Train so many times, each judged by another fold.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")
     ] = None,
@@ -112,13 +114,14 @@ def train(
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
     start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
     asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
-    asked |= {"group_by": group_by, "manifest": manifest}
-    asked |= {"balance": balance, "plan": plan}
+    asked |= {"group_by": group_by, "manifest": manifest, "balance": balance, "plan": plan}
     asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
     if resume is not None and asked:
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
     if find_rate or verify:
         rehearse(data, out, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **asked)
+        return
+    if judging.repeated(data or [], repeat, folds, resume, as_json=as_json, quiet=quiet, out=out, **asked):
         return
     with watching(quiet=quiet) as watch:
         if resume is not None:
@@ -173,6 +176,9 @@ def evaluate(
     model: ModelArg,
     data: Data,
     part: Annotated[str | None, typer.Option(help="train, validation, test or all.")] = None,
+    robust: Annotated[
+        bool, typer.Option(help="Also turn, move, blur, ... the pictures, to see when it fails.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -182,7 +188,7 @@ def evaluate(
     with watching(quiet=quiet) as watch:
         from svertka.verbs.evaluate import evaluate as run
 
-        found = run(model, data, part=part, watch=watch)
+        found = run(model, data, part=part, robust=robust, watch=watch)
     if as_json:
         _print_json(found.to_dict())
     else:
@@ -367,7 +373,7 @@ def nets(as_json: Json = False) -> None:
         print_nets(rows)
 
 
-for _verb in (varying.preview, varying.tune):
+for _verb in (varying.preview, varying.tune, judging.compare):
     app.command()(_verb)
 
 

@@ -66,7 +66,26 @@ def print_evaluated(found: Evaluated) -> None:
     console.print(f"{result['calibration']['sentence']} Expected calibration error: {result['ece']:.3f}.")
     if result["resolution"]["sentence"]:
         console.print(result["resolution"]["sentence"])
+    for sentence in failing_sentences(result):
+        console.print(f"- {sentence}", markup=False)
     _print_unreadable(found.unreadable)
+
+
+def failing_sentences(result: dict[str, Any]) -> list[str]:
+    """Where a model fails, as far as `evaluate` has seen, in sentences."""
+    found, told = result["failing"], []
+    pairs = [f"{p['truth']!r} for {p['guess']!r} ({p['count']:,})" for p in found["confused"][:3]]
+    if pairs:
+        told.append(f"Most often it takes {', '.join(pairs)}.")
+    told += [s["sentence"] for s in found["slices"]["shown"] if s["sentence"]][:4]
+    if found["suspects"]["count"]:
+        first = found["suspects"]["shown"][0]
+        told.append(
+            f"{found['suspects']['count']:,} labels look wrong, first of all {first['path']}: labelled "
+            f"{first['label']!r}, taken for {first['guess']!r}. On pictures that it learned from this means little."
+        )
+    told += [kind["sentence"] for kind in result.get("robustness", {}).get("kinds", {}).values()]
+    return told
 
 
 def print_predictions(answers: Sequence[Prediction | Unreadable]) -> None:

@@ -91,6 +91,15 @@ def read_run(path: Path) -> RunFolder:
     )
 
 
+def optional(path: Path) -> dict[str, Any] | None:
+    """A JSON file that older runs do not have; None where there is none.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    return _json(path) if path.exists() else None
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
 from svertka.records import Unreadable
+from svertka.verbs.failures import failures
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.predict import open_model
 
@@ -25,32 +26,49 @@ PARTS = {"train": 1, "validation": 2, "test": 3}
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What `evaluate` returns: the scores, the part they were taken on, and the files that could not be read."""
+    """What `evaluate` returns: the scores, the part they were taken on, and the files that could not be read.
+
+    failing     where it fails (evaluation/failing.py)
+    robustness  how far pictures may change before it does; None where that was not asked for
+    """
 
     result: Evaluation
     part: str
     unreadable: tuple[Unreadable, ...]
+    failing: dict[str, Any]
+    robustness: dict[str, Any] | None
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
         bad = [{"path": u.path, "reason": u.reason} for u in self.unreadable]
-        return {**self.result.to_dict(), "part": self.part, "unreadable": bad, "seconds": round(self.seconds, 3)}
+        told = {**self.result.to_dict(), "part": self.part, "unreadable": bad, "failing": self.failing}
+        if self.robustness is not None:
+            told["robustness"] = self.robustness
+        return {**told, "seconds": round(self.seconds, 3)}
 
 
-def evaluate(model: str | Path | Model, data: Where, *, part: str | None = None, watch: Watch = silent) -> Evaluated:
+def evaluate(
+    model: str | Path | Model,
+    data: Where,
+    *,
+    part: str | None = None,
+    robust: bool = False,
+    watch: Watch = silent,
+) -> Evaluated:
     """Score a model on data with labels: the test part where the data have one, else validation, else all.
 
     Args:
         model: a run folder, its model/, or a loaded `Model`.
         data: what `train` takes; class folders are matched to the model's classes by name.
         part: "train", "validation", "test" or "all", where the data are divided into such folders.
+        robust: also measure how accuracy falls as pictures are turned, moved, blurred, ... (verbs/robustness.py).
 
     Raises:
         RunError: there is no usable model.
         DataError: no usable pictures, or classes that the model does not know.
     """
-    begun = time.perf_counter()
+    begun, opened = time.perf_counter(), model
     model = open_model(model)
     source = rooms.open_source(data, least_classes=1)
     labels = _labels(source, model.classes)
@@ -59,12 +77,25 @@ def evaluate(model: str | Path | Model, data: Where, *, part: str | None = None,
     index = np.flatnonzero(chosen & store.readable)
     if not len(index):
         raise DataError(f"None of the {int(chosen.sum()):,} pictures of {source.where} can be read.")
-    shares = [
-        model.probabilities(torch.from_numpy(store.pixels[index[k : k + BATCH]])) for k in range(0, len(index), BATCH)
-    ]
-    result = score(torch.cat(shares).numpy(), labels[index], model.classes)
+    batches = (torch.from_numpy(store.pixels[index[k : k + BATCH]]) for k in range(0, len(index), BATCH))
+    shares = torch.cat([model.probabilities(batch) for batch in batches]).numpy()
+    result = score(shares, labels[index], model.classes)
+    curves = None
+    if robust:
+        from svertka.verbs.robustness import robustness
+
+        curves = robustness(model, store.pixels, index, labels, watch=watch)
+    where = failures(shares, index, labels, model.classes, source.paths, store, learned=learned_from(opened))
     bad = tuple(Unreadable(source.paths[i], why) for i, why in sorted(store.reasons.items()) if chosen[i])
-    return Evaluated(result, part, bad, time.perf_counter() - begun)
+    return Evaluated(result, part, bad, where, curves, time.perf_counter() - begun)
+
+
+def learned_from(model: str | Path | Model) -> np.ndarray | None:
+    """Digests uint8 (k, 16) of the pictures that a run learned from; None of what is no run folder."""
+    if isinstance(model, Model) or not (Path(model) / "manifest.json").is_file():
+        return None
+    files = rooms.Manifest.load(Path(model) / "manifest.json")
+    return files.digests[files.indices("train")]
 
 
 def _labels(source: rooms.Source, classes: tuple[str, ...]) -> np.ndarray:

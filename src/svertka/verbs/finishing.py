@@ -17,6 +17,7 @@ from svertka.evaluation.abstaining import to_rows
 from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.training.machine import machine, peak_allocated, peak_resident
 from svertka.training.plan import Plan
+from svertka.verbs.failures import failures
 from svertka.verbs.job import Job
 
 SHOWN = 24  # worst mistakes that the report may show
@@ -93,6 +94,18 @@ def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
         np.savez(job.run.path / "examples.npz", pixels=pixels[:, ::thin, ::thin], index=index)
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def write_failures(job: Job, scores: Scores) -> None:
+    """failing.json: where the validation pictures show that the network fails."""
+    if "validation_index" not in scores.arrays:
+        return
+    files = job.manifest
+    found = failures(
+        scores.arrays["validation_probability"], scores.arrays["validation_index"], files.labels, files.classes,
+        files.paths, job.store, learned=files.digests[files.indices("train")], group_by=job.recipe.group_by,
+    )  # fmt: skip
+    job.run.write("failing.json", {"part": "validation", **found})
 
 
 def _one_of_each(job: Job) -> np.ndarray:

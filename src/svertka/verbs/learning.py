@@ -22,7 +22,14 @@ from svertka.training.run import CHECKPOINT
 from svertka.training.state import State, snapshot
 from svertka.verbs.building import first_net, loader, with_statistics
 from svertka.verbs.course import Course
-from svertka.verbs.finishing import rewrite_recipe, score, write_arrays, write_metrics, write_recipe
+from svertka.verbs.finishing import (
+    rewrite_recipe,
+    score,
+    write_arrays,
+    write_failures,
+    write_metrics,
+    write_recipe,
+)
 from svertka.verbs.job import Job, Trained
 from svertka.verbs.keeping import Keeper
 from svertka.verbs.notes import sentences
@@ -148,6 +155,7 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
     model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds, mirror)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
+    write_failures(job, scores)
     digest = model.facts["weights"]["sha256"]
     summary = write_metrics(
         job, plan, state.net, scores.found,

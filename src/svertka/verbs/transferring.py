@@ -27,7 +27,7 @@ from svertka.transfer.finetune import RATE, finetune
 from svertka.transfer.ladder import Candidate, Ladder, as_labels, logits_of
 from svertka.verbs import learning
 from svertka.verbs.building import loader
-from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
+from svertka.verbs.finishing import score, write_arrays, write_failures, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
 from svertka.verbs.notes import sentences
 
@@ -266,6 +266,7 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
     model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
+    write_failures(job, scores)
     speed = looking.pictures / looking.seconds if looking.seconds else 0.0
     rungs = [rung.to_dict() for rung in ladder.rungs]
     summary = write_metrics(

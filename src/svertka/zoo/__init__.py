@@ -6,7 +6,9 @@ is known to every verb, to the table of networks and to the contract test.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -98,8 +100,15 @@ def empty_net(name: str, *, classes: int | None = None, channels: int | None = N
     Raises:
         UnknownName, UsageError: as `net` does.
     """
-    with torch.device("meta"), _NothingDrawn():
+    with without_storage():
         return net(name, classes=classes, channels=channels, **options)
+
+
+@contextlib.contextmanager
+def without_storage() -> Iterator[None]:
+    """Networks built inside have shapes but no numbers, for weights that follow."""
+    with torch.device("meta"), _NothingDrawn():
+        yield
 
 
 class _NothingDrawn(TorchFunctionMode):

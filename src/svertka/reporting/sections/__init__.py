@@ -5,11 +5,13 @@ None means that the run has nothing for that section, and the page leaves it out
 
 from svertka.reporting.sections import (
     again,
+    calibration,
     check,
     choices,
     classes,
     confusion,
     data,
+    failing,
     ladder,
     learning,
     mistakes,
@@ -22,11 +24,13 @@ from svertka.reporting.sections import (
 
 __all__ = [
     "again",
+    "calibration",
     "check",
     "choices",
     "classes",
     "confusion",
     "data",
+    "failing",
     "ladder",
     "learning",
     "mistakes",

@@ -1,0 +1,96 @@
+"""`svertka compare` and `svertka train --repeat`: runs against each other, and one recipe again and again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from svertka.errors import UsageError
+
+if TYPE_CHECKING:
+    from svertka.verbs.compare import Compared
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
+CLASSES = 8  # that are listed, those that changed most
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN", help="Run folders, two or more.")],
+    part: Annotated[str | None, typer.Option(help="test or validation; test where all runs have it.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with the pictures that changed to this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold runs against each other on the same pictures."""
+    from svertka.verbs.compare import compare as run
+    from svertka.verbs.comparing import write_page
+
+    found = run(runs, part=part)
+    if html is not None:
+        write_page(found, html)
+    if as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        print_compared(found, html)
+
+
+def print_compared(found: Compared, page: Path | None) -> None:
+    """Each run with its accuracy, then each pair as a sentence and the classes that changed most."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    left = f"; {found.left_out:,} others are not in all of them, or were learned from" if found.left_out else ""
+    console.print(f"{found.n:,} {found.part} pictures that all runs share{left}")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, a in found.accuracy.items():
+        table.add_row(escape(name), f"{a.value:.2%}", f"[dim]{a.low:.2%} to {a.high:.2%}[/]")
+    console.print(table)
+    for pair in found.pairs:
+        console.print(pair.sentence(), markup=False)
+        moved = sorted(pair.classes.items(), key=lambda item: -abs(item[1].value))
+        for name, d in moved[:CLASSES]:
+            if d.gained or d.lost:
+                proven = "" if d.proven else ", may be chance"
+                console.print(f"  {name}: +{d.gained} -{d.lost} of {d.n:,}{proven}", markup=False)
+    if page is not None:
+        console.print(f"page    {page}", markup=False)
+
+
+def repeated(
+    data: list[str],
+    times: int | None,
+    folds: int | None,
+    resume: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    out: Path | None,
+    **asked: Any,
+) -> bool:
+    """Train several times, where that was asked for; print mean, spread and interval. False: it was not."""
+    if times is None and folds is None:
+        return False
+    if resume is not None:
+        raise UsageError("--resume goes on with one run; it does not take --repeat or --folds.")
+    from svertka.cli.progress import watching
+    from svertka.verbs.repeat import repeat as run
+
+    with watching(quiet=quiet) as watch:
+        done = run(data, times, folds=folds, out=out, watch=watch, **asked)
+    if as_json:
+        print(json.dumps(done.summary, ensure_ascii=False, allow_nan=False))
+    else:
+        print(done.summary["sentence"])
+        if done.summary["test"] is not None:
+            test = done.summary["test"]
+            print(f"Test pictures: {test['accuracy']:.2%} on average ({test['low']:.2%} to {test['high']:.2%}).")
+        print(f"runs    {done.path}\nreport  {done.path / 'report.html'}")
+    if done.stopped:
+        print(f"Stopped as asked, after {len(done.runs)} trainings that were finished.", file=sys.stderr)
+        sys.exit(130)
+    return True

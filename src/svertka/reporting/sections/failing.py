@@ -1,0 +1,65 @@
+"""Labels that look wrong, and kinds of pictures on which the network does worse, or that one class owns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.records import Interval
+from svertka.reporting import charts, words
+from svertka.reporting.folder import RunFolder, optional
+from svertka.reporting.speech import number, say
+from svertka.reporting.words import percent
+
+SUSPECTS = 24
+ROWS = 16
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """What failing.json holds, where the run has one."""
+    found = optional(run.path / "failing.json")
+    if found is None:
+        return None
+    told = [s for s in found["slices"]["shown"] if s["proven"] or s["owned"]][:ROWS]
+    axis = charts.axis_for(s["low"] for s in told)
+    suspects = found["suspects"]
+    return {
+        "looked_at": found["slices"]["looked_at"],
+        "scale": charts.scale(axis),
+        "rows": [_slice(s, axis) for s in told],
+        "suspects": {
+            "count": suspects["count"],
+            "planted": suspects["planted"],
+            "found": percent(suspects["planted"]["found"]) if suspects["planted"] else None,
+            "precise": percent(suspects["planted"]["precise"]) if suspects["planted"] else None,
+            "rows": [
+                (s["path"], s["label"], s["guess"], percent(s["confidence"])) for s in suspects["shown"][:SUSPECTS]
+            ],
+        },
+    }
+
+
+def _slice(found: dict[str, Any], axis: tuple[float, float]) -> dict[str, Any]:
+    n = found["n"]
+    notes = []
+    if found["proven"]:
+        notes.append(say("beyond chance"))
+    if found["owned"]:
+        notes.append(
+            say(
+                "{share} of them are {owner}, {usual} elsewhere: the network may have learned this instead",
+                share=percent(found["share"], n),
+                owner=words.quoted(found["owner"]),
+                usual=percent(found["usual"], n),
+            )
+        )
+    return {
+        "fact": say(found["fact"]),
+        "value": found["value"],
+        "of": found["class"],
+        "chart": charts.whisker(found["accuracy"], found["low"], found["high"], axis),
+        "accuracy": percent(found["accuracy"], n),
+        "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
+        "rest": percent(found["rest"], n),
+        "n": number(n),
+        "note": "; ".join(notes),
+    }

@@ -1,0 +1,48 @@
+"""The page of `compare`, with the pictures that changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from svertka.data import open_source
+from svertka.errors import ReadError, SvertkaError
+from svertka.reporting.comparing import SHOWN, page
+from svertka.reporting.page import replace_page
+from svertka.signals import Preprocess
+from svertka.signals.image import read
+from svertka.verbs.compare import Compared
+
+
+def write_page(found: Compared, out: Path) -> Path:
+    """Write the comparison as one HTML file; a page of ours that is there is replaced, no other file is.
+
+    Raises:
+        RunError: the page cannot be written.
+    """
+    told = found.to_dict()
+    replace_page(out, page(told, _pictures(found, Path(told["runs"][0]["run"]))))
+    return out
+
+
+def _pictures(found: Compared, run: Path) -> dict[str, np.ndarray]:
+    """Pixels by digest of the pictures that changed, as far as the run's data are still where they were."""
+    wanted = {row["path"]: row["digest"] for pair in found.pairs for row in pair.changed[:SHOWN]}
+    try:
+        recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+        source, how = open_source(recipe["data"]["where"]), Preprocess.from_dict(recipe["preprocess"])
+    except (OSError, ValueError, KeyError, TypeError, SvertkaError):
+        return {}  # the page says that pictures are shown where they are still there
+    pixels = {}
+    for i, path in enumerate(source.paths):
+        if path in wanted:
+            try:
+                data = source.read(i)
+                if hashlib.blake2b(data, digest_size=16).hexdigest() == wanted[path]:
+                    pixels[wanted[path]] = read(data, how, path)
+            except ReadError:
+                continue
+    return pixels
