@@ -7,6 +7,7 @@ import pytest
 
 from svertka import data
 from svertka.errors import DataError, UnknownName, UsageError
+from svertka.signals import Preprocess
 from test_data_source import fill
 
 
@@ -41,6 +42,10 @@ def test_subsets_meet_nowhere_and_seeds_order_them(pictures):
     train, validation = of("training", 1), of("validation", 1)
     assert sorted(train + validation) == list(range(40))
     assert of("training", 1) == train
+    assert 4 <= len(validation) <= 16  # 12 in expectation
+    source = data.open_source(pictures)
+    store = data.begin_store(source, Preprocess(4, 4, 1)).finish()
+    assert len(validation) == len(data.make_manifest(source, store, share=0.3).indices("validation"))
     other = of("training", 2)
     assert other != train
     assert sorted(other) == sorted(train)

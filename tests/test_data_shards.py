@@ -81,6 +81,9 @@ def test_class_folders_with_notes_beside_pictures_are_no_shard(tmp_path):
     (root / "a/1.json").write_text('{"label": "other"}')
     (root / "b/2.txt").write_text("0 0.5 0.5 0.1 0.1")
     assert open_source(as_tar(root, tmp_path / "d.tar")).classes == ("a", "b")
+    alone = fill(tmp_path / "e", "a/1.png", "a/2.png", "a/3.png")
+    (alone / "a/1.json").write_text('{"label": "other"}')
+    assert "one class only ('a')" in sentence(as_tar(alone, tmp_path / "e.tar"))
 
 
 def test_shards_train_as_the_folder_does(sv, tmp_path):

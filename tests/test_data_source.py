@@ -398,6 +398,14 @@ def test_damage_in_a_zip_is_found_by_its_checksum(tmp_path):
         assert source.read(1) == png(2)
 
 
+def test_lzma_reaches_as_far_back_as_its_data(tmp_path):
+    far = random.Random(0).randbytes(50_000)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a/1.png", png(1) + far + far)
+        archive.writestr("b/2.png", png(2))
+    assert open_source(tmp_path / "x.zip").read(0) == png(1) + far + far
+
+
 METHODS = [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 
 
