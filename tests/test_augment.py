@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage, stats
 
-from svertka.data import augment
+from svertka.data import augment, moves
 from svertka.data.augment import Augment
 from svertka.data.mixing import beta, mix_pictures, partners
-from svertka.data.random import mix, uniform
+from svertka.data.random import hash_there, mix, uniform
 from svertka.data.trivial import OPERATIONS
 
 
@@ -41,6 +41,7 @@ def splitmix(seed, epoch, sample, stream):
 def test_uniform_equals_its_definition_in_integers(seed, epoch, stream, samples):
     ours = uniform(seed, epoch, torch.tensor(samples), stream)
     assert ours.tolist() == [splitmix(seed, epoch, s, stream) for s in samples]
+    assert torch.equal(ours, hash_there(torch.tensor(samples), mix(seed, epoch, stream) << 1))
 
 
 def test_uniform_is_uniform_and_streams_are_independent():
@@ -84,6 +85,24 @@ def test_mirroring_alternates_from_pass_to_pass():
     assert torch.equal(mirrored[1], ~mirrored[0])
     assert torch.equal(mirrored[2], mirrored[0])
     assert torch.equal(passes[0].flip(2), passes[3])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 9), st.integers(1, 8), st.integers(1, 8), st.sampled_from([1, 3, 4]), st.data())
+def test_windows_of_a_cpu_and_the_gather_of_other_devices_are_the_same(n, h, w, c, data):
+    x = pictures(n, h, w, c)
+    down, right = (
+        torch.tensor(data.draw(st.lists(st.integers(-s, s), min_size=n, max_size=n))) for s in (2 * h, 2 * w)
+    )
+    upend, mirror = (
+        data.draw(st.none() | st.lists(st.booleans(), min_size=n, max_size=n).map(torch.tensor)) for _ in range(2)
+    )
+    ours = moves.by_windows(x, down, right, upend, mirror)
+    assert torch.equal(ours, moves.by_places(x, down, right, upend, mirror))
+    assert ours.is_contiguous()
+    assert torch.equal(
+        ours, moves.by_windows(x.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1), down, right, upend, mirror)
+    )
 
 
 def test_resampling_agrees_with_the_gather_where_both_apply():

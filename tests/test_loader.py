@@ -1,10 +1,12 @@
 """Batches: every picture once, in an order that only (seed, epoch) decide, the same from any starting point."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from svertka.data import loader as loading
 from svertka.data.augment import Augment
 from svertka.data.loader import Loader
 from svertka.signals import Preprocess
@@ -33,6 +35,17 @@ def test_starting_in_the_middle_gives_the_same_rest(batch, start):
     rest = list(loader(batch, augment=how).epoch(4, start=start))
     assert len(rest) == len(whole[start:])
     assert all(torch.equal(a.x, b.x) and torch.equal(a.y, b.y) for a, b in zip(rest, whole[start:], strict=True))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 12), st.integers(0, 5), st.integers(1, 4000))
+def test_batches_that_are_varied_together_are_the_same_as_one_by_one(batch, start, together):
+    how = Augment(flip=True, shift=0.2, mixup=0.3)
+    alone = list(loader(batch, augment=how).epoch(4, start=start))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "AT_ONCE", together)
+        others = list(loader(batch, augment=how).epoch(4, start=start))
+    assert all(torch.equal(p, q) for a, b in zip(alone, others, strict=True) for p, q in zip(a, b, strict=True))
 
 
 def test_epochs_differ_and_seeds_differ():

@@ -108,6 +108,7 @@ def train(
     """Turn labelled pictures into a classifier, with a report."""
     from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
+    from svertka.training.world import world
 
     limit_cache(cache_limit)
     if bool(data) == (resume is not None):
@@ -123,7 +124,8 @@ def train(
         return
     if judging.repeated(data or [], repeat, folds, resume, as_json=as_json, quiet=quiet, out=out, **asked):
         return
-    with watching(quiet=quiet) as watch:
+    first = world().first  # of the processes that torchrun started, one speaks
+    with watching(quiet=quiet or not first) as watch:
         if resume is not None:
             from svertka.verbs.train import resume as go_on
 
@@ -133,6 +135,8 @@ def train(
 
             asked |= {"tensorboard": tensorboard, "command": _command()}
             done = begin(data or [], out=out, watch=watch, started=STARTED, **asked)
+    if not first:
+        return
     if as_json:
         _print_json(done.summary)
     else:
@@ -392,9 +396,12 @@ def _say(sentence: str) -> None:
 
 
 def _fail(error: SvertkaError) -> None:
-    _say(f"svertka: {error}")
-    if isinstance(error, NotationError):
-        _say(error.pointer())
+    from svertka.training.world import may_speak
+
+    if may_speak():
+        _say(f"svertka: {error}")
+        if isinstance(error, NotationError):
+            _say(error.pointer())
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     sys.exit(error.exit_status)

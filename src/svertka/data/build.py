@@ -151,6 +151,10 @@ class StoreJob:
         if self._store is None and self._begun:
             self._clean()
 
+    def settle(self) -> None:
+        """Wait until a store that is finished lies where other processes find it."""
+        _wait_for_publication(self._target)
+
     def finish(self, progress: Progress | None = None) -> Store:
         """Wait until every file is decoded, and give the store.
 

@@ -21,6 +21,8 @@ from svertka.data.packed import Packed
 from svertka.data.random import mix
 from svertka.signals import Preprocess
 
+AT_ONCE = 1 << 20  # numbers of pixels that are varied at once: of small pictures several batches, which costs less
+
 
 class Batch(NamedTuple):
     """x float (b, c, h, w) channels-last, y int64 (b,), index int64 (b,) into the store.
@@ -42,7 +44,8 @@ class _Unpacked:
     def __len__(self) -> int:
         return len(self.packed)
 
-    def __getitem__(self, index: Tensor) -> Tensor:
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
+        """Pictures, along the one dimension that they are kept in."""
         return torch.from_numpy(self.packed[index.cpu().numpy()]).to(self.device)
 
     def to(self, device: torch.device) -> _Unpacked:
@@ -64,6 +67,8 @@ class Loader:
         balanced: draw every class equally often; a pass is as long as ever, a picture that comes twice is varied anew.
         full: leave out the pictures that do not fill a batch (others each epoch, since the order differs).
         classes: columns of y where pictures are mixed; as many as there are labels where None.
+        rank, size: of so many processes, this one takes its share: of every batch where pictures are shuffled, of all
+            pictures where they are not. Shares differ by one picture at most, and may be empty.
         device: where batches are made.
     """
 
@@ -81,10 +86,15 @@ class Loader:
         full: bool = False,
         classes: int | None = None,
         device: str | torch.device = "cpu",
+        rank: int = 0,
+        size: int = 1,
     ) -> None:
         self.pixels = torch.from_numpy(pixels) if isinstance(pixels, np.ndarray) else _Unpacked(pixels)
         self.labels = torch.from_numpy(labels.astype(np.int64))
         self.index = torch.from_numpy(np.asarray(index, dtype=np.int64))
+        self.total, self.rank, self.size = len(self.index), rank, size
+        if seed is None:
+            self.index = self._share(self.index)
         self.preprocess, self.seed, self.augment = preprocess, seed, augment or Augment()
         self.batch = min(batch, max(1, len(self.index)))
         self.balanced, self.full, self.device = balanced, full, torch.device(device)
@@ -127,17 +137,26 @@ class Loader:
         return ahead(batches) if isinstance(self.pixels, _Unpacked) else batches
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        order = self.order(epoch).to(self.device)
-        for k in range(start, len(self)):
-            samples = order[k * self.batch : (k + 1) * self.batch]
-            pixels, y = self.varied(samples, epoch)
+        order = self.order(epoch).to(self.device)[: len(self) * self.batch]
+        one = AT_ONCE if isinstance(self.pixels, _Unpacked) else self.pixels[0].numel()
+        together = max(1, AT_ONCE // (self.batch * one)) * self.batch
+        for first in range(start * self.batch, len(order), together):
+            batches = order[first : first + together].split(self.batch)
+            if self.seed is not None:
+                batches = tuple(map(self._share, batches))
+            samples, sizes = torch.cat(batches), [len(b) for b in batches]
             index = samples % len(self.pixels) if self.balanced else samples
-            yield Batch(self.preprocess.normalise(pixels), y, index)
+            parts = zip(*(t.split(sizes) for t in (*self.varied(samples, epoch), index)), strict=True)
+            for pixels, y, of in parts:
+                yield Batch(self.preprocess.normalise(pixels), y, of)
+
+    def _share(self, samples: Tensor) -> Tensor:
+        return samples.tensor_split(self.size)[self.rank]
 
     def varied(self, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Pixels uint8 (b, h, w, c) of these samples as this pass sees them, and their y."""
         index = samples % len(self.pixels) if self.balanced else samples
-        pixels, y = self.pixels[index], self.labels[index]  # (b, h, w, c), (b,)
+        pixels, y = self.pixels.index_select(0, index), self.labels[index]  # (b, h, w, c), (b,)
         if self.seed is None:
             return pixels, y
         pixels = self.augment(pixels, samples, self.seed, epoch)
@@ -147,7 +166,7 @@ class Loader:
         """Join each picture with another of the training part, varied too."""
         seed = self.seed or 0
         index = partners(self.pool, samples, seed, epoch)
-        others = self.augment(self.pixels[index], index, seed, epoch)
+        others = self.augment(self.pixels.index_select(0, index), index, seed, epoch)
         targets = (F.one_hot(labels, self.classes).float() for labels in (y, self.labels[index]))
         return mix_pictures(self.augment, (pixels, others), tuple(targets), samples, seed, epoch)
 

@@ -116,7 +116,7 @@ class Preprocess:
         n, h, w, c = pixels.shape
         if out is None:
             out = torch.empty((n, h, w, c), device=pixels.device).permute(0, 3, 1, 2)  # (n, c, h, w)
-        rows, source = out.permute(0, 2, 3, 1).view(n, -1), pixels.reshape(n, -1)  # (n, h*w*c)
+        rows, source = out.permute(0, 2, 3, 1).view(n, h * w * c), pixels.reshape(n, h * w * c)
         scale = torch.tensor([1 / (255 * s) for s in self.std], device=rows.device).repeat(h * w)  # (h*w*c,)
         shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=rows.device)
         shift = shift.repeat(h * w)

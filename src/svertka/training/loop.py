@@ -28,6 +28,7 @@ from svertka.training.freeze import freeze
 from svertka.training.optimiser import make_optimiser, set_rate
 from svertka.training.pieces import pieces, within_memory
 from svertka.training.plan import Plan
+from svertka.training.processes import Group, gathered
 from svertka.training.recipe import Recipe
 from svertka.training.schedule import rate_at
 from svertka.training.state import State, snapshot
@@ -38,14 +39,16 @@ RECORDS = 20  # Step records in one epoch, at least
 SECONDS = 5.0  # without a record, at most: whoever asks to stop need not wait longer
 
 
-def begin(net: Net, recipe: Recipe, plan: Plan) -> State:
+def begin(net: Net, recipe: Recipe, plan: Plan, group: Group | None = None) -> State:
     """A fresh state for a network, which moves to the plan's device and layout and is frozen as the recipe says."""
-    frozen = freeze(net, recipe.freeze or "none")
+    frozen, group = freeze(net, recipe.freeze or "none"), group or Group()
     net = net.to(plan.device, memory_format=plan.memory_format)  # type: ignore[call-overload]
+    group.take(net, plan.device)
     average = None
     if recipe.average:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    state = State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=max(recipe.accumulate, plan.pieces))
+    parts = max(recipe.accumulate, plan.pieces)
+    state = State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=parts, group=group)
     if plan.scaled:
         state.scaler = GradScaler(plan.device.split(":")[0])
     if plan.compile:
@@ -88,35 +91,49 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
         yield from within_memory(step, state, batch, recipe, plan, number)
         state.step += 1
         now = time.perf_counter()
-        if number < len(train) and (number % every == 0 or now - said > SECONDS):
+        if number < len(train) and (number % every == 0 or now - said > SECONDS or state.group.stopping):
             said, state.seconds = now, now - clock
             yield Step(state.step, steps, epoch + 1, state.loss_sum / state.seen, state.rate, state.seen, state.seconds)
 
 
 def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
     """One step of the optimiser on one batch, which is batch `number` of its pass."""
-    torch.manual_seed(mix(recipe.seed, -1, state.step))  # dropout: the same masks after a resume
+    group = state.group
+    _seed(plan.device, mix(recipe.seed, -1, state.step, *group.own))  # dropout: the same masks after a resume
     state.optimiser.zero_grad(set_to_none=True)
     loss, right = 0.0, 0
-    for piece, share in pieces(batch, state.pieces, state.class_weights):
-        value, hits = _gradients(state, piece, share, recipe, plan, number)
-        loss, right = loss + share * value, right + hits
+    mine, seen = group.share(batch.y, state.class_weights)
+    for piece, share in pieces(batch, min(state.pieces, group.most_pieces(seen)), state.class_weights):
+        value, hits = _gradients(state, piece, share * mine, recipe, plan, number)
+        loss, right = loss + share * mine * value, right + hits
+    loss, right = group.total(loss, right)
+    rescue.refuse_unless_finite(loss, batch, state.step, number, recipe)
     update(state, recipe)
-    state.loss_sum += loss * len(batch.y)
+    state.loss_sum += loss * seen
     state.right += right
-    state.seen += len(batch.y)
+    state.seen += seen
+
+
+def _seed(device: str, seed: int) -> None:
+    if device == "cpu":
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for every other kind of device: 0.1 ms
+    else:
+        torch.manual_seed(seed)
 
 
 def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan, number: int) -> tuple[float, int]:
     """Add `share` of the gradients of a batch; returns its mean loss, and how many of its pictures were right."""
-    smoothing = recipe.label_smoothing or 0.0
+    smoothing, group = recipe.label_smoothing or 0.0, state.group
     with plan.precisely():
-        logits, *auxiliary = (state.outputs or state.net.outputs)(batch.x)  # (b, classes)
+        logits, *auxiliary = (group.parallel or state.outputs or state.net.outputs)(batch.x)  # (b, classes)
         loss = F.cross_entropy(logits, batch.y, state.class_weights, label_smoothing=smoothing)
         for extra in auxiliary:
             loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, state.class_weights, label_smoothing=smoothing)
+        if not len(batch.y):  # of more processes than pictures, this one has none: a loss of 0 with a way back
+            loss = torch.stack([y.sum() for y in (logits, *auxiliary)]).sum()
     value = loss.item()
-    rescue.refuse_unless_finite(value, logits, batch, state.step, number, recipe)
+    if group.world.alone:  # else all must go on to where they hear of it
+        rescue.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
     (loss if state.scaler is None else state.scaler.scale(loss)).backward(torch.full_like(loss, share))
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
     return value, int((logits.detach().argmax(1) == truth).sum())
@@ -161,4 +178,7 @@ def collect(net: Net, loader: Loader, mirror: bool = False) -> tuple[Tensor, Ten
             pairs = [(answer(net, x, mirror), y) for x, y, _ in loader]
     finally:
         net.train(was)
-    return torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])
+    if not pairs:  # more processes than pictures
+        pairs = [(torch.empty(0, loader.classes, device=loader.device), loader.labels[:0])]
+    logits, labels = torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])
+    return gathered(logits, loader.total, loader.size), gathered(labels, loader.total, loader.size)

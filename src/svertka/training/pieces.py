@@ -51,6 +51,11 @@ def within_memory(step: Callable[..., None], state: State, batch: Batch, *how: A
         except (MemoryError, RuntimeError) as why:
             if not of_memory(why):
                 raise
+        if not state.group.world.alone:  # the others are in the middle of this step
+            raise TrainingError(
+                f"Memory is not enough for {len(batch.y)} pictures in one of {state.group.world.size} processes: "
+                "a smaller batch (--set batch=N), or batches in pieces (--set accumulate=N), would fit."
+            )
         # outside of `except`: the error holds on to what the step had computed
         state.optimiser.zero_grad(set_to_none=True)
         if 2 * state.pieces > len(batch.y) // LEAST:

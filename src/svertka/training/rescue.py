@@ -17,24 +17,27 @@ from svertka.training.schedule import SLOWER
 from svertka.training.state import State, snapshot
 
 
-def refuse_unless_finite(value: float, logits: Tensor, batch: Batch, step: int, number: int, recipe: Recipe) -> None:
+def refuse_unless_finite(
+    value: float, batch: Batch, step: int, number: int, recipe: Recipe, logits: Tensor | None = None
+) -> None:
     """Stop before a step on a loss that is not a number.
 
     Args:
         value: the loss.
-        logits: (b, classes) that it was computed from.
         batch: the pictures.
         step: of the run, from 0.
         number: of the batch in its pass, from 1.
         recipe: for what to advise.
+        logits: (b, classes) that it was computed from, where they are known.
 
     Raises:
         NotFinite: it is not; carries the pictures whose own outputs are not, or all of the batch.
     """
     if math.isfinite(value):
         return
-    bad = ~logits.detach().isfinite().all(1)
-    index = batch.index[bad] if bad.any() else batch.index
+    index = batch.index
+    if logits is not None and not logits.isfinite().all():
+        index = index[~logits.isfinite().all(1)]
     fact = f"The loss became {value} at step {step + 1} (batch {number} of the pass); nothing was learned from it."
     raise NotFinite(fact, _advice(recipe), tuple(index.tolist()))
 

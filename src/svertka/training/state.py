@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from svertka.blocks import Net
 from svertka.training.optimiser import Optimiser
+from svertka.training.processes import Group
 
 
 @dataclass
@@ -29,6 +30,7 @@ class State:
     pieces     parts that a batch is computed in, so that it fits into memory (pieces.py)
     scaler     what scales the loss up and gradients down again, where the plan computes in float16
     outputs    the network's own `outputs`, compiled, where the plan says so
+    group      the processes that train it together (processes.py)
     """
 
     net: Net
@@ -51,6 +53,7 @@ class State:
     seen: int = 0
     seconds: float = 0.0  # spent training before this process
     class_weights: Tensor | None = None  # (classes,) how much a mistake on each costs
+    group: Group = field(default_factory=Group)
 
     @property
     def measured_net(self) -> Net:

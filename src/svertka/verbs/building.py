@@ -15,6 +15,7 @@ from svertka.signals import Preprocess
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import variation
+from svertka.training.world import World
 from svertka.verbs.job import Job
 from svertka.zoo.weights import load_weights, published
 
@@ -90,9 +91,12 @@ def standardised(preprocess: Preprocess, pixels: np.ndarray) -> Preprocess:
     )
 
 
-def loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loader:
-    """Batches of one part of the job's pictures: shuffled and varied for training, else in order."""
-    recipe = job.recipe
+def loader(job: Job, part: str, plan: Plan, *, training: bool = False, here: World | None = None) -> Loader:
+    """Batches of one part of the job's pictures: shuffled and varied for training, else in order.
+
+    With `here`, this process's share of them.
+    """
+    recipe, here = job.recipe, here or World()
     return Loader(
         job.store.pixels,
         job.manifest.labels,
@@ -105,4 +109,6 @@ def loader(job: Job, part: str, plan: Plan, *, training: bool = False) -> Loader
         classes=len(job.manifest.classes),
         full=training,
         device=plan.device,
+        rank=here.rank,
+        size=here.size,
     )

@@ -14,6 +14,7 @@ from svertka.training.forecast import Forecast, end_seconds, pass_seconds, used_
 from svertka.training.pace import Pace
 from svertka.training.plan import Plan
 from svertka.training.waiting import Timed
+from svertka.training.world import world
 from svertka.verbs.building import loader
 from svertka.verbs.forecasting import WORTH, limit, make_forecast, measure_load
 from svertka.verbs.job import Job
@@ -42,9 +43,10 @@ class Course:
 
     @classmethod
     def of(cls, job: Job, plan: Plan) -> Course:
-        """The batches of a job."""
-        validation = Timed(loader(job, "validation", plan)) if job.count("validation") else None
-        return cls(job, plan, Timed(loader(job, "train", plan, training=True)), validation)
+        """The batches of a job: this process's share of them."""
+        here = world()
+        validation = Timed(loader(job, "validation", plan, here=here)) if job.count("validation") else None
+        return cls(job, plan, Timed(loader(job, "train", plan, training=True, here=here)), validation)
 
     def look_ahead(self, net: nn.Module, *, free: bool) -> None:
         """Choose the number of passes where minutes were given and it is `free`, and tell what the run will take.

@@ -5,21 +5,26 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from svertka.blocks import Net
 from svertka.bundle import Model, build, describe
 from svertka.errors import NotFinite, TrainingError, UsageError
 from svertka.records import Epoch, Note, Step
 from svertka.reporting import write_report
-from svertka.training import auto, balance, checkpoint, loop
+from svertka.training import auto, checkpoint, loop
 from svertka.training.compiling import refuse_without_compiler
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
+from svertka.training.processes import use_own_cores
 from svertka.training.run import CHECKPOINT
 from svertka.training.state import State, snapshot
+from svertka.training.world import world
+from svertka.verbs import sharing
 from svertka.verbs.building import first_net, loader, with_statistics
 from svertka.verbs.course import Course
 from svertka.verbs.finishing import (
@@ -45,10 +50,12 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
         net = first_net(job)
-        shape = (min(job.recipe.batch, job.count("train")), *job.preprocess.shape)
+        use_own_cores(world())
+        alone = {} if world().alone else {"compile": False}  # torch.compile is not for several processes yet
+        shape = (-(-min(job.recipe.batch, job.count("train")) // world().size), *job.preprocess.shape)
         minutes = job.recipe.minutes
         plan = make_plan(
-            net, shape, len(job.manifest.classes), wanted=job.wanted, steps=_steps(job),
+            net, shape, len(job.manifest.classes), wanted=job.wanted | alone, steps=_steps(job),
             length=None if minutes is None or "epochs" not in reasons else 60 * minutes,
         )  # fmt: skip
         job.watch("plan", plan)
@@ -59,26 +66,22 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
             job.note(sentence)
         job.run.log({"kind": "plan", **plan.to_dict()})
         job.run.log({"kind": "forecast", **course.forecast.to_dict()})
-        state = loop.begin(net, job.recipe, plan)
-        return _carry_out(job, course, state)
+        return _carry_out(job, course, net, None)
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:
     """A run that was stopped, from its checkpoint on, by the plan and with the number of passes it began with."""
     plan = Plan(**told["plan"])
+    if not world().alone:  # another number of processes may share the cores now
+        use_own_cores(world())
+        plan = plan.replace(compile=False, threads=torch.get_num_threads())
     if plan.compile:
         plan = _compiled_here(job, plan)
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
         saved = (job.run.path / CHECKPOINT / checkpoint.NAME).is_file()  # else from the start
         net = build(told["network"], len(job.manifest.classes)) if saved else first_net(job)
-        state = loop.begin(net, job.recipe, plan)
-        if saved:
-            checkpoint.restore(state, job.run.path / CHECKPOINT)
-        course = Course.of(job, plan)
-        job.run.rewind(state.step, len(course.train))
-        job.notes = job.run.notes()
-        return _carry_out(job, course, state)
+        return _carry_out(job, Course.of(job, plan), net, job.run.path / CHECKPOINT if saved else None)
 
 
 def _compiled_here(job: Job, plan: Plan) -> Plan:
@@ -91,26 +94,31 @@ def _compiled_here(job: Job, plan: Plan) -> Plan:
     return plan
 
 
-def _carry_out(job: Job, course: Course, state: State) -> Trained:
+def _carry_out(job: Job, course: Course, net: Net, saved: Path | None) -> Trained:
     plan, train = course.plan, course.train
-    if job.recipe.balance == "weights":
-        state.class_weights = balance.class_weights(job.labels("train"), len(job.manifest.classes)).to(plan.device)
-    begun, steps = time.perf_counter(), state.step
-    stopped, saver, keeper = False, Saver(job, state), Keeper(job, state)
-    with asked_to_stop() as asked, plan.settled():
-        course.start()
-        for record in _records(job, course, state):
-            keeper.read(record)
-            if asked.is_set() or saver.due(record):
-                saver.save()
-            if asked.is_set():
-                stopped = state.step < (job.recipe.epochs or 1) * len(train)
-                break
-    course.close(saver.seconds)
-    if not state.best_epoch:  # stopped within the first pass: what there is
-        state.best_tensors = snapshot(state.measured_net)
-    speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
-    return _finish(job, course, state, stopped, speed, keeper)
+    sharing.tell_work(job, plan, describe(net, job.recipe.net, job.preprocess.shape))
+    with asked_to_stop(patiently=not world().alone) as asked:
+        with plan.settled(), sharing.at_work(job, plan, net, saved) as state:
+            state.group.wish = asked.is_set
+            if saved is not None:
+                job.run.rewind(state.step, len(train))
+                job.notes = job.run.notes()
+            begun, steps = time.perf_counter(), state.step
+            stopped, saver, keeper = False, Saver(job, state), Keeper(job, state)
+            course.start()
+            for record in _records(job, course, state):
+                keeper.read(record)
+                stopping = state.group.stopping
+                if stopping or saver.due(record):
+                    saver.save()
+                if stopping:
+                    stopped = state.step < (job.recipe.epochs or 1) * len(train)
+                    break
+        course.close(saver.seconds)
+        if not state.best_epoch:  # stopped within the first pass: what there is
+            state.best_tensors = snapshot(state.measured_net)
+        speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
+        return sharing.tell_done(_finish(job, course, state, stopped, speed, keeper))
 
 
 def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | Note]:
@@ -132,6 +140,8 @@ def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | 
                 job.tell(record)
                 yield record
                 again = isinstance(record, Epoch) and course.passed(record)
+                if isinstance(record, Epoch):
+                    state.group.passes(job.recipe.epochs or 1)
                 course.told += time.perf_counter() - given
                 if again:
                     rewrite_recipe(job)

@@ -44,8 +44,11 @@ class Saver:
 
 
 @contextlib.contextmanager
-def asked_to_stop() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set an event that the loop obeys at its next record; a second one stops at once."""
+def asked_to_stop(*, patiently: bool = False) -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set an event that the loop obeys at its next step; a second one stops at once.
+
+    `patiently` lets a second one pass, as torchrun sends one of its own after Ctrl-C.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
@@ -53,7 +56,7 @@ def asked_to_stop() -> Iterator[threading.Event]:
     before = {}
 
     def ask(number: int, frame: object) -> None:
-        if asked.is_set():
+        if asked.is_set() and not patiently:
             raise KeyboardInterrupt
         asked.set()
 

@@ -16,16 +16,20 @@ from svertka import data as rooms
 from svertka.errors import DataError, RunError
 from svertka.signals import Preprocess
 from svertka.training import auto
+from svertka.training.allocator import kept_memory
 from svertka.training.clock import Clock
 from svertka.training.override import parse_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import Reader, Run
 from svertka.training.tensorboard import TensorBoard, require
+from svertka.training.world import world
 from svertka.transfer import finding
+from svertka.verbs import sharing
 from svertka.verbs.check import save_findings
 from svertka.verbs.job import Job, Trained, Watch, Where, silent
 
 
+@kept_memory()
 def train(
     data: Where,
     *,
@@ -61,6 +65,8 @@ def train(
     Raises:
         DataError, UsageError, TrainingError: see svertka.errors; the message is for the user.
     """
+    if not world().first:
+        return sharing.follow(world())
     clock = Clock(started)
     started = clock.started
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
@@ -98,9 +104,11 @@ def train(
             preprocess = needed
         if not backbones:
             building.check_net(recipe, preprocess, len(source.classes))
+        sharing.tell_pictures(source.to_dict(), preprocess)
         run = Run.create(out, source.name)
         clock.now("decode")
         store = reading.finish(lambda done, total: watch("read", (done, total)))
+        sharing.tell_read(reading)
         clock.now("copies")
         files = _divide(run, source, store, recipe, earlier)
     except BaseException:
@@ -113,7 +121,7 @@ def train(
     job.read_seconds, job.wanted, job.clock = time.perf_counter() - started, fixed, clock
     with run.read_along(_readers(run, readers, tensorboard)):
         if backbones:
-            return transferring.start(job, backbones, facts)
+            return sharing.by_one(transferring.start, job, backbones, facts)
         if finding.sought(recipe, facts.side):
             job.note(finding.missing_sentence())
         return learning.learn(job, facts)
@@ -126,6 +134,7 @@ def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[st
     return recipe, reasons, facts, preprocess
 
 
+@kept_memory()
 def resume(
     run: str | Path,
     *,
@@ -140,6 +149,8 @@ def resume(
         RunError: no run there, it is finished, or it has no checkpoint.
         DataError: its data have changed since.
     """
+    if not world().first:
+        return sharing.follow(world())
     clock = Clock(started)
     started = clock.started
     if tensorboard:
@@ -158,7 +169,9 @@ def resume(
     from svertka.verbs import learning
 
     clock.now("decode")
+    sharing.tell_pictures(told["data"], preprocess)
     store = reading.finish(lambda done, total: watch("read", (done, total)))
+    sharing.tell_read(reading)
     manifest = rooms.Manifest.load(folder.path / "manifest.json")
     if not manifest.matches(store):
         raise DataError(
@@ -171,7 +184,7 @@ def resume(
         if "transfer" in told:
             from svertka.verbs import transferring
 
-            return transferring.go_on(job, told)
+            return sharing.by_one(transferring.go_on, job, told)
         return learning.go_on(job, told)
 
 

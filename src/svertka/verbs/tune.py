@@ -22,6 +22,7 @@ from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.meaning import Change, changes
 from svertka.signals import Preprocess
 from svertka.training import auto, loop
+from svertka.training.allocator import kept_memory
 from svertka.training.forecast import SLACK
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
@@ -80,6 +81,7 @@ class Tuned:
         }
 
 
+@kept_memory()
 def tune(
     data: Where,
     *,

@@ -1,0 +1,237 @@
+"""How near is a training step to what the machine can do, and what does our loop add to it?
+
+    PYTHONPATH=src python bench/step.py [--rounds 7] [--batch 16] [--threads N] [--quick]
+
+1. ResNet-18 at 224: the step of our plan in arithmetic a second, against the fastest of some plain timed convolutions
+   in the plan's precision; and against a loop as tutorials write it (default layout, float32, torch.optim.SGD).
+2. `small` on pictures of MNIST's and CIFAR-10's size, with the loader and its augmentation, and ResNet-18: our whole
+   loop against the bare forward pass, backward pass and step of the same network under the same plan on one batch.
+
+What is compared takes turns, so that whatever else the machine does meets all; printed are medians over rounds, and
+the medians of ratios within a round. A multiply-add counts as two operations, a training step as three forward passes
+less the gradient of the input. `--quick` is a rehearsal on tiny sizes; its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import common
+from svertka import zoo
+from svertka.data.augment import Augment
+from svertka.data.loader import Loader
+from svertka.records import Epoch
+from svertka.signals import Preprocess
+from svertka.tabulate import table
+from svertka.training import loop
+from svertka.training.allocator import kept_memory
+from svertka.training.optimiser import make_optimiser
+from svertka.training.plan import Plan
+from svertka.training.planning import make_plan
+from svertka.training.recipe import Recipe
+
+PROMISED_SHARE, PROMISED_RATIO, PROMISED_EXTRA = 0.7, 1.8, 0.03
+# channels in, channels out, side, kernel: the kinds of convolution that a plain timing shows at their best
+CONVOLUTIONS = ((64, 64, 56, 3), (128, 128, 28, 3), (256, 256, 14, 3), (256, 256, 28, 3), (512, 512, 14, 1))
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row of the second table."""
+
+    name: str
+    net: str
+    side: int
+    channels: int
+    batch: int
+    augment: Augment
+    steps: int  # in one pass of the loop, which is one timing
+
+
+def cases(options: argparse.Namespace) -> list[Case]:
+    shift, both = Augment(shift=2.01 / 28, untouched=0.1), Augment(flip=True, shift=0.1, untouched=0.1)
+    side, steps = (32, 2) if options.quick else (224, 4)
+    return [
+        Case("small, 28x28x1", "small", 28, 1, 192, shift, 2 if options.quick else 40),
+        Case("small, 32x32x3", "small", 32, 3, 192, both, 2 if options.quick else 40),
+        Case(f"resnet18, {side}x{side}x3", "resnet18", side, 3, options.batch, both, steps),
+    ]
+
+
+class Bench:
+    """One network with data, trained by our loop and by bare steps."""
+
+    def __init__(self, case: Case, threads: int) -> None:
+        torch.manual_seed(0)
+        self.case, n = case, case.batch * case.steps
+        pixels = np.random.default_rng(0).integers(0, 256, (n, case.side, case.side, case.channels), np.uint8)
+        preprocess = Preprocess(case.side, case.side, case.channels)
+        self.net = zoo.make(case.net, preprocess.shape, CLASSES)
+        shape = (case.batch, *preprocess.shape)
+        self.plan = make_plan(self.net, shape, CLASSES, wanted={"threads": threads, "compile": False})
+        self.recipe = Recipe(
+            net=case.net, epochs=100_000, batch=case.batch, optimiser="nesterov", rate=1e-4, weight_decay=5e-4,
+            label_smoothing=0.1, average=0.0,
+        )  # fmt: skip
+        self.train = Loader(
+            pixels, np.arange(n) % CLASSES, np.arange(n), preprocess, batch=case.batch, seed=0, augment=case.augment,
+            full=True,
+        )  # fmt: skip
+        self.state = loop.begin(self.net, self.recipe, self.plan)
+        self.records = loop.fit(self.state, self.train, None, self.recipe, self.plan)
+        self.optimiser = make_optimiser(self.net, self.recipe)
+        self.one = next(self.train.epoch())
+
+    def looped(self) -> float:
+        """Seconds a step of the whole loop: loader, augmentation, rates, counting, records."""
+        begun = time.perf_counter()
+        while not isinstance(next(self.records), Epoch):
+            pass
+        return (time.perf_counter() - begun) / self.case.steps
+
+    def bare(self) -> float:
+        """Seconds a step: forward pass, backward pass and the optimiser on one batch that is there already."""
+        begun = time.perf_counter()
+        for _ in range(self.case.steps):
+            with self.plan.precisely():
+                loss = F.cross_entropy(self.net(self.one.x), self.one.y, label_smoothing=0.1)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimiser.step()
+        return (time.perf_counter() - begun) / self.case.steps
+
+
+def plain_loop(case: Case) -> Callable[[], float]:
+    """A step as tutorials write it: default layout, float32, torch.optim.SGD, the loss read at every step."""
+    torch.manual_seed(0)
+    net = zoo.make(case.net, (case.channels, case.side, case.side), CLASSES).train()
+    optimiser = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
+    x, y = torch.randn(case.batch, case.channels, case.side, case.side), torch.arange(case.batch) % CLASSES
+
+    def seconds() -> float:
+        begun = time.perf_counter()
+        optimiser.zero_grad()
+        loss = F.cross_entropy(net(x), y)
+        loss.backward()
+        optimiser.step()
+        loss.item()
+        return time.perf_counter() - begun
+
+    return seconds
+
+
+def convolutions(plan: Plan, batch: int, quick: bool) -> list[Callable[[], float]]:
+    """Operations a second of plain convolutions, each in the plan's precision and in channels-last memory."""
+
+    def timed(c_in: int, c_out: int, side: int, kernel: int) -> Callable[[], float]:
+        dtype = torch.bfloat16 if plan.precision == "bfloat16" else torch.float32
+        x, weight = (
+            torch.randn(*shape).to(dtype, memory_format=torch.channels_last)
+            for shape in ((batch, c_in, side, side), (c_out, c_in, kernel, kernel))
+        )
+        operations = 2 * batch * side * side * c_in * c_out * kernel * kernel
+        times = 1 if quick else 10
+
+        @torch.inference_mode()
+        def rate() -> float:
+            begun = time.perf_counter()
+            for _ in range(times):
+                F.conv2d(x, weight, padding=kernel // 2)
+            return times * operations / (time.perf_counter() - begun)
+
+        return rate
+
+    return [timed(*row) for row in CONVOLUTIONS]
+
+
+def training_operations(case: Case) -> float:
+    """Of one step: a forward pass, and twice that backward, but the first layer has no gradient of its input."""
+    found = table(
+        zoo.make(case.net, (case.channels, case.side, case.side), CLASSES), (case.channels, case.side, case.side)
+    )
+    first = next(row.macs for row in found.layers if row.macs)
+    return 2 * case.batch * (3 * found.totals.macs - first)
+
+
+def efficiency(bench: Bench, rounds: int, quick: bool) -> Iterator[str]:
+    """The first part, as lines."""
+    case, plan = bench.case, bench.plan
+    rates, plain = convolutions(plan, case.batch, quick), plain_loop(case)
+    operations = training_operations(case)
+    shares, ratios, ours, best = [], [], [], []
+    plain()
+    for number in range(rounds):
+        turns: list[Callable[[], None]] = [
+            lambda: ours.append(bench.looped()),
+            lambda: best.append(max(rate() for rate in rates)),
+            lambda: ratios.append(plain()),
+        ]
+        for turn in turns[:: 1 if number % 2 else -1]:
+            turn()
+        shares.append(operations / ours[-1] / best[-1])
+        ratios[-1] /= ours[-1]
+    median = statistics.median
+    yield f"{case.name}, batch {case.batch}, plan {plan.layout} {plan.precision}, {plan.threads} threads:"
+    yield f"  our step {median(ours) * 1000:.1f} ms, {operations / median(ours) / 1e9:.0f} G operations a second"
+    yield (
+        f"  the best plain convolution {median(best) / 1e9:.0f} G operations a second: "
+        f"our step reaches {median(shares):.2f} of it (promised {PROMISED_SHARE})"
+    )
+    yield f"  a plain loop takes {median(ratios):.2f}x as long (promised {PROMISED_RATIO}x)"
+
+
+def overhead(bench: Bench, rounds: int) -> list[str]:
+    """A row of the second table."""
+    bench.looped(), bench.bare()
+    looped, bare = [], []
+    for number in range(rounds):
+        for turn, found in ((bench.looped, looped), (bench.bare, bare))[:: 1 if number % 2 else -1]:
+            found.append(turn())
+    extra = statistics.median(a / b for a, b in zip(looped, bare, strict=True)) - 1
+    least = min(looped) / min(bare) - 1
+    ms = [f"{1000 * statistics.median(found):.2f} ms" for found in (looped, bare)]
+    return [bench.case.name, bench.plan.precision, *ms, f"{extra:+.1%}", f"{least:+.1%}", f"under {PROMISED_EXTRA:.0%}"]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7, help="turns of everything")
+    parser.add_argument("--batch", type=int, default=16, help="pictures a step of ResNet-18")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of each operation")
+    parser.add_argument("--quick", action="store_true", help="a rehearsal on tiny sizes")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    if options.quick:
+        options.rounds, options.batch = 2, 4
+    torch.set_num_threads(options.threads)
+    print(f"{common.machine()}\n{common.versions('torch', 'numpy')}, {options.rounds} rounds\n")
+    rows = []
+    with kept_memory():
+        for case in cases(options):
+            bench = Bench(case, options.threads)
+            with bench.plan.settled():
+                rows.append(overhead(bench, options.rounds))
+                if case.net == "resnet18":
+                    print("\n".join(efficiency(bench, options.rounds, options.quick)), end="\n\n")
+    header = ["one step", "precision", "our loop", "bare", "added", "by the least", "promised"]
+    print(common.table(header, rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except common.BenchError as error:
+        sys.exit(str(error))

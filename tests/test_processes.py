@@ -1,0 +1,226 @@
+"""One training in several processes, under torchrun itself, is the training of one process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from svertka.data.loader import Loader
+from svertka.errors import TrainingError, UsageError
+from svertka.signals import Preprocess
+from svertka.training import world as worlds
+from svertka.training.world import World, world
+from test_cli import shapes
+
+PLAN = "precision=float32,layout=channels_last,threads=1"
+# Muon divides by singular values, which makes much of the last bits; sums of floats must stay comparable
+EXACT = ("--plan", PLAN, "--set", "optimiser=nesterov", "--set", "rate=0.01", "--json")
+QUICK = ("--epochs", "2", "--set", "batch=16", *EXACT)
+TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}  # of weights after a few steps: floats are summed in another order
+
+
+def command(processes, *words):
+    if processes == 1:
+        return [sys.executable, "-m", "svertka", *map(str, words)]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [*torchrun, "-m", "svertka", *map(str, words)]
+
+
+def started(processes, *words, where):
+    return subprocess.Popen(
+        command(processes, *words), cwd=where, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ran(processes, *words, where, status=0):
+    """Exit status as expected; -> (stdout, stderr)."""
+    process = started(processes, *words, where=where)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == status, err
+    return out, err
+
+
+def weights(run):
+    return load_file(run / "model" / "weights.safetensors")
+
+
+def records(run, kind="epoch"):
+    found = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [r for r in found if r["kind"] == kind]
+
+
+def said(err):
+    """What svertka itself said: one sentence an error, whatever torchrun adds."""
+    return [line for line in err.splitlines() if line.startswith("svertka: ")]
+
+
+def workers(agent):
+    """The processes that torchrun has started, by rank."""
+    found = {}
+    for pid in Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split():
+        facts = dict(f.split("=", 1) for f in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in f)
+        if "RANK" in facts:
+            found[int(facts["RANK"])] = int(pid)
+    return found
+
+
+def wait_for(run, kind, agent):
+    log, deadline = run / "log.jsonl", time.monotonic() + 120
+    while not (log.is_file() and f'"kind": "{kind}"' in log.read_text(encoding="utf-8")):
+        assert agent.poll() is None, agent.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# --- what one process knows ---
+
+
+def test_the_world_is_what_torchrun_says(monkeypatch):
+    assert world() == World()
+    assert world().alone
+    told = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "1"}
+    for name, value in {**told, "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert world() == World(3, 4, 1, 2, 1)
+    assert not world().first
+    monkeypatch.setenv("RANK", "4")
+    with pytest.raises(UsageError, match="contradicts itself"):
+        world()
+    monkeypatch.setenv("RANK", "x")
+    with pytest.raises(UsageError, match="damaged"):
+        world()
+
+
+def test_waiting_ends_with_a_sentence(monkeypatch):
+    from datetime import timedelta
+
+    store = torch.distributed.HashStore()
+    monkeypatch.setattr(worlds, "office", lambda: store)
+    with pytest.raises(TrainingError, match=r"Waited 0\.2 seconds for another process to read the pictures"):
+        worlds.hear("pictures", "to read the pictures", timedelta(seconds=0.2))
+    worlds.tell("pictures", {"here": 1})
+    assert worlds.hear("pictures", "to read the pictures") == {"here": 1}
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_shares_of_all_processes_are_each_batch_once(size):
+    g = np.random.default_rng(0)
+    pixels, labels, index = g.integers(0, 256, (30, 4, 4, 1), np.uint8), np.arange(30) % 3, np.arange(2, 29)
+    for batch, seed in ((4, 0), (7, 0), (27, 0), (5, None)):
+        whole, *shares = (
+            Loader(pixels, labels, index, Preprocess(4, 4, 1), batch=batch, seed=seed, rank=rank, size=count)
+            for rank, count in [(0, 1), *((rank, size) for rank in range(size))]
+        )
+        if seed is None:
+            rows = torch.cat([b.index for share in shares for b in share])
+            assert rows.tolist() == index.tolist()
+            continue
+        assert all(len(share) == len(whole) for share in shares)
+        for one, *parts in zip(whole.epoch(3), *(share.epoch(3) for share in shares), strict=True):
+            for field in ("x", "y", "index"):
+                assert torch.equal(torch.cat([getattr(p, field) for p in parts]), getattr(one, field))
+
+
+# --- under torchrun ---
+
+
+def test_norms_losses_and_wishes_are_those_of_all(tmp_path):
+    worker = Path(__file__).with_name("processes_worker.py")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", str(worker)]
+    done = subprocess.run(torchrun, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["agreed"] * 3, done.stderr
+
+
+def compared(tmp_path, processes, *options):
+    shapes(tmp_path / "data", each=30)
+    ran(1, "train", "data", "--out", "one", *options, where=tmp_path)
+    out, err = ran(processes, "train", "data", "--out", "many", *options, where=tmp_path)
+    summary = json.loads(out)  # one object, by one process
+    assert err.count("epoch 2 of 2") == 1
+    one, many = records(tmp_path / "one"), records(tmp_path / "many")
+    assert [r["images"] for r in many] == [r["images"] for r in one]
+    for field in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
+        assert [r[field] for r in many] == pytest.approx([r[field] for r in one], rel=1e-3, abs=1e-3), field
+    a, b = weights(tmp_path / "one"), weights(tmp_path / "many")
+    torch.testing.assert_close(b, a, **TOLERANCE)
+    assert summary["validation"]["n"] == json.loads((tmp_path / "one/metrics.json").read_text())["validation"]["n"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "many", "one"]
+    assert (tmp_path / "many" / "report.html").is_file()
+
+
+def test_two_processes_learn_what_one_learns(tmp_path):
+    compared(tmp_path, 2, *QUICK)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        (
+            "--set",
+            "batch=16",
+            "--set",
+            "accumulate=2",
+            "--net",
+            "conv3-4 relu maxpool2 flatten fc",
+            "--set",
+            "average=0.9",
+        ),
+        ("--set", "batch=2", "--balance", "weights", "--set", "rate=0.01"),  # the third process never has a picture
+        ("--set", "batch=17", "--set", "mixup=0.3", "--balance", "sample"),
+    ],
+)
+def test_three_processes_learn_what_one_learns(tmp_path, options):
+    compared(tmp_path, 3, "--epochs", "2", *options, *EXACT)
+
+
+def test_an_error_is_one_sentence(tmp_path):
+    _, err = ran(2, "train", "nowhere", where=tmp_path, status=1)
+    assert len(said(err)) == 1, err
+    assert "nowhere" in said(err)[0]
+    assert "Traceback" not in err.partition("torch/distributed")[0]
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_any_number_of_processes(tmp_path):
+    shapes(tmp_path / "data", each=60)
+    options = ("--epochs", "12", "--set", "batch=8", "--set", "rate=0.02", *EXACT)
+    ran(1, "train", "data", "--out", "whole", *options, where=tmp_path)
+    stopped, words = tmp_path / "stopped", ("train", "data", "--out", "stopped", *options)
+    for processes in (2, 1):
+        agent = started(processes, *words, where=tmp_path)
+        wait_for(stopped, "epoch", agent)
+        rank, number = (1, signal.SIGTERM) if processes == 2 else (0, signal.SIGINT)
+        os.kill(workers(agent)[rank] if processes > 1 else agent.pid, number)
+        out, err = agent.communicate(timeout=120)
+        assert agent.returncode in (1, 130), err
+        assert json.loads(out)["stopped"] is True, err
+        words = ("train", "--resume", "stopped", "--json")
+    out, _ = ran(3, *words, where=tmp_path)
+    assert json.loads(out)["stopped"] is False
+    assert [r["epoch"] for r in records(stopped)] == list(range(1, 13))
+    one, many = records(tmp_path / "whole"), records(stopped)
+    assert [r["loss"] for r in many] == pytest.approx([r["loss"] for r in one], rel=0.02, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_where_one_process_is_killed_all_end_and_the_run_can_go_on(tmp_path, rank):
+    shapes(tmp_path / "data", each=60)
+    options = ("--epochs", "60", "--set", "batch=8", "--set", "checkpoint=0.001", *EXACT)
+    agent = started(3, "train", "data", "--out", "run", *options, where=tmp_path)
+    wait_for(tmp_path / "run", "epoch", agent)
+    os.kill(workers(agent)[rank], signal.SIGKILL)
+    _, err = agent.communicate(timeout=120)
+    assert agent.returncode == 1
+    assert len(said(err)) <= 1
+    out, _ = ran(1, "train", "--resume", "run", "--json", where=tmp_path)
+    assert json.loads(out)["stopped"] is False
