@@ -1,17 +1,20 @@
 """Transfer from published weights: whole runs on hymenoptera.zip, and how fast features are extracted.
 
-    python bench/transfer.py [--epochs 25] [--rounds 10] [--skip-peer]
+    python bench/transfer.py [--quick] [--epochs 25] [--only runs|features]
 
-Whole processes, side by side: `svertka train ... --weights FILE` with an empty cache and again with the
-features it kept; one plain forward pass over the same pictures (peers/frozen_head.py --forward); the usual
-tutorial (peers/frozen_head.py). Then pictures a second through the backbone alone, ours against plain eager
-PyTorch and, where it is installed, ONNX Runtime.
+Whole processes, one after the other: `svertka train ... --weights FILE` with an empty cache and again with the
+features it kept; one plain forward pass over the same pictures (peers/frozen_head.py --forward); the usual tutorial
+(peers/frozen_head.py); the same in Keras 3 (peers/keras_frozen.py, in the environment that BENCH_KERAS_VENV names).
+Then pictures a second through the backbone alone, ours against plain eager PyTorch and ONNX Runtime, in the
+environment that BENCH_ONNX_VENV names, or in this one.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,65 +24,98 @@ from pathlib import Path
 import common
 
 FILE = "mobilenetv2_035_imagenet_notop.npz"
-PEER = Path(__file__).parent / "peers" / "frozen_head.py"
+PEERS = Path(__file__).parent / "peers"
+KERAS = os.environ.get("BENCH_KERAS_VENV")
+ONNX = os.environ.get("BENCH_ONNX_VENV")
 LIMIT = 1200.0
-BATCH = 32
+PICTURES = 128  # of one round of extraction
+PIECES = (1, 4, 8, 32)  # pictures at once; each peer is shown at its best
 
 
-def whole_runs(weights: Path, epochs: int, skip_peer: bool) -> None:
-    source = common.archive("hymenoptera.zip")
-    with common.unpacked(source) as (folder, _), tempfile.TemporaryDirectory() as temporary:
+def python(folder: str | None) -> str | None:
+    """The interpreter of a peer's virtual environment."""
+    return str(Path(folder, "bin", "python")) if folder else None
+
+
+def whole_runs(weights: Path, epochs: int, limit: int | None) -> None:
+    with (
+        common.unpacked(common.archive("hymenoptera.zip"), limit) as (folder, packed),
+        tempfile.TemporaryDirectory() as temporary,
+    ):
         env = common.environment(SVERTKA_CACHE=str(Path(temporary, "cache")))
-        ours = ["train", str(source), "--weights", str(weights), "--out"]
+        ours = ["train", str(packed), "--weights", str(weights), "--out"]
         first = common.race_svertka(*ours, str(Path(temporary, "first")), env=env)
         second = common.race_svertka(*ours, str(Path(temporary, "second")), env=env)
         root = next(p.parent for p in folder.rglob("train") if p.is_dir())
-        peer = [sys.executable, str(PEER), str(root), str(weights)]
-        forward = common.race_peer([*peer, "--forward"], limit=LIMIT, enough=2, env=env)
+        plain = [sys.executable, str(PEERS / "frozen_head.py"), str(root), str(weights)]
+        forward = common.race_peer([*plain, "--forward"], limit=LIMIT, enough=2, env=env)
+        tutorial = common.race_peer([*plain, "--epochs", str(epochs)], limit=LIMIT, enough=2, env=env)
         rows = [
             ("svertka train", first.seconds, first.best.accuracy),
             ("svertka train, again", second.seconds, second.best.accuracy),
             ("one plain pass: its process", forward.seconds, None),
             ("one plain pass: looking alone", forward.last["looking"], None),
+            (f"the usual tutorial, {epochs} epochs", tutorial.points[-1].seconds, tutorial.best.accuracy),
         ]
-        if not skip_peer:
-            tutorial = common.race_peer([*peer, "--epochs", str(epochs)], limit=LIMIT, enough=2, env=env)
-            rows.append((f"the usual tutorial, {epochs} epochs", tutorial.seconds, tutorial.best.accuracy))
+        if keras := python(KERAS):
+            command = [keras, str(PEERS / "keras_frozen.py"), str(root), str(weights), "--epochs", str(epochs)]
+            race = common.race_peer(command, limit=LIMIT, enough=2, env=env)
+            rows.append((f"Keras 3, {epochs} epochs", race.points[-1].seconds, race.best.accuracy))
+            print(f"Keras peer: {race.last['versions']}")
     cells = [(name, f"{s:.2f}", f"{s / first.seconds:.2f}x", "" if a is None else f"{a:.1%}") for name, s, a in rows]
-    print(common.table(("", "seconds", "to ours", "validation"), cells))
+    print(common.table(("", "seconds", "to ours", "best validation"), cells))
     bound = 1.3 * forward.last["looking"] + 3
     print(f"\n1.3 plain passes and 3 s are {bound:.2f} s; svertka took {first.seconds:.2f} s.")
+    if KERAS is None:
+        print("Keras was not run: BENCH_KERAS_VENV names no virtual environment with it.")
 
 
 def extraction(weights: Path, rounds: int) -> None:
+    """Least seconds over rounds in which all take turns, so that noise meets all."""
     import torch
 
     from svertka.transfer.backbones import open_backbone
-    from svertka.transfer.folding import folded
+    from svertka.transfer.folding import folded, quick
+    from svertka.transfer.streams import Streams, ways
 
     opened = open_backbone(weights)
-    x = torch.rand(BATCH, *opened.preprocess.shape)
-    quick = folded(opened.net, opened.preprocess.shape).to(memory_format=torch.channels_last)
-    lying = x.to(memory_format=torch.channels_last)
+    x = torch.rand(PICTURES, *opened.preprocess.shape)
+    lying = x.contiguous(memory_format=torch.channels_last)
+    net = quick(opened.net, opened.preprocess.shape).to(memory_format=torch.channels_last)
+
+    def see(which: slice) -> torch.Tensor:
+        with torch.inference_mode():
+            return net.embed(lying[which])
+
+    def pieces(run: Callable[[slice], object], size: int) -> Callable[[], object]:
+        return lambda: [run(slice(k, k + size)) for k in range(0, PICTURES, size)]
+
     runners: dict[str, Callable[[], object]] = {
-        "plain eager PyTorch": lambda: opened.net.embed(x),
-        "svertka": lambda: quick.embed(lying),
+        f"plain eager PyTorch, {size} at once": pieces(lambda some: opened.net.embed(x[some]), size) for size in PIECES
     }
+    for way in ways("cpu"):
+        runners[f"svertka, {way}"] = lambda way=way: list(Streams(Path("/nowhere"), [way]).run(see, PICTURES))
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
-        runners["ONNX Runtime"] = onnx_runner(quick, x)
+        seen = onnx_runner(folded(opened.net, opened.preprocess.shape), x)
+        runners |= {f"ONNX Runtime, {size} at once": pieces(seen, size) for size in PIECES}
+    else:
+        print("\nONNX Runtime is not here, and BENCH_ONNX_VENV names no virtual environment with it.")
     least = dict.fromkeys(runners, float("inf"))
     with torch.inference_mode():
-        for _ in range(rounds):  # they take turns, so that noise meets all
+        for _ in range(rounds):
             for name, run in runners.items():
                 begun = time.perf_counter()
                 run()
                 least[name] = min(least[name], time.perf_counter() - begun)
-    plain = least["plain eager PyTorch"]
-    cells = [(name, f"{BATCH / s:.0f}", f"{plain / s:.2f}x") for name, s in least.items()]
-    print("\n" + common.table(("features", "pictures a second", "to plain"), cells))
+    ours = min(s for name, s in least.items() if name.startswith("svertka"))
+    cells = [(name, f"{PICTURES / s:.0f}", f"{s / ours:.2f}x") for name, s in least.items()]
+    print("\n" + common.table(("features", "pictures a second", "of our time"), cells))
 
 
-def onnx_runner(net: object, x: object) -> Callable[[], object]:
+def onnx_runner(net: object, x: object) -> Callable[[slice], object]:
+    """The folded backbone in ONNX Runtime with its usual settings: all cores, all optimisations."""
+    import warnings
+
     import onnxruntime
     import torch
 
@@ -87,24 +123,35 @@ def onnx_runner(net: object, x: object) -> Callable[[], object]:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return net.embed(x)
 
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the exporter which needs no onnxscript is the older one
         path = str(Path(temporary, "net.onnx"))
-        torch.onnx.export(Embedding().eval(), (x,), path, dynamo=False)
+        names = {"input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
+        torch.onnx.export(Embedding().eval(), (x[:2],), path, dynamo=False, **names)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    feed = {session.get_inputs()[0].name: x.numpy()}
-    return lambda: session.run(None, feed)
+    whole = x.numpy()
+    return lambda some: session.run(None, {"x": whole[some]})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=25, help="of the peer")
+    parser.add_argument("--epochs", type=int, default=25, help="of the peers")
     parser.add_argument("--rounds", type=int, default=10, help="of extraction; the least time counts")
-    parser.add_argument("--skip-peer", action="store_true", help="leave the usual tutorial out")
+    parser.add_argument("--only", choices=("runs", "features"))
+    parser.add_argument("--quick", action="store_true", help="a rehearsal: few pictures, one epoch, two rounds")
     options = parser.parse_args()
     weights = common.DATA.parent / "weights" / FILE
-    print(common.machine() + "\n")
-    whole_runs(weights, options.epochs, options.skip_peer)
-    extraction(weights, options.rounds)
+    epochs, rounds = (1, 2) if options.quick else (options.epochs, options.rounds)
+    if options.only != "features":
+        print(common.machine() + "\n", flush=True)
+        whole_runs(weights, epochs, 12 if options.quick else None)
+    if options.only != "runs":
+        other = python(ONNX)
+        if other is None or options.only == "features":
+            extraction(weights, rounds)
+        else:
+            command = [other, __file__, "--only", "features", "--rounds", str(rounds)]
+            subprocess.run(command, env=common.environment(), check=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""Transfer learning as Keras' guide teaches it: a frozen MobileNetV2, a dense layer, augmentation layers, Adam.
+
+Keras 3 on TensorFlow. Pictures are read once by tf.data in parallel, cropped to 224 pixels, kept in memory as uint8 and
+prefetched; the backbone (alpha 0.35, `include_top=False`, `trainable = False`, called with `training=False`) looks at
+every picture in every epoch, as the guide does it. Its weights are the same local file that the others start from.
+After each epoch the validation pictures are scored and one JSON line is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+import keras
+import numpy as np
+import tensorflow as tf
+
+SIDE = 224
+VERSIONS = f"Python {sys.version.split()[0]}, keras {keras.__version__}, tensorflow {tf.__version__}"
+
+
+def pictures(folder: Path, batch: int, *, shuffled: bool) -> tf.data.Dataset:
+    """Batches of (n, 224, 224, 3) and labels; the second pass and later ones come from memory."""
+    data = keras.utils.image_dataset_from_directory(
+        folder, image_size=(SIDE, SIDE), crop_to_aspect_ratio=True, batch_size=None, shuffle=False, verbose=False
+    )
+    data = data.map(lambda x, y: (tf.cast(x, tf.uint8), y)).cache()
+    if shuffled:
+        data = data.shuffle(1000)
+    return data.batch(batch).prefetch(tf.data.AUTOTUNE)
+
+
+def backbone(weights: Path) -> keras.Model:
+    """Keras' own MobileNetV2, filled from LAYER/TENSOR arrays."""
+    net = keras.applications.MobileNetV2((SIDE, SIDE, 3), alpha=0.35, include_top=False, weights=None)
+    order = {"kernel": 0, "depthwise_kernel": 0, "gamma": 0, "beta": 1, "moving_mean": 2, "moving_variance": 3}
+    with np.load(weights) as arrays:
+        names = {layer: sorted((k for k in arrays if k.startswith(f"{layer}/")), key=lambda k: order[k.split("/")[1]])
+                 for layer in (one.name for one in net.layers)}  # fmt: skip
+        for layer in net.layers:
+            if layer.weights:
+                layer.set_weights([arrays[name] for name in names[layer.name]])
+    net.trainable = False
+    return net
+
+
+def classifier(weights: Path, classes: int) -> keras.Model:
+    layers = keras.layers
+    x = given = keras.Input((SIDE, SIDE, 3))
+    x = layers.RandomFlip("horizontal")(x)
+    x = layers.RandomRotation(0.1)(x)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = backbone(weights)(x, training=False)  # (n, 7, 7, 1280)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.2)(x)
+    return keras.Model(given, layers.Dense(classes)(x))
+
+
+class Score(keras.callbacks.Callback):
+    def __init__(self, validation: tf.data.Dataset) -> None:
+        super().__init__()
+        self.validation = validation
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        start = time.perf_counter()
+        scored = self.model.evaluate(self.validation, verbose=0)[1]
+        point = {"epoch": epoch + 1, "accuracy": scored, "evaluating": time.perf_counter() - start}
+        print(json.dumps({**point, "versions": VERSIONS}), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="with train/<class> and val/<class>")
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--epochs", type=int, default=25)
+    options = parser.parse_args()
+    keras.utils.set_random_seed(0)
+    train = pictures(options.folder / "train", 32, shuffled=True)
+    validation = pictures(options.folder / "val", 32, shuffled=False)
+    classes = sum(p.is_dir() for p in (options.folder / "train").iterdir())
+    model = classifier(options.weights, classes)
+    model.compile(
+        optimizer=keras.optimizers.Adam(),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    model.fit(train, epochs=options.epochs, verbose=0, callbacks=[Score(validation)])
+
+
+if __name__ == "__main__":
+    main()
