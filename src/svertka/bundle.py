@@ -22,7 +22,7 @@ from torch import Tensor
 
 import svertka
 from svertka import signals, zoo
-from svertka.blocks import Net, Together, put_head
+from svertka.blocks import Net, Together, put_head, put_netvlad
 from svertka.errors import ReadError, RunError, SvertkaError
 from svertka.records import Prediction, Unreadable
 from svertka.signals import Preprocess
@@ -185,8 +185,8 @@ def answer(net: Net, x: Tensor, mirror: bool = False) -> Tensor:
 def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """How to build a network again without its weights, as JSON: {"name", "shape", "options"}.
 
-    With "head" where another head was put in (`blocks.put_head`), and "together", a list of such descriptions, where
-    several networks stand side by side (`blocks.Together`).
+    With "head" where another head was put in (`blocks.put_head`), "pool" where NetVLAD was (`blocks.put_netvlad`), and
+    "together", a list of such descriptions, where several networks stand side by side (`blocks.Together`).
 
     Args:
         net: the network.
@@ -196,6 +196,8 @@ def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": what, "shape": list(shape), "options": dict(net.options)}
     if isinstance(net, Together):
         spec["together"] = [dict(part) for part in net.specs]
+    if net.made_pool is not None:
+        spec["pool"] = dict(net.made_pool)
     if net.made_head is not None:
         spec["head"] = dict(net.made_head)
     return spec
@@ -211,6 +213,8 @@ def build(spec: Mapping[str, Any], classes: int) -> Net:
         net = zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
     else:
         net = zoo.make(spec["name"], shape, classes)
+    if "pool" in spec:
+        put_netvlad(net, **spec["pool"])
     return put_head(net, classes=classes, **spec["head"]) if "head" in spec else net
 
 

@@ -3,7 +3,7 @@
 from svertka.blocks.conv import PADDINGS, ConvNorm, SqueezeExcite, TensorflowConv
 from svertka.blocks.heads import HEADS, Dense, Neighbours, put_head
 from svertka.blocks.net import Net
-from svertka.blocks.netvlad import NetVLAD, with_netvlad
+from svertka.blocks.netvlad import NetVLAD, put_netvlad, with_netvlad
 from svertka.blocks.residual import InvertedResidual, StochasticDepth, he_normal, round_width
 from svertka.blocks.together import Together
 from svertka.blocks.whitening import Whitening, measure_whitening
@@ -25,6 +25,7 @@ __all__ = [
     "he_normal",
     "measure_whitening",
     "put_head",
+    "put_netvlad",
     "round_width",
     "with_netvlad",
 ]

@@ -30,6 +30,7 @@ class Net(nn.Module):
         options: what it was built with beyond classes and channels, so that it can be built again.
         built_for: the sizes that the network is bound to, an axis each, None where an axis is free.
         made_head: which of `blocks.HEADS` has taken the place of its own head, and with what sizes.
+        made_pool: the sizes of the NetVLAD that has taken the place of its own pool.
     """
 
     name: str = "this network"
@@ -37,6 +38,7 @@ class Net(nn.Module):
     options: Mapping[str, Any] = MappingProxyType({})
     built_for: tuple[int | None, ...] = ()
     made_head: Mapping[str, Any] | None = None
+    made_pool: Mapping[str, Any] | None = None
     stem: nn.Module
     stages: nn.Sequential
     pool: nn.Module

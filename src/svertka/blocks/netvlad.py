@@ -108,6 +108,13 @@ class NetVLAD(nn.Module):
         return f"{self.channels}, clusters={self.clusters}"
 
 
+def put_netvlad(net: Net, channels: int, clusters: int) -> Net:
+    """Replace the pool of a network, in place, by a fresh NetVLAD; what `features` gives is left as it is."""
+    net.pool = NetVLAD(channels, clusters)
+    net.made_pool = {"channels": channels, "clusters": clusters}
+    return net
+
+
 def with_netvlad(net: Net, *, clusters: int = 64, classes: int, sample: Tensor | None = None, seed: int = 0) -> Net:
     """A network that shares stem and stages with `net`, behind them NetVLAD and a linear layer.
 

@@ -81,7 +81,7 @@ def train(
         str, typer.Option(help="Start from these: auto, none, a name of `svertka weights`, files, a run.")
     ] = "auto",
     freeze: Annotated[
-        str, typer.Option(help="What does not learn: auto, none, backbone, or the first N stages.")
+        str, typer.Option(help="What does not learn: auto, none, backbone, the first N stages, or names.")
     ] = "auto",
     size: Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,

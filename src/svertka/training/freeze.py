@@ -18,21 +18,32 @@ def freeze(net: Net, what: str) -> list[nn.Module]:
 
     Args:
         net: parts of it stop taking gradients.
-        what: "none"; "backbone", all but the head; or a number N, the stem and the first N stages.
+        what: "none"; "backbone", all but the head; a number N, the stem and the first N stages; or names of parts
+            between commas, as `stem,stages.0,stages.3.1`.
 
     Raises:
-        UnknownName: not one of these, or the network has fewer stages; the message lists the choices.
+        UnknownName: not one of these, or the network has no such part; the message lists the choices.
     """
     if what == "none":
         return []
     if what == "backbone":
-        parts = [net.stem, net.stages, net.pool]
-    else:
-        choices = ["none", "backbone", *map(str, range(len(net.stages) + 1))]
-        if what not in choices:
-            raise UnknownName(f"part to freeze in {net.name}", what, choices)
+        parts: list[nn.Module] = [net.stem, net.stages, net.pool]
+    elif what in map(str, range(len(net.stages) + 1)):
         parts = [net.stem, *net.stages[: int(what)]]
+    else:
+        parts = [_part(net, name.strip(), what) for name in what.split(",")]
     for part in parts:
         for parameter in part.parameters():
             parameter.requires_grad_(False)
     return parts
+
+
+def _part(net: Net, name: str, what: str) -> nn.Module:
+    try:
+        if name.partition(".")[0] in ("stem", "stages", "pool", "head"):
+            return net.get_submodule(name)
+    except AttributeError:
+        pass  # said below, with the choices
+    stages = [f"stages.{k}" for k in range(len(net.stages))]
+    choices = ["none", "backbone", f"0 to {len(net.stages)} (the stem and so many stages)", "stem", *stages]
+    raise UnknownName(f"part to freeze in {net.name}", name if "," in what else what, choices)

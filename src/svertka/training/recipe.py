@@ -17,6 +17,7 @@ from svertka.training.schedule import SCHEDULES
 
 OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
 BALANCES = ("none", "weights", "sample")
+HEADS = ("neighbours", "linear", "dense", "netvlad")
 FITS = ("stretch", "crop", "pad")
 
 
@@ -32,7 +33,8 @@ class Recipe:
 
     net: str | None = _field(None, "network: a name of the zoo, or a line of notation")
     weights: str | None = _field(None, "start from these weights: a name of `svertka weights`, a file, or none")
-    freeze: str | None = _field(None, "what does not learn: none, backbone, or the first N stages")
+    freeze: str | None = _field(None, "what does not learn: none, backbone, the first N stages, or parts by name")
+    head: str | None = _field(None, f"of a frozen network: {', '.join(HEADS)}; auto: the best of several")
     size: int | None = _field(None, "side of the square input in pixels", 1, 4096)
     fit: str | None = _field(None, "what happens to other aspect ratios: stretch, crop or pad")
     epochs: int | None = _field(None, "passes over the training pictures", 1, 100_000)
@@ -109,6 +111,7 @@ class Recipe:
         _choice("optimiser", self.optimiser, OPTIMISERS)
         _choice("schedule", self.schedule, SCHEDULES)
         _choice("fit", self.fit, FITS)
+        _choice("head", self.head, HEADS)
         if self.group_by is not None:
             try:
                 re.compile(self.group_by)

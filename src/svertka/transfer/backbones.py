@@ -15,15 +15,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 
-from svertka.blocks import Net, Together, put_head
+from svertka.blocks import Net, Together, put_head, put_netvlad
 from svertka.bundle import Model, describe
 from svertka.errors import UsageError
 from svertka.signals import Preprocess
 from svertka.zoo import variant
 from svertka.zoo.weights import RANGES, load_weights, path_of, published, recognise
 
+CLUSTERS, LENGTH = 64, 4096  # of NetVLAD: at most so many, as long as its vector stays about so short
 SMALL = 40  # backbones of smaller pictures saw them whole, without a margin cut off
 ZOOM = 0.875  # 224 of 256 pixels: the share of the shorter side that ImageNet's networks see
 
@@ -101,6 +104,24 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         interpolation=row.interpolation if row else "bilinear",
     )  # fmt: skip
     return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape), str(path))
+
+
+def with_vlad(backbone: Backbone, pixels: np.ndarray) -> Backbone:
+    """A backbone with NetVLAD for a pool, its centres taken from pictures, uint8 (n, h, w, c), by k-means.
+
+    Raises:
+        UsageError: its last feature maps have one place only.
+        ShapeError: the pictures give fewer different features than clusters.
+    """
+    net = copy.deepcopy(backbone.net)
+    with torch.inference_mode():
+        maps = net.features(backbone.preprocess.normalise(pixels))  # (n, c, h', w')
+    if maps.shape[2:].numel() < 2:
+        raise UsageError(f"The last feature maps of {backbone.name} have one place only: NetVLAD has nothing to pool.")
+    clusters = min(CLUSTERS, max(4, LENGTH // maps.shape[1]))
+    put_netvlad(net, maps.shape[1], clusters).pool.initialise(maps)  # type: ignore[operator, union-attr]
+    spec = {**backbone.spec, "pool": dict(net.made_pool or {})}
+    return Backbone(f"{backbone.name} NetVLAD", net, backbone.preprocess, spec, backbone.source)
 
 
 def same_pixels(a: Preprocess, b: Preprocess) -> bool:

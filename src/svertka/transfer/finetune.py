@@ -1,14 +1,15 @@
 """The upper rungs: the last stages, or all of them, learn too, deeper layers faster than shallow ones.
 
-The head starts at its optimum on the frozen features, so that the first steps do not tear those features up
-(Kumar et al. 2022, arXiv:2202.10054). Each part's rate is a fixed share of the next one's (Howard and Ruder
-2018, arXiv:1801.06146). Batch norms keep the statistics of the million pictures: yours are too few to measure
-better ones.
+The head starts at its optimum on the frozen features, so that the first steps do not tear those features up (Kumar et
+al. 2022, arXiv:2202.10054). Each part's rate is a fixed share of the next one's (Howard and Ruder 2018,
+arXiv:1801.06146). Batch norms keep the statistics of the million pictures while yours are too few to measure better
+ones; a whole network that sees thousands measures them anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -16,44 +17,71 @@ from svertka.blocks import Net
 from svertka.data.loader import Loader
 from svertka.records import Epoch, Note, Step
 from svertka.training import loop
-from svertka.training.adam import Adam
 from svertka.training.depth import depths
+from svertka.training.optimiser import make_optimiser
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.state import State
 
-RATE = 1e-3  # peak, of the last stage; the head has twice that
-SHARE = 0.6  # of the next deeper part's rate
-DECAY = 0.02
+PEAKS = {"adam": 1e-3, "adamw": 1e-3, "muon": 2e-3, "sgd": 0.01, "nesterov": 0.01, "rmsprop": 1e-4, "adadelta": 0.1}
+ENOUGH = 5_000  # training pictures from which on batch norms are measured anew, and a larger batch pays
+Tell = Callable[[Step | Epoch | Note], bool]
 
 
-def begin(net: Net, plan: Plan, last: int | None, share: float | None = None) -> State:
+def gentle(recipe: Recipe, pictures: int) -> tuple[Recipe, dict[str, str]]:
+    """What the recipe leaves open, for a network that knows much already; and the reason of each choice."""
+    batch = 64 if pictures >= ENOUGH else 32
+    choices: dict[str, tuple[Any, str]] = {
+        "batch": (batch, f"{max(1, pictures // batch):,} steps a pass over {pictures:,} pictures"),
+        "optimiser": ("adamw", "its steps are of one size in every layer, whatever network the weights are of"),
+        "rate": (
+            PEAKS[recipe.optimiser or "adamw"],
+            "a part of what fresh weights bear, so that what they know is not lost",
+        ),
+        "layer_rate": (0.6, "the deeper a layer, the less of what it knows fits your classes already"),
+        "weight_decay": (0.02 if recipe.optimiser in (None, "adamw", "muon") else 5e-4, "the usual decay"),
+        "label_smoothing": (0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"),
+    }
+    filled = {k: v for k, (v, _) in choices.items() if getattr(recipe, k) is None}
+    return recipe.replace(**filled), {k: choices[k][1] for k in filled}
+
+
+def begin(net: Net, recipe: Recipe, plan: Plan, last: int | None, *, measure: bool = False) -> State:
     """A state in which the head and the `last` parts learn (all where None), and nothing else moves.
 
-    Each part learns at `share` of the rate of the one above it, or at the usual one.
+    A pool that has weights of its own (NetVLAD) learns with the head.
+
+    Args:
+        net: is taken over.
+        recipe: optimiser, rates and decay.
+        plan: where and in which layout it computes.
+        last: how many parts, counted from the head.
+        measure: batch norms of what learns measure their statistics anew.
     """
     parts = depths(net)
-    learning = parts if last is None else parts[-last:]
+    learning = [module for part in (parts if last is None else parts[-last:]) for module in part]
     net.requires_grad_(False)
-    net.head.requires_grad_(True)
+    for module in (net.head, net.pool, *learning):
+        module.requires_grad_(True)
     net = net.to(plan.device, memory_format=plan.memory_format)  # type: ignore[call-overload]
-    groups = [{"params": list(net.head.parameters()), "share": 2.0}]
-    for distance, modules in enumerate(reversed(learning)):
-        parameters = [p for module in modules for p in module.parameters()]
-        for p in parameters:
-            p.requires_grad_(True)
-        groups.append({"params": parameters, "share": (share or SHARE) ** distance})
-    optimiser = Adam([{**g, "weight_decay": DECAY} for g in groups if g["params"]], lr=RATE, decoupled=True)
-    frozen = [module for part in parts[: len(parts) - len(learning)] for module in part]
-    norms = [module for module in net.modules() if isinstance(module, _BatchNorm)]
-    return State(net, optimiser, None, (*frozen, *norms))
+    frozen = [module for part in parts for module in part if module not in learning]
+    norms = [] if measure else [module for module in net.modules() if isinstance(module, _BatchNorm)]
+    return State(net, make_optimiser(net, recipe), None, (*frozen, *norms))
 
 
 def finetune(
-    net: Net, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan, last: int | None
-) -> Iterator[Step | Epoch | Note | Net]:
-    """Train, yielding records, and in the end the network with the weights of its best epoch."""
-    state = begin(net, plan, last, recipe.layer_rate)
-    yield from loop.fit(state, train, validation, recipe, plan)
+    state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan, tell: Tell
+) -> Net | None:
+    """Train to the end of the recipe, or until `tell`, called with every record, says to stop.
+
+    Returns:
+        The network with the weights of its best epoch, in evaluation mode; None where no epoch was finished.
+    """
+    with plan.settled():
+        for record in loop.fit(state, train, validation, recipe, plan):
+            if tell(record):
+                break
+    if not state.best_tensors:
+        return None
     state.net.load_state_dict(state.best_tensors)
-    yield state.net.eval()
+    return state.net.eval()

@@ -41,13 +41,14 @@ def nearest(x: Tensor, y: Tensor, classes: int) -> Head:
     most = min(max(COUNTS), len(x) - 1)
     right: dict[int, float] = {}
     if most > 0:
+        asked = _some(len(x))  # (m,)
         order = []
-        for first in range(0, len(unit), 1024):
-            block = unit[first : first + 1024] @ unit.T  # (b, n)
-            block[torch.arange(len(block)), torch.arange(first, first + len(block))] = -2.0  # not itself
+        for some in asked.split(1024):
+            block = unit[some] @ unit.T  # (b, n)
+            block[torch.arange(len(some)), some] = -2.0  # not itself
             order.append(block.topk(most, dim=1).indices)
-        votes = F.one_hot(y[torch.cat(order)], classes)  # (n, most, c), nearest first
-        right = {k: (votes[:, :k].sum(1).argmax(1) == y).double().mean().item() for k in COUNTS if k <= most}
+        votes = F.one_hot(y[torch.cat(order)], classes)  # (m, most, c), nearest first
+        right = {k: (votes[:, :k].sum(1).argmax(1) == y[asked]).double().mean().item() for k in COUNTS if k <= most}
     k = max(right, key=lambda count: right[count]) if right else 1
     options = {"count": len(x), "k": k}
     module = Neighbours(x.shape[1], classes, **options)
@@ -110,9 +111,8 @@ def dense(x: Tensor, y: Tensor, classes: int, seed: int = 0) -> Head:
 
 def _choose(z: Tensor, y: Tensor, classes: int, groups: Tensor) -> tuple[float, float | None]:
     """The strength with the least held-out loss over stratified folds, and the accuracy there."""
-    if len(y) > ROWS:
-        some = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))[:ROWS]
-        z, y, groups = z[some], y[some], groups[some]
+    some = _some(len(y))
+    z, y, groups = z[some], y[some], groups[some]
     fold = _folds(y, groups)
     least = torch.bincount(y, minlength=classes)
     if int(least[least > 0].min()) < 2:
@@ -134,6 +134,13 @@ def _choose(z: Tensor, y: Tensor, classes: int, groups: Tensor) -> tuple[float, 
             break  # twice worse than the best: weaker ones only overfit more
     best = min(range(len(tried)), key=lambda i: tried[i][0])
     return STRENGTHS[best], tried[best][1]
+
+
+def _some(count: int) -> Tensor:
+    """At most ROWS of 0..count - 1, in random order: they say enough of all of them."""
+    if count <= ROWS:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:ROWS]
 
 
 def _upright(z: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,12 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import Dense, Net
 from svertka.evaluation import wilson
 from svertka.records import Interval
 from svertka.transfer import heads
 from svertka.transfer.backbones import Backbone, side_by_side
 from svertka.transfer.features import PLAIN, View
+
+USUAL = ("neighbours", "linear")  # what is tried where the recipe asks for no kind of head
+RUNGS = {"neighbours": "nearest neighbours", "linear": "linear head", "dense": "dense head"}
+FITS: Mapping[str, Callable[..., heads.Head]] = {
+    "neighbours": heads.nearest, "linear": heads.linear, "dense": heads.dense,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,13 @@ class Candidate:
     backbone: Backbone
     net: Net
     logits: dict[str, Tensor]
+    deepens: bool = True  # whether what lies below the head may go on learning: it began from weights
 
     @property
     def spec(self) -> dict[str, Any]:
         """How to build the network again (see `bundle.describe`)."""
-        return {**self.backbone.spec, "head": dict(self.net.made_head or {})}
+        made = self.net.made_head
+        return {**self.backbone.spec, **({"head": dict(made)} if made is not None else {})}
 
 
 # (backbone, part, view) -> features (n, d); computed once, whoever asks
@@ -76,23 +84,26 @@ class Ladder:
     rungs: list[Rung] = field(default_factory=list)
     best: Candidate | None = None
     height: float = -1.0  # the accuracy of the best
-    start: Candidate | None = None  # the best with a linear head: where the upper rungs start from
+    start: Candidate | None = None  # the best with a linear head, or with the kind asked for: upper rungs start there
     start_height: float = -1.0
+    kinds: Sequence[str] = USUAL  # of heads
 
     def cached(self, backbones: Sequence[Backbone]) -> Iterator[Rung]:
-        """Heads on features as they are: neighbours and the linear optimum on each backbone, then on all together."""
+        """Heads on features as they are: of each kind on each backbone, then the better ones on all together."""
         for backbone in backbones:
-            yield self._head("nearest neighbours", [backbone], heads.nearest)
-            yield self._head("linear head", [backbone], heads.linear)
-        if len(backbones) > 1:
-            yield self._head("linear head", backbones, heads.linear)
+            for kind in self.kinds:
+                yield self._head(RUNGS[kind], [backbone], FITS[kind])
+        if len(backbones) > 1 and self.kinds[-1] != "neighbours":
+            yield self._head(RUNGS[self.kinds[-1]], backbones, FITS[self.kinds[-1]])
 
     def varied(self, backbones: Sequence[Backbone], views: Sequence[View]) -> Iterator[Rung]:
         """Heads that also learn from varied views of the training pictures."""
+        kinds = ("linear", "dense") if self.kinds == USUAL else [k for k in self.kinds if k != "neighbours"]
         count = len(self.labels["train"])
         groups = torch.arange(count).repeat(1 + len(views))
-        yield self._head("linear head, varied views", backbones, lambda x, y, c: heads.linear(x, y, c, groups), views)
-        yield self._head("dense head, varied views", backbones, heads.dense, views)
+        fits = {**FITS, "linear": lambda x, y, c: heads.linear(x, y, c, groups)}
+        for kind in kinds:
+            yield self._head(f"{RUNGS[kind]}, varied views", backbones, fits[kind], views)
 
     def measure(self, name: str, detail: str, candidate: Candidate, left_out: float | None, begun: float) -> Rung:
         """Write a rung down, and keep its candidate if it is better than all before."""
@@ -105,7 +116,8 @@ class Ladder:
         kept = reached > self.height
         if kept:
             self.best, self.height = candidate, reached
-        if isinstance(candidate.net.head, nn.Linear) and reached > self.start_height:
+        learnable = nn.Linear if "linear" in self.kinds else Dense
+        if isinstance(candidate.net.head, learnable) and candidate.deepens and reached > self.start_height:
             self.start, self.start_height = candidate, reached
         rung = Rung(name, candidate.backbone.name, detail, accuracy, left_out, time.perf_counter() - begun, kept)
         self.rungs.append(rung)

@@ -42,7 +42,7 @@ def first_net(job: Job) -> Net:
         net = job.start.net
         with torch.inference_mode():
             width = net.embed(torch.zeros(1, *job.preprocess.shape)).shape[1]
-        return job.start.with_head("linear", width, classes)
+        return job.start.with_head(recipe.head or "linear", width, classes)
     if recipe.weights in (None, "none"):
         return fresh_net(recipe.net, job.preprocess, classes, _some(job))
     try:

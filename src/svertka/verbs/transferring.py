@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from svertka import data as rooms
 from svertka.bundle import Model
-from svertka.data.augment import Augment
 from svertka.errors import RunError, SvertkaError, UsageError
 from svertka.reporting import write_report
 from svertka.training import auto
-from svertka.training.forecast import END
 from svertka.training.machine import pick_device
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
-from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixels
-from svertka.transfer.features import View, extract
+from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixels, with_vlad
 from svertka.transfer.finding import MOST
-from svertka.transfer.finetune import RATE, finetune
-from svertka.transfer.ladder import Candidate, Ladder, as_labels, logits_of
+from svertka.transfer.finetune import gentle
+from svertka.transfer.ladder import USUAL, Candidate, Ladder, as_labels
 from svertka.verbs import learning
-from svertka.verbs.building import loader
-from svertka.verbs.finishing import score, write_arrays, write_failures, write_metrics, write_recipe
+from svertka.verbs.climbing import Climb, vary
+from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
+from svertka.verbs.looking import Looking, Stopped
 from svertka.verbs.notes import sentences
+from svertka.verbs.stopping import asked_to_stop
 
-VIEWS = 4  # varied views of each training picture
-BATCH = 32  # of the upper rungs
-COST = 4.0  # a training step of the whole network, in forward passes; of the last stages, half of that
-EPOCHS = 10  # of an upper rung, where time allows
-LAST = 2  # stages that the first upper rung unfreezes
+SAMPLE = 128  # training pictures whose maps give NetVLAD its centres
 
 
 def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> list[Backbone]:
@@ -90,11 +86,17 @@ def start(job: Job, backbones: Sequence[Backbone], facts: auto.Facts) -> Trained
     if job.recipe.freeze not in (None, "auto", "backbone"):
         if len(backbones) > 1:
             raise UsageError(f"--freeze {job.recipe.freeze} needs one network to start from, not {names}.")
+        if job.recipe.head in ("neighbours", "netvlad"):
+            raise UsageError(f"--set head={job.recipe.head} stands on a frozen network: leave --freeze away.")
         job.start = backbones[0]
+        job.recipe, reasons = gentle(job.recipe, job.count("train"))
+        job.reasons |= reasons
         for sentence in told:
             job.note(sentence)
         return learning.learn(job, facts)
-    return climb(job, backbones, told)
+    job.recipe, reasons = vary(job.recipe, facts)
+    job.reasons |= reasons
+    return climb(job, backbones, told, facts.side)
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:
@@ -106,7 +108,7 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     backbones = open_all([row["weights"] for row in told["transfer"]], job.recipe.replace(net=None), unasked=False)
     if [b.digest for b in backbones] != [row["digest"] for row in told["transfer"]]:
         raise RunError(f"{job.run.path} was begun with other weights than there are now.")
-    return climb(job, backbones, [], again=True)
+    return climb(job, backbones, [], rooms.survey(job.source).side, again=True)
 
 
 def _told(backbones: Sequence[Backbone], facts: auto.Facts) -> list[str]:
@@ -124,156 +126,68 @@ def _told(backbones: Sequence[Backbone], facts: auto.Facts) -> list[str]:
     return notes
 
 
-def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], *, again: bool = False) -> Trained:
-    """The ladder, from the decoded pictures on; `told` are sentences for the person, `again` is a run that goes on."""
+def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], side: int, *, again: bool = False) -> Trained:
+    """The ladder, from the decoded pictures on.
+
+    Args:
+        job, backbones: what learns from what.
+        told: sentences for the person.
+        side: of the pictures, in pixels.
+        again: a run that goes on.
+
+    Raises:
+        KeyboardInterrupt: the person asked to stop before anything was learned; what was looked at is kept.
+    """
     plan = Plan(
         device=pick_device(), threads=torch.get_num_threads(), reason="features in float32, as prediction computes"
     ).replace(**job.wanted)
     if not again:
         starts = [{"weights": b.source, "name": b.name, "digest": b.digest} for b in backbones]
         write_recipe(job, plan, {"transfer": starts})
-        for sentence in (*job.source.notes, *sentences(job), *told):
+        for sentence in (*job.manifest.notes, *sentences(job), *told):
             job.note(sentence)
+    labels = {p: as_labels(job.labels(p)) for p in ("train", "validation", "test") if job.count(p)}
     job.clock.now("features")
-    looking = _Looking(job, plan.device)
-    parts = {p: job.manifest.indices(p) for p in ("train", "validation", "test")}
-    labels = {p: as_labels(job.manifest.labels[index]) for p, index in parts.items() if len(index)}
-    ladder = Ladder(labels, len(job.manifest.classes), looking)
-    for rung in ladder.cached(backbones):
-        _tell(job, rung)
-    if job.recipe.minutes is not None:
-        _climb_on(job, ladder, looking, plan)
-    return _finish(job, plan, ladder, looking)
+    stopped, head = False, job.recipe.head
+    with asked_to_stop() as asked, torch.random.fork_rng():
+        torch.manual_seed(job.recipe.seed)
+        looking = Looking(job, plan.device, asked)
+        kinds = USUAL if head is None else ("linear",) if head == "netvlad" else (head,)
+        ladder = Ladder(labels, len(job.manifest.classes), looking, kinds=kinds)
+        if head == "netvlad":
+            some = job.manifest.indices("train")
+            pixels = np.asarray(job.store.pixels[np.sort(some[:: -(-len(some) // SAMPLE)])])
+            backbones = [with_vlad(backbone, pixels) for backbone in backbones]
+        try:
+            for rung in Climb(job, ladder, looking, plan, side).rungs(backbones):
+                job.run.log({"kind": "rung", **rung.to_dict()})
+                job.watch("rung", rung)
+                if asked.is_set():
+                    raise Stopped
+        except Stopped:
+            stopped = True
+    if ladder.best is None:
+        raise KeyboardInterrupt
+    return _finish(job, looking.told(plan), ladder, ladder.best, looking.speed, stopped)
 
 
-def _climb_on(job: Job, ladder: Ladder, looking: _Looking, plan: Plan) -> None:
-    """The rungs that take longer than one look, each only where it fits into the time that is left."""
-    pictures = len(ladder.labels["train"])
-    best = ladder.best.backbone
-    each = looking.seconds_each(best)
-
-    def left() -> float:
-        return job.recipe.minutes * 60 - (time.perf_counter() - job.started) - END
-
-    views = min(VIEWS, int(0.4 * left() / (each * pictures)))
-    if views > 0:
-        varied = Augment(flip=True, shift=0.08, scale=0.15)
-        for rung in ladder.varied(_parts(best, looking.seen), [View(k, varied) for k in range(1, views + 1)]):
-            _tell(job, rung)
-    for name, last, cost in (("last stages unfrozen", LAST, COST / 2), ("whole network", None, COST)):
-        epoch = each * (cost * pictures + len(ladder.labels.get("validation", ())))
-        epochs = min(EPOCHS, int(0.5 * left() / epoch))
-        if epochs < 1 or pictures < 2:
-            job.note(
-                f"The rung {name!r} was left out: one pass takes about {epoch:.0f} seconds. More --minutes allow it."
-            )
-            break
-        _unfreeze(job, ladder, plan, name, last, epochs)
-
-
-def _unfreeze(job: Job, ladder: Ladder, plan: Plan, name: str, last: int | None, epochs: int) -> None:
-    begun = time.perf_counter()
-    from_rung = ladder.start
-    backbone, net = from_rung.backbone, copy.deepcopy(from_rung.net)
-    recipe = job.recipe.replace(epochs=epochs, batch=BATCH, rate=RATE, schedule="onecycle", label_smoothing=0.1)
-    shown = job.preprocess
-    job.preprocess = backbone.preprocess
-    job.recipe, kept = recipe.replace(flip=True, shift=0.08, scale=0.15), job.recipe
-    try:
-        train = loader(job, "train", plan, training=True)
-        validation = loader(job, "validation", plan) if "validation" in ladder.labels else None
-        for record in finetune(net, train, validation, job.recipe, plan, last):
-            if isinstance(record, torch.nn.Module):
-                break
-            job.tell(record, kind="climb", rung=name)
-        logits = {
-            part: logits_of(net, iter(loader(job, part, plan)), plan.device)
-            for part in ladder.labels if part != "train"
-        }  # fmt: skip
-    finally:
-        job.preprocess, job.recipe = shown, kept
-    candidate = Candidate(backbone, net.cpu(), logits)
-    _tell(job, ladder.measure(name, f"{epochs} epochs, rates by depth", candidate, None, begun))
-
-
-def _parts(backbone: Backbone, seen: dict[str, Backbone]) -> list[Backbone]:
-    """The backbones that one stands for: those side by side in it, or itself."""
-    return [seen[name] for name in backbone.name.split(" + ")]
-
-
-class _Looking:
-    """Features of each part by each backbone, kept while the run lasts; times what is computed."""
-
-    def __init__(self, job: Job, device: str) -> None:
-        self.job, self.device = job, device
-        self.seen: dict[str, Backbone] = {}
-        self.kept: dict[tuple[str, str, View], torch.Tensor] = {}
-        self.spent: dict[str, tuple[float, int]] = {}  # seconds and pictures of each backbone
-        self.seconds, self.pictures = 0.0, 0
-
-    def __call__(self, backbone: Backbone, part: str, view: View) -> torch.Tensor:
-        key = (backbone.name, part, view)
-        if key not in self.kept:
-            begun, computed = time.perf_counter(), 0
-
-            def count(done: int, total: int) -> None:
-                nonlocal computed, begun
-                if done == 0:
-                    begun = time.perf_counter()  # making the network quick is no part of a picture's time
-                computed = done
-                self.job.watch("look", (done, total, backbone.name))
-
-            self.kept[key] = extract(
-                backbone, self.job.store.pixels, self.job.store.digests, self.job.manifest.indices(part),
-                view=view, device=self.device, progress=count,
-            )  # fmt: skip
-            self.seen[backbone.name] = backbone
-            seconds, pictures = self.spent.get(backbone.name, (0.0, 0))
-            if computed:
-                spent = time.perf_counter() - begun
-                self.spent[backbone.name] = seconds + spent, pictures + computed
-                self.seconds, self.pictures = self.seconds + spent, self.pictures + computed
-        return self.kept[key]
-
-    def seconds_each(self, backbone: Backbone) -> float:
-        """Seconds for one picture through a backbone; of one that all was known of already, by trying one batch."""
-        total = 0.0
-        for part in _parts(backbone, self.seen):
-            if part.name not in self.spent:
-                x = torch.zeros(8, *part.preprocess.shape)
-                begun = time.perf_counter()
-                with torch.inference_mode():
-                    part.net.embed(x)
-                self.spent[part.name] = time.perf_counter() - begun, len(x)
-            seconds, pictures = self.spent[part.name]
-            total += seconds / pictures
-        return total
-
-
-def _tell(job: Job, rung: Any) -> None:
-    job.run.log({"kind": "rung", **rung.to_dict()})
-    job.watch("rung", rung)
-
-
-def _finish(job: Job, plan: Plan, ladder: Ladder, looking: _Looking) -> Trained:
+def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, speed: float, stopped: bool) -> Trained:
     job.clock.now("end")
-    best = ladder.best
-    job.preprocess = best.backbone.preprocess
+    job.preprocess, spec = best.backbone.preprocess, best.spec
     job.recipe = job.recipe.replace(net=best.backbone.name)
     parts = [part for part in ("validation", "test") if part in best.logits]
+    if stopped:  # the test part is scored once, at the end
+        parts = [part for part in parts if part != "test"]
     scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
-    net, spec = best.net.cpu(), best.spec
-    model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
+    model = Model(best.net.cpu(), job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
-    write_failures(job, scores)
-    speed = looking.pictures / looking.seconds if looking.seconds else 0.0
     rungs = [rung.to_dict() for rung in ladder.rungs]
     summary = write_metrics(
-        job, plan, best.net, scores.found,
+        job, plan, best.net, scores.found, stopped=stopped,
         seconds=time.perf_counter() - job.started - job.read_seconds, speed=speed,
         more={"weights": model.facts["weights"]["sha256"], "ladder": rungs, "backbone": best.backbone.digest},
     )  # fmt: skip
     summary["ladder"] = rungs
     write_report(job.run.path)
-    return Trained(job.run.path, summary)
+    return Trained(job.run.path, summary, stopped)

@@ -1,0 +1,194 @@
+"""The rungs that take longer than one look, each only where it fits into the time that is left.
+
+Varied views of few pictures, the last stages unfrozen, the whole network; and, where the pictures are far smaller than
+what the weights were made for or time allows it, a fresh network beside them: transfer is not always better.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from svertka import data as rooms
+from svertka.blocks import Net
+from svertka.bundle import describe
+from svertka.data.augment import Augment
+from svertka.records import Epoch, Note, Step
+from svertka.training import auto, balance, loop
+from svertka.training.forecast import END
+from svertka.training.plan import Plan
+from svertka.training.planning import make_plan
+from svertka.training.recipe import Recipe
+from svertka.training.state import State
+from svertka.training.variation import variation
+from svertka.transfer.backbones import Backbone
+from svertka.transfer.features import View
+from svertka.transfer.finetune import ENOUGH, begin, finetune, gentle
+from svertka.transfer.ladder import Candidate, Ladder, Rung, logits_of
+from svertka.verbs.building import first_net, loader, with_statistics
+from svertka.verbs.job import Job
+from svertka.verbs.looking import Looking, Stopped
+from svertka.verbs.train import first_choices
+
+VIEWS = 4  # varied views of each training picture
+OVERHEAD = 1.15  # a real step also reads, varies and validates
+LAST = 2  # stages that the first upper rung unfreezes
+EPOCHS = 10  # of an upper rung, where time allows
+FAR = 2  # times that a picture's side goes into the backbone's, from where on fresh weights are tried in any case
+SHARES = {"views": 0.4, "last stages unfrozen": 0.5, "whole network": 0.9, "from scratch": 0.3}  # of the time left
+
+
+def vary(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str]]:
+    """What the recipe leaves open about varying pictures, and why."""
+    small = (recipe.size or facts.side) <= auto.GLYPH
+    choices = {
+        "flip": (facts.colour, "colour photographs keep their meaning when mirrored; grey pictures may be signs"),
+        "shift": (0.1 if small else 0.08, "objects are not all centred"),
+        "scale": (0.0 if small else 0.15, "objects come near and far; small pictures are not resampled"),
+    }
+    filled = {k: v for k, (v, _) in choices.items() if getattr(recipe, k) is None}
+    return recipe.replace(**filled), {k: choices[k][1] for k in filled}
+
+
+@dataclass
+class Climb:
+    """One ladder on its way up."""
+
+    job: Job
+    ladder: Ladder
+    looking: Looking
+    plan: Plan
+    side: int  # of the pictures as they are
+
+    @property
+    def pictures(self) -> int:
+        """That learn."""
+        return len(self.ladder.labels["train"])
+
+    def left(self) -> float:
+        """Seconds until the run has to end; without a limit, none may be spent beyond what was asked for."""
+        if self.job.recipe.minutes is None:
+            return 0.0
+        return self.job.recipe.minutes * 60 - (time.perf_counter() - self.job.started) - END
+
+    def rungs(self, backbones: list[Backbone]) -> Iterator[Rung]:
+        """All rungs, the quickest first."""
+        recipe = self.job.recipe
+        yield from self.ladder.cached(backbones)
+        far = self.side * FAR <= backbones[0].preprocess.height
+        if far or self.left() > 0:
+            yield from self._scratch(far)
+        if recipe.freeze == "backbone" or (recipe.minutes is None and recipe.epochs is None):
+            return
+        varied = variation(recipe)
+        if self.pictures < ENOUGH and varied != Augment(untouched=recipe.untouched):
+            yield from self._views(varied)
+        if self.ladder.start is None:
+            return
+        if self.pictures < ENOUGH:  # of many, the whole network makes more in the same time
+            yield from self._unfreeze("last stages unfrozen", LAST)
+        yield from self._unfreeze("whole network", None)
+
+    def _views(self, varied: Augment) -> Iterator[Rung]:
+        best = self.ladder.best.backbone if self.ladder.best and self.ladder.best.deepens else None
+        if best is None:
+            return
+        parts = self.looking.parts(best)
+        each = self.looking.seconds_each(best) * self.pictures
+        views = min(VIEWS, int(SHARES["views"] * self.left() / each))
+        if views > 0:
+            yield from self.ladder.varied(parts, [View(k, varied) for k in range(1, views + 1)])
+
+    def _unfreeze(self, name: str, last: int | None) -> Iterator[Rung]:
+        begun, start = time.perf_counter(), self.ladder.start
+        if start is None:
+            return
+        recipe, _ = gentle(self.job.recipe, self.pictures)
+        recipe = recipe.replace(batch=min(recipe.batch or 1, self.pictures))
+        job = dataclasses.replace(self.job, preprocess=start.backbone.preprocess, recipe=recipe)
+        measure = last is None and self.pictures >= ENOUGH
+
+        def fresh(plan: Plan) -> State:
+            return begin(copy.deepcopy(start.net), recipe, plan, last, measure=measure)
+
+        shape = (recipe.batch or 1, *job.preprocess.shape)
+        plan = make_plan(fresh(self.plan).net, shape, self.ladder.classes, wanted=job.wanted)
+        if epochs := self._epochs(name, job, plan, EPOCHS):
+            job.recipe = recipe.replace(epochs=epochs)
+            net = self._fit(job, fresh(plan), plan, name)
+            found = Candidate(start.backbone, net, self._logits(net, job, plan))
+            detail = f"{epochs} epochs, rates by depth" + (", batch norms measured anew" if measure else "")
+            yield self.ladder.measure(name, detail, found, None, begun)
+
+    def _scratch(self, far: bool) -> Iterator[Rung]:
+        """A fresh network, at the size that suits these pictures."""
+        name, begun = "from scratch", time.perf_counter()
+        open_ones = dict.fromkeys(("net", "size", "fit", "freeze", "head"))
+        fresh = self.job.recipe.replace(**open_ones, weights="none")
+        fresh, _, facts, preprocess = first_choices(self.job.source, fresh)
+        store = rooms.begin_store(self.job.source, preprocess).finish()
+        job = dataclasses.replace(self.job, store=store, preprocess=preprocess, recipe=fresh, start=None)
+        job.preprocess = with_statistics(job)
+        job.recipe, _ = auto.choose_rest(fresh, dataclasses.replace(facts, training=self.pictures))
+        net = first_net(job)
+        shape = (min(job.recipe.batch or 1, self.pictures), *job.preprocess.shape)
+        plan = make_plan(net, shape, self.ladder.classes, wanted=job.wanted)
+        usual = job.recipe.epochs or 1
+        epochs = usual if far and job.recipe.minutes is None else self._epochs(name, job, plan, usual)
+        if not epochs:
+            return
+        job.recipe = job.recipe.replace(epochs=epochs)
+        made, others = self._fit(job, loop.begin(net, job.recipe, plan), plan, name), self.ladder.height
+        what = str(job.recipe.net)
+        own = Backbone(what, made, job.preprocess, describe(made, what, job.preprocess.shape))
+        found = Candidate(own, made, self._logits(made, job, plan), deepens=False)
+        rung = self.ladder.measure(name, f"{epochs} epochs at {fresh.size} pixels", found, None, begun)
+        if rung.kept and rung.accuracy is not None:
+            self.job.note(
+                f"A fresh network is better here than the frozen one: {rung.accuracy.value:.1%} against {others:.1%} "
+                f"on validation, at {fresh.size} pixels a side. `--weights none` gives it all the time."
+            )
+        yield rung
+
+    def _epochs(self, name: str, job: Job, plan: Plan, most: int) -> int:
+        """As many as were asked for, or as fit into this rung's share of the time; says so where none does."""
+        if self.job.recipe.epochs is not None:
+            return self.job.recipe.epochs
+        one = plan.step * OVERHEAD * max(1, self.pictures // (job.recipe.batch or 1))
+        epochs = min(most, int(SHARES[name] * self.left() / one))
+        if epochs < 1:
+            self.job.note(
+                f"The rung {name!r} was left out: one pass takes about {one:.0f} seconds. More --minutes allow it."
+            )
+        return max(0, epochs)
+
+    def _fit(self, job: Job, state: State, plan: Plan, name: str) -> Net:
+        """Train; a person who asks to stop gets the best epoch so far.
+
+        Raises:
+            Stopped: before the first one was finished.
+        """
+
+        def tell(record: Step | Epoch | Note) -> bool:
+            self.job.tell(record, kind="climb", rung=name)
+            return self.looking.asked.is_set()
+
+        if job.recipe.balance == "weights":
+            state.class_weights = balance.class_weights(job.labels("train"), self.ladder.classes).to(plan.device)
+        validation = loader(job, "validation", plan) if "validation" in self.ladder.labels else None
+        net = finetune(state, loader(job, "train", plan, training=True), validation, job.recipe, plan, tell)
+        if net is None:
+            raise Stopped
+        return net
+
+    def _logits(self, net: Net, job: Job, plan: Plan) -> dict[str, Tensor]:
+        """Of each part that judges; the network comes back on the CPU."""
+        parts = [part for part in self.ladder.labels if part != "train"]
+        found = {part: logits_of(net, iter(loader(job, part, plan)), plan.device) for part in parts}
+        net.cpu()
+        return found
