@@ -7,59 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 import svertka
-from svertka import zoo
+from make_backbones import SIDE, backbone, photos, shaken
 from svertka.blocks import Net, Together, put_head
 from svertka.blocks.together import overlaps, resized
 from svertka.bundle import Model, build, describe
 from svertka.errors import UnknownName, UsageError, WeightsError
-from svertka.signals import Preprocess
+from svertka.training.depth import depths
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.transfer import features, finding, heads
-from svertka.transfer.backbones import Backbone, frozen_digest, open_backbone, side_by_side
+from svertka.transfer.backbones import frozen_digest, open_backbone, side_by_side
 from svertka.transfer.features import View, extract, key
-from svertka.transfer.finetune import begin, depths
+from svertka.transfer.finetune import begin, gentle
 from svertka.transfer.folding import folded, quick
 from svertka.transfer.fusing import fusable
 from svertka.transfer.streams import Streams, Way
-
-SIDE = 32
-PREPROCESS = Preprocess(SIDE, SIDE, 3, "crop")
-
-
-def shaken(name, **options):
-    """A small network whose batch norms have something to say."""
-    torch.manual_seed(0)
-    net = zoo.net(name, classes=3, channels=3, **options)
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.3)
-            module.running_var.uniform_(0.5, 2)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
-            torch.nn.init.normal_(module.bias, 0, 0.2)
-    return net.eval()
-
-
-def backbone(name="resnet20", mean=(0.5,) * 3):
-    net = shaken(name)
-    preprocess = Preprocess(SIDE, SIDE, 3, "crop", mean=mean)
-    return Backbone(name, net, preprocess, describe(net, name, preprocess.shape))
-
-
-def photos(folder, each=8, classes=("red", "blue"), grey=False, side=48):
-    g = np.random.default_rng(0)
-    for number, name in enumerate(classes):
-        (folder / name).mkdir(parents=True)
-        for k in range(each):
-            pixels = g.integers(0, 90, (side, side, 3), dtype=np.uint8)
-            pixels[..., number % 3] += 120
-            image = Image.fromarray(pixels)
-            (image.convert("L") if grey else image).save(folder / name / f"{k}.png")
-    return folder
 
 
 @pytest.fixture
@@ -282,7 +247,7 @@ def test_views_are_functions_of_the_picture():
 def test_what_is_not_unfrozen_does_not_move(last):
     net = put_head(shaken("resnet20"), "linear", 64, 2)
     parts = depths(net)
-    state = begin(net, Plan(), last)
+    state = begin(net, gentle(Recipe(rate=0.01), 4)[0], Plan(), last)
     learned = {id(p) for group in state.optimiser.param_groups for p in group["params"]}
     frozen = parts[:-last] if last else []
     assert not any(id(p) in learned for part in frozen for module in part for p in module.parameters())
@@ -336,7 +301,7 @@ def test_with_minutes_it_climbs_on(sv, saved, tmp_path):
     assert status == 0, err
     rungs = [r["rung"] for r in json.loads(out)["ladder"]]
     assert rungs == [
-        "nearest neighbours", "linear head", "linear head, varied views", "dense head, varied views",
+        "nearest neighbours", "linear head", "from scratch", "linear head, varied views", "dense head, varied views",
         "last stages unfrozen", "whole network",
     ]  # fmt: skip
     assert sv("evaluate", "run", "data")[0] == 0
@@ -367,7 +332,13 @@ def test_freezing_what_there_is_not_lists_the_stages(sv, saved, tmp_path):
     status, _, err = sv("train", "data", "--weights", saved, "--freeze", "9", "--out", "run")
     assert status == 2
     assert "backbone" in err
-    status, _, err = sv("train", "data", "--weights", saved, "--freeze", "2", "--epochs", "1", "--out", "run2")
+    status, _, err = sv("train", "data", "--weights", saved, "--freeze", "stem,stages.7", "--out", "run")
+    assert status == 2
+    assert "'stages.7'" in err
+    assert "stages.0, stages.1" in err
+    status, _, err = sv(
+        "train", "data", "--weights", saved, "--freeze", "stem,stages.1", "--epochs", "1", "--out", "run2"
+    )
     assert status == 0, err
 
 

@@ -18,7 +18,6 @@ from svertka.data.loader import Loader
 from svertka.records import Epoch, Note, Step
 from svertka.training import loop
 from svertka.training.depth import depths
-from svertka.training.optimiser import make_optimiser
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.state import State
@@ -40,6 +39,7 @@ def gentle(recipe: Recipe, pictures: int) -> tuple[Recipe, dict[str, str]]:
         ),
         "layer_rate": (0.6, "the deeper a layer, the less of what it knows fits your classes already"),
         "weight_decay": (0.02 if recipe.optimiser in (None, "adamw", "muon") else 5e-4, "the usual decay"),
+        "momentum": (0.9, "as is usual"),
         "label_smoothing": (0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"),
     }
     filled = {k: v for k, (v, _) in choices.items() if getattr(recipe, k) is None}
@@ -63,10 +63,11 @@ def begin(net: Net, recipe: Recipe, plan: Plan, last: int | None, *, measure: bo
     net.requires_grad_(False)
     for module in (net.head, net.pool, *learning):
         module.requires_grad_(True)
-    net = net.to(plan.device, memory_format=plan.memory_format)  # type: ignore[call-overload]
     frozen = [module for part in parts for module in part if module not in learning]
     norms = [] if measure else [module for module in net.modules() if isinstance(module, _BatchNorm)]
-    return State(net, make_optimiser(net, recipe), None, (*frozen, *norms))
+    state = loop.begin(net, recipe.replace(freeze="none"), plan)
+    state.frozen = (*frozen, *norms)
+    return state
 
 
 def finetune(

@@ -80,6 +80,10 @@ class Looking:
         seconds, pictures = (sum(column) for column in zip(*self.spent.values(), strict=True)) if self.spent else (0, 0)
         return pictures / seconds if seconds else 0.0
 
+    def knows(self, backbone: Backbone) -> bool:
+        """Whether it has looked through this backbone, or through all that stand side by side in it."""
+        return all(name in self.seen for name in backbone.name.split(" + "))
+
     def parts(self, backbone: Backbone) -> list[Backbone]:
         """The backbones that one stands for: those side by side in it, or itself."""
         return [self.seen[name] for name in backbone.name.split(" + ")]

@@ -28,6 +28,7 @@ from svertka.verbs.climbing import Climb, vary
 from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
 from svertka.verbs.looking import Looking, Stopped
+from svertka.verbs.mapping import write_map
 from svertka.verbs.notes import sentences
 from svertka.verbs.stopping import asked_to_stop
 
@@ -168,10 +169,10 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], side: in
             stopped = True
     if ladder.best is None:
         raise KeyboardInterrupt
-    return _finish(job, looking.told(plan), ladder, ladder.best, looking.speed, stopped)
+    return _finish(job, looking.told(plan), ladder, ladder.best, looking, stopped)
 
 
-def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, speed: float, stopped: bool) -> Trained:
+def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Looking, stopped: bool) -> Trained:
     job.clock.now("end")
     job.preprocess, spec = best.backbone.preprocess, best.spec
     job.recipe = job.recipe.replace(net=best.backbone.name)
@@ -182,10 +183,11 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, speed: float,
     model = Model(best.net.cpu(), job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
+    write_map(job, looking, best, scores.arrays.get("validation_probability"))
     rungs = [rung.to_dict() for rung in ladder.rungs]
     summary = write_metrics(
         job, plan, best.net, scores.found, stopped=stopped,
-        seconds=time.perf_counter() - job.started - job.read_seconds, speed=speed,
+        seconds=time.perf_counter() - job.started - job.read_seconds, speed=looking.speed,
         more={"weights": model.facts["weights"]["sha256"], "ladder": rungs, "backbone": best.backbone.digest},
     )  # fmt: skip
     summary["ladder"] = rungs

@@ -1,0 +1,82 @@
+"""What the frozen network makes of the pictures, as plain data for the report: a map, and who looks like whom.
+
+map.npz holds `points` float32 (m, 2) and `index` int64 (m,) into the manifest, at most MOST pictures of training and
+validation; `asked` int64 (k,), the worst mistakes of validation, `similar` int64 (k, NEAR), the training pictures most
+alike to each by the cosine of their features, `cosine` float32 (k, NEAR), and `pixels` uint8 (k, 1 + NEAR, h, w, c).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from svertka.errors import TrainingError
+from svertka.evaluation import worst_mistakes
+from svertka.transfer.features import PLAIN
+from svertka.transfer.ladder import Candidate
+from svertka.verbs.job import Job
+from svertka.verbs.looking import Looking
+
+MOST = 1500  # pictures on the map
+NEAR = 3  # similar pictures shown for a mistake
+SHOWN = 6  # mistakes they are shown for
+SIDE = 96  # of those pictures, at most
+
+
+def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | None) -> None:
+    """Write map.npz from features that the run has kept; a network that was never frozen has none, and no map.
+
+    Args:
+        job: the run, its pictures and labels.
+        looking: holds the features.
+        best: the network that won.
+        shares: probabilities (n, classes) of the validation pictures, where there are any.
+    """
+    parts = [part for part in ("train", "validation") if job.count(part)]
+    if not looking.knows(best.backbone) or job.count("train") < 3:
+        return
+    seen = {part: torch.cat([looking(b, part, PLAIN) for b in looking.parts(best.backbone)], 1) for part in parts}
+    unit = {part: F.normalize(x, dim=1) for part, x in seen.items()}
+    index = np.concatenate([job.manifest.indices(part) for part in parts])
+    some = np.arange(0, len(index), -(-len(index) // MOST))
+    arrays = {"points": flat(torch.cat(list(unit.values()))[some]).numpy(), "index": index[some]}
+    if shares is not None:
+        arrays |= _similar(job, unit, shares)
+    try:
+        np.savez(job.run.path / "map.npz", **arrays)
+    except OSError as why:
+        raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def flat(x: Tensor) -> Tensor:
+    """Vectors (n, d) on the two principal axes along which they differ most: (n, 2), the larger axis first.
+
+    Signs are chosen so that the same vectors give the same map everywhere.
+    """
+    z = (x - x.mean(0)).double()
+    if len(z) < z.shape[1]:  # n numbers say as much of n vectors
+        squares, u = torch.linalg.eigh(z @ z.T)
+        points = (u * squares.clamp_min(0).sqrt())[:, -2:].flip(1)
+    else:
+        points = z @ torch.linalg.eigh(z.T @ z)[1][:, -2:].flip(1)
+    farthest = points.gather(0, points.abs().argmax(0, keepdim=True))
+    return (points * farthest.sign()).float()
+
+
+def _similar(job: Job, unit: dict[str, Tensor], shares: np.ndarray) -> dict[str, np.ndarray]:
+    """The worst mistakes of validation, and the training pictures most alike to each."""
+    judged, learned = job.manifest.indices("validation"), job.manifest.indices("train")
+    worst = worst_mistakes(shares, job.labels("validation"), SHOWN)
+    near = (unit["validation"][torch.from_numpy(np.asarray(worst, dtype=np.int64))] @ unit["train"].T).topk(
+        min(NEAR, len(learned)), dim=1
+    )  # (k, near)
+    similar = learned[near.indices.numpy()]
+    rows = np.concatenate([judged[worst][:, None], similar], axis=1)
+    thin = -(-max(job.store.pixels.shape[1:3]) // SIDE)
+    pixels = np.stack([np.asarray(job.store.pixels[i])[::thin, ::thin] for i in rows.ravel()]) if rows.size else None
+    if pixels is None:
+        return {}
+    pixels = pixels.reshape(*rows.shape, *pixels.shape[1:])
+    return {"asked": judged[worst], "similar": similar, "cosine": near.values.numpy(), "pixels": pixels}

@@ -1,0 +1,259 @@
+"""The ladder under what users do to it: stopping, killing, odd data, heads by name, augmentation of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.decomposition import PCA
+
+import svertka
+from make_backbones import SIDE, backbone, photos
+from svertka.bundle import Model
+from svertka.data import Manifest
+from svertka.training.auto import Facts
+from svertka.training.recipe import Recipe
+from svertka.training.variation import variation
+from svertka.transfer import features
+from svertka.transfer.backbones import with_vlad
+from svertka.transfer.features import extract
+from svertka.transfer.finetune import gentle
+from svertka.verbs.climbing import vary
+from svertka.verbs.mapping import flat
+from svertka.verbs.train import resume
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    for name in ("SVERTKA_DATA", "SVERTKA_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A run's model/ to start from."""
+    b = backbone()
+    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
+
+
+def both_parts(folder, classes=("red", "blue"), each=5):
+    for part in ("train", "val"):
+        photos(folder / part, each=each, classes=classes)
+    return folder
+
+
+# --- stopping and going on ---
+
+
+def test_asked_to_stop_between_rungs_it_keeps_what_was_learned_and_goes_on(saved, tmp_path):
+    data = both_parts(tmp_path / "data")
+    photos(data / "test", each=2)
+
+    def stop(what, value):
+        if what == "rung":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    done = svertka.train(data, weights=str(saved), out=tmp_path / "run", watch=stop)
+    assert done.stopped
+    assert [r["rung"] for r in done.summary["ladder"]] == ["nearest neighbours"]
+    assert done.summary["test"] is None  # it is scored once, at the end
+    assert Model.load(tmp_path / "run").classes == ("blue", "red")
+    again = resume(tmp_path / "run")
+    assert not again.stopped
+    assert [r["rung"] for r in again.summary["ladder"]] == ["nearest neighbours", "linear head"]
+    assert again.summary["test"]["n"] == 4
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from make_backbones import SIDE, backbone
+from svertka.transfer import features
+features.FLUSH = 0.0
+g = np.random.default_rng(0)
+pixels = g.integers(0, 256, (64, SIDE, SIDE, 3), dtype=np.uint8)
+digests = g.integers(0, 256, (64, 16), dtype=np.uint8)
+def progress(done, total):
+    if done >= 24:
+        os.kill(os.getpid(), signal.SIGKILL)
+features.extract(backbone(), pixels, digests, np.arange(64), progress=progress)
+"""
+
+
+def test_a_killed_extraction_continues_where_it_was(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, os.path.dirname(__file__)], check=False)  # noqa: PTH120
+    assert killed.returncode == -signal.SIGKILL
+    g = np.random.default_rng(0)
+    pixels = g.integers(0, 256, (64, SIDE, SIDE, 3), dtype=np.uint8)
+    digests, left = g.integers(0, 256, (64, 16), dtype=np.uint8), []
+    b = backbone()
+    found = extract(b, pixels, digests, np.arange(64), progress=lambda done, total: left.append(total))
+    assert 0 < left[0] < 64  # what was written before is not looked at again
+    with torch.no_grad():
+        torch.testing.assert_close(found, b.net.embed(b.preprocess.normalise(pixels)), rtol=1e-3, atol=1e-4)
+
+
+def test_features_of_an_older_version_are_computed_again(monkeypatch, tmp_path):
+    b, pixels, digests = backbone(), np.zeros((3, SIDE, SIDE, 3), np.uint8), np.eye(3, 16, dtype=np.uint8)
+    monkeypatch.setattr(features, "VERSION", features.VERSION - 1)
+    monkeypatch.setattr(features, "quick", lambda net, shape: _Wrong())
+    assert float(extract(b, pixels, digests, np.arange(3)).sum()) == 3  # what an older version thought
+    monkeypatch.undo()
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+    with torch.no_grad():
+        truth = b.net.embed(b.preprocess.normalise(pixels))
+    torch.testing.assert_close(extract(b, pixels, digests, np.arange(3)), truth, rtol=1e-3, atol=1e-4)
+
+
+class _Wrong(torch.nn.Module):
+    def embed(self, x):
+        return torch.ones(len(x), 1)
+
+
+# --- odd data ---
+
+
+def test_one_example_of_each_class(saved, tmp_path):
+    done = svertka.train(photos(tmp_path / "data", each=1), weights=str(saved), out=tmp_path / "run")
+    assert done.summary["validation"] is None
+    assert any("No picture could be set aside" in note for note in _notes(tmp_path / "run"))
+    assert Model.load(tmp_path / "run").predict([tmp_path / "data" / "red" / "0.png"])[0].label == "red"
+
+
+def test_a_class_without_any_in_validation(saved, tmp_path):
+    photos(tmp_path / "data" / "train", each=4, classes=("red", "green", "blue"))
+    photos(tmp_path / "data" / "val", each=3, classes=("red", "green"))
+    done = svertka.train(tmp_path / "data", weights=str(saved), out=tmp_path / "run")
+    assert done.summary["classes"] == ["blue", "green", "red"]
+    assert done.summary["validation"]["n"] == 6
+
+
+def test_grey_pictures_are_three_equal_channels(saved, tmp_path):
+    data = photos(tmp_path / "grey", grey=True, each=3)
+    rgb = tmp_path / "rgb"
+    for path in data.rglob("*.png"):
+        (rgb / path.parent.name).mkdir(parents=True, exist_ok=True)
+        Image.open(path).convert("RGB").save(rgb / path.parent.name / path.name)
+    seen = [svertka.embed(saved, [folder]).vectors for folder in (data, rgb)]
+    np.testing.assert_allclose(*seen, rtol=1e-4, atol=1e-5)
+
+
+def test_fresh_weights_are_tried_where_pictures_are_far_smaller_and_win_over_a_blind_backbone(tmp_path):
+    b = backbone()
+    with torch.no_grad():
+        for p in b.net.stem.parameters():
+            p.zero_()
+    Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "blind")
+    data = tmp_path / "data"
+    for part in ("train", "val"):
+        photos(data / part, each=12, side=16)
+    done = svertka.train(data, weights=str(tmp_path / "blind"), out=tmp_path / "run")
+    rungs = {r["rung"]: r for r in done.summary["ladder"]}
+    assert rungs["linear head"]["accuracy"] == 0.5
+    assert rungs["from scratch"]["kept"]
+    assert done.summary["validation"]["accuracy"] == rungs["from scratch"]["accuracy"] > 0.5
+    assert any("fresh network is better" in note for note in _notes(tmp_path / "run"))
+    assert svertka.evaluate(tmp_path / "run", data).accuracy.value == done.summary["validation"]["accuracy"]
+
+
+def _notes(run):
+    return json.loads((run / "metrics.json").read_text())["notes"]
+
+
+# --- heads and recipes ---
+
+
+@pytest.mark.parametrize("head", ["neighbours", "dense", "netvlad"])
+def test_a_head_by_name_is_saved_and_predicts_as_it_was_measured(head, saved, tmp_path):
+    data = both_parts(tmp_path / "data")
+    done = svertka.train(data, weights=str(saved), head=head, out=tmp_path / "run")
+    [rung] = done.summary["ladder"]
+    assert ("NetVLAD" in rung["backbone"]) == (head == "netvlad")
+    found = svertka.evaluate(tmp_path / "run", data)
+    assert found.accuracy.value == rung["accuracy"] == done.summary["validation"]["accuracy"]
+
+
+def test_netvlad_on_a_backbone_is_the_sum_of_differences_to_its_centres():
+    b = backbone()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, SIDE, SIDE, 3), dtype=np.uint8)
+    vlad = with_vlad(b, pixels)
+    x = b.preprocess.normalise(pixels)
+    with torch.no_grad():
+        maps = b.net.features(x)[0].flatten(1)  # (c, places)
+        unit = maps / maps.norm(dim=0)
+        pool = vlad.net.pool
+        share = torch.softmax(pool.assign @ unit + pool.bias[:, None], 0)
+        rows = torch.stack([
+            sum(share[k, i] * (unit[:, i] - pool.centres[k]) for i in range(unit.shape[1]))
+            for k in range(pool.clusters)
+        ])  # fmt: skip
+        truth = torch.nn.functional.normalize(torch.nn.functional.normalize(rows, dim=1).flatten(), dim=0)
+        torch.testing.assert_close(vlad.net.embed(x)[0], truth, rtol=1e-3, atol=1e-5)
+    assert vlad.digest != b.digest
+
+
+def test_what_the_recipe_says_of_varying_and_learning_counts():
+    facts = Facts(100, 2, 200, 1.3, True)
+    recipe, reasons = vary(Recipe(rotate=10, shift=0.0, noise=0.1, size=224), facts)
+    made = variation(recipe)
+    assert (made.rotate, made.noise, made.shift, made.flip, made.scale) == (10, 0.1, 0, True, 0.15)
+    assert set(reasons) == {"flip", "scale"}
+    assert not vary(Recipe(), Facts(100, 2, 28, 1.0, False))[0].flip
+    recipe, reasons = gentle(Recipe(optimiser="nesterov", batch=7), 100)
+    assert (recipe.batch, recipe.rate, recipe.weight_decay) == (7, 0.01, 5e-4)
+    assert "batch" not in reasons
+
+
+def test_parquet_holds_paths_and_vectors(saved, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    data = photos(tmp_path / "data", each=2)
+    found = svertka.embed(saved, [data], out=tmp_path / "f.parquet")
+    table = parquet.read_table(tmp_path / "f.parquet").to_pydict()
+    assert table["path"] == list(found.paths)
+    np.testing.assert_array_equal(np.array(table["vector"], np.float32), found.vectors)
+
+
+# --- the map ---
+
+
+@pytest.mark.parametrize(("n", "d"), [(30, 5), (8, 40)])
+def test_the_map_is_that_of_scikit_learn(n, d):
+    x = torch.randn(n, d, generator=torch.Generator().manual_seed(n)) * torch.linspace(0.2, 3, d)
+    points, known = flat(x).numpy(), PCA(2, svd_solver="full").fit_transform(x.numpy())
+    np.testing.assert_allclose(np.abs(points), np.abs(known), atol=1e-3)
+    assert (points[np.abs(points).argmax(0), [0, 1]] > 0).all()
+
+
+def test_a_run_keeps_a_map_and_the_pictures_most_like_its_mistakes(saved, tmp_path):
+    data = photos(tmp_path / "data" / "train", each=6).parent
+    photos(data / "val", each=2)
+    (data / "val" / "red" / "0.png").rename(data / "val" / "blue" / "wrong.png")
+    (data / "val" / "blue" / "wrong.png").write_bytes((data / "train" / "red" / "3.png").read_bytes())
+    svertka.train(data, weights=str(saved), out=tmp_path / "run")
+    manifest = Manifest.load(tmp_path / "run" / "manifest.json")
+    with np.load(tmp_path / "run" / "map.npz", allow_pickle=False) as found:
+        assert found["points"].shape == (len(found["index"]), 2)
+        asked = [str(manifest.paths[i]) for i in found["asked"]]
+        row = next(k for k, path in enumerate(asked) if path.endswith("wrong.png"))
+        assert str(manifest.paths[found["similar"][row, 0]]).endswith("red/3.png")
+        assert found["cosine"][row, 0] == pytest.approx(1, abs=1e-5)
+        assert found["pixels"].shape[:2] == (*found["cosine"].shape[:1], 1 + found["cosine"].shape[1])
+        np.testing.assert_array_equal(found["pixels"][row, 0], found["pixels"][row, 1])
+
+
+@pytest.mark.slow
+def test_cifar_resnets_learn_the_lossy_copy(shared, monkeypatch, tmp_path):
+    """81 % as they come; a few minutes of the whole network bring them above 85."""
+    monkeypatch.setenv("SVERTKA_DATA", str(shared))
+    done = svertka.train(
+        shared / "data" / "cifar10.zip", net="resnet20", minutes=5, out=tmp_path / "run",
+        weights="cifar_resnets.zip/pretrained_models/resnet20-12fca82f.th",
+    )  # fmt: skip
+    assert done.summary["test"]["accuracy"] >= 0.85
