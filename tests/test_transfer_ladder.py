@@ -121,10 +121,12 @@ class _Wrong(torch.nn.Module):
 
 
 def test_one_example_of_each_class(saved, tmp_path):
-    done = svertka.train(photos(tmp_path / "data", each=1), weights=str(saved), out=tmp_path / "run")
-    assert done.summary["validation"] is None
-    assert any("No picture could be set aside" in note for note in _notes(tmp_path / "run"))
-    assert Model.load(tmp_path / "run").predict([tmp_path / "data" / "red" / "0.png"])[0].label == "red"
+    photos(tmp_path / "data" / "train", each=1)
+    photos(tmp_path / "data" / "val", each=2)
+    done = svertka.train(tmp_path / "data", weights=str(saved), out=tmp_path / "run")
+    assert done.summary["validation"]["n"] == 4
+    assert [r["rung"] for r in done.summary["ladder"]] == ["nearest neighbours", "linear head"]
+    assert Model.load(tmp_path / "run").predict([tmp_path / "data" / "train" / "red" / "0.png"])[0].label == "red"
 
 
 def test_a_class_without_any_in_validation(saved, tmp_path):
@@ -160,7 +162,7 @@ def test_fresh_weights_are_tried_where_pictures_are_far_smaller_and_win_over_a_b
     assert rungs["from scratch"]["kept"]
     assert done.summary["validation"]["accuracy"] == rungs["from scratch"]["accuracy"] > 0.5
     assert any("fresh network is better" in note for note in _notes(tmp_path / "run"))
-    assert svertka.evaluate(tmp_path / "run", data).accuracy.value == done.summary["validation"]["accuracy"]
+    assert svertka.evaluate(tmp_path / "run", data).result.accuracy.value == done.summary["validation"]["accuracy"]
 
 
 def _notes(run):
@@ -177,7 +179,7 @@ def test_a_head_by_name_is_saved_and_predicts_as_it_was_measured(head, saved, tm
     [rung] = done.summary["ladder"]
     assert ("NetVLAD" in rung["backbone"]) == (head == "netvlad")
     found = svertka.evaluate(tmp_path / "run", data)
-    assert found.accuracy.value == rung["accuracy"] == done.summary["validation"]["accuracy"]
+    assert found.result.accuracy.value == rung["accuracy"] == done.summary["validation"]["accuracy"]
 
 
 def test_netvlad_on_a_backbone_is_the_sum_of_differences_to_its_centres():

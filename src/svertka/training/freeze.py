@@ -18,6 +18,23 @@ def freeze(net: Net, what: str) -> list[nn.Module]:
 
     Args:
         net: parts of it stop taking gradients.
+        what: see `named_parts`.
+
+    Raises:
+        UnknownName: see `named_parts`.
+    """
+    parts = named_parts(net, what)
+    for part in parts:
+        for parameter in part.parameters():
+            parameter.requires_grad_(False)
+    return parts
+
+
+def named_parts(net: Net, what: str) -> list[nn.Module]:
+    """The parts of a network that a person means.
+
+    Args:
+        net: is left as it is.
         what: "none"; "backbone", all but the head; a number N, the stem and the first N stages; or names of parts
             between commas, as `stem,stages.0,stages.3.1`.
 
@@ -27,23 +44,18 @@ def freeze(net: Net, what: str) -> list[nn.Module]:
     if what == "none":
         return []
     if what == "backbone":
-        parts: list[nn.Module] = [net.stem, net.stages, net.pool]
-    elif what in map(str, range(len(net.stages) + 1)):
-        parts = [net.stem, *net.stages[: int(what)]]
-    else:
-        parts = [_part(net, name.strip(), what) for name in what.split(",")]
-    for part in parts:
-        for parameter in part.parameters():
-            parameter.requires_grad_(False)
-    return parts
+        return [net.stem, net.stages, net.pool]
+    if what in map(str, range(len(net.stages) + 1)):
+        return [net.stem, *net.stages[: int(what)]]
+    return [_part(net, name.strip()) for name in what.split(",")]
 
 
-def _part(net: Net, name: str, what: str) -> nn.Module:
+def _part(net: Net, name: str) -> nn.Module:
     try:
         if name.partition(".")[0] in ("stem", "stages", "pool", "head"):
             return net.get_submodule(name)
     except AttributeError:
         pass  # said below, with the choices
     stages = [f"stages.{k}" for k in range(len(net.stages))]
-    choices = ["none", "backbone", f"0 to {len(net.stages)} (the stem and so many stages)", "stem", *stages]
-    raise UnknownName(f"part to freeze in {net.name}", name if "," in what else what, choices)
+    hint = f"It takes none, backbone, 0 to {len(net.stages)} (the stem and so many stages), stem, {', '.join(stages)}."
+    raise UnknownName(f"part to freeze in {net.name}", name, ["stem", *stages], hint)

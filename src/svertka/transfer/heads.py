@@ -177,7 +177,7 @@ def _solve(
     all the rest here.
     """
     unit = torch.rsqrt(0.25 * z.square().mean(0) + strength)  # (d,)
-    z = torch.cat([z * unit, 2 * torch.ones_like(z[:, :1])], dim=1)  # (n, d + 1), the last for the bias
+    z = torch.cat([z * unit, z.new_full((len(z), 1), 2.0)], dim=1)  # (n, d + 1), the last for the bias
     unit = torch.cat([unit, unit.new_full((1,), 2.0)])
     penalty = strength * unit.square()
     penalty[-1] = 0

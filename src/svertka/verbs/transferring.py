@@ -16,6 +16,7 @@ from svertka.bundle import Model
 from svertka.errors import RunError, SvertkaError, UsageError
 from svertka.reporting import write_report
 from svertka.training import auto
+from svertka.training.freeze import named_parts
 from svertka.training.machine import pick_device
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
@@ -45,6 +46,7 @@ def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> li
 
     Raises:
         WeightsError, RunError, UnknownName, UsageError: as `open_backbone` does, for what was named.
+        UnknownName: `freeze` names what a network has not.
         ShapeError: a network cannot take pictures of that size.
         UsageError: two that were named want their pictures prepared differently.
     """
@@ -64,6 +66,8 @@ def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> li
             raise UsageError(
                 f"{found[0].name} and {backbone.name} want their pictures prepared differently: name one of them."
             )
+        if recipe.freeze not in (None, "auto"):
+            named_parts(backbone.net, recipe.freeze)
         found.append(backbone)
     return found
 
