@@ -26,7 +26,7 @@ from svertka.transfer.finetune import gentle
 from svertka.transfer.ladder import USUAL, Candidate, Ladder, as_labels
 from svertka.verbs import learning
 from svertka.verbs.climbing import Climb, vary
-from svertka.verbs.finishing import score, write_arrays, write_metrics, write_recipe
+from svertka.verbs.finishing import score, write_arrays, write_failures, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
 from svertka.verbs.looking import Looking, Stopped
 from svertka.verbs.mapping import write_map
@@ -187,6 +187,7 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Look
     model = Model(best.net.cpu(), job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
+    write_failures(job, scores)
     write_map(job, looking, best, scores.arrays.get("validation_probability"))
     rungs = [rung.to_dict() for rung in ladder.rungs]
     summary = write_metrics(
