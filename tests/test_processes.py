@@ -215,7 +215,7 @@ def test_a_run_goes_on_with_any_number_of_processes(tmp_path):
 @pytest.mark.parametrize("rank", [0, 1])
 def test_where_one_process_is_killed_all_end_and_the_run_can_go_on(tmp_path, rank):
     shapes(tmp_path / "data", each=60)
-    options = ("--epochs", "60", "--set", "batch=8", "--set", "checkpoint=0.001", *EXACT)
+    options = ("--epochs", "30", "--set", "batch=8", "--set", "checkpoint=0.001", *EXACT)
     agent = started(3, "train", "data", "--out", "run", *options, where=tmp_path)
     wait_for(tmp_path / "run", "epoch", agent)
     os.kill(workers(agent)[rank], signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from svertka.cache import limit_cache
 from svertka.cli import judging, varying
 from svertka.cli.rehearsing import rehearse
 from svertka.errors import NotationError, SvertkaError, UsageError
+from svertka.training.world import may_speak, world
 
 STARTED = time.perf_counter()
 
@@ -108,7 +110,6 @@ def train(
     """Turn labelled pictures into a classifier, with a report."""
     from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
-    from svertka.training.world import world
 
     limit_cache(cache_limit)
     if bool(data) == (resume is not None):
@@ -133,7 +134,7 @@ def train(
         else:
             from svertka.verbs.train import train as begin
 
-            asked |= {"tensorboard": tensorboard, "command": _command()}
+            asked |= {"tensorboard": tensorboard, "command": shlex.join(["svertka", *sys.argv[1:]])}
             done = begin(data or [], out=out, watch=watch, started=STARTED, **asked)
     if not first:
         return
@@ -381,12 +382,6 @@ for _verb in (varying.preview, varying.tune, judging.compare):
     app.command()(_verb)
 
 
-def _command() -> str:
-    import shlex
-
-    return shlex.join(["svertka", *sys.argv[1:]])
-
-
 def _print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, ensure_ascii=False, allow_nan=False))
 
@@ -396,8 +391,6 @@ def _say(sentence: str) -> None:
 
 
 def _fail(error: SvertkaError) -> None:
-    from svertka.training.world import may_speak
-
     if may_speak():
         _say(f"svertka: {error}")
         if isinstance(error, NotationError):
