@@ -56,8 +56,8 @@ class Trial:
         batch = min(SMALL, whole)
         with self.plan.settled():
             while batch < whole:
-                self._step(batch)
-                if sum(self._step(batch)) > budget / FEWEST:
+                first = sum(self._step(batch))  # which allocates
+                if first > budget or sum(self._step(batch)) > budget / FEWEST:
                     break
                 batch = min(8 * batch, whole)
         return batch
