@@ -112,6 +112,7 @@ def test_what_does_not_work_is_passed_over_and_named(tmp_path, monkeypatch):
     assert "bfloat16 does not work here: no kernel for bfloat16" in plan.reason
 
 
+@pytest.mark.slow  # not for its length: on a machine that others load, the clock tells of them
 def test_real_steps_find_channels_last_for_a_plain_convolutional_network(tmp_path, monkeypatch):
     net = build("conv3-32 relu maxpool2 conv3-64 relu maxpool2 conv3-64 relu gap fc", (3, 32, 32), 10)
     found = []
