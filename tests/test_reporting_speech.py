@@ -33,13 +33,22 @@ NAMES = {"svertka", "sha", "json", "manifest", "metrics", "python", "pytorch", "
 def said_in_python():
     """(place, sentence) of every literal that is said or marked to be said."""
     for path in [p for p in FOLDER.rglob("*.py") if "russian" not in p.parts and p.name != "speech.py"]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SAYING:
-                literal = node.args[0]
-                if isinstance(literal, ast.Constant):
-                    yield f"{path.name}:{node.lineno}", literal.value
-                else:
-                    assert not isinstance(literal, ast.JoinedStr), f"{path.name}:{node.lineno}: say takes no f-string"
+        yield from said_in(path)
+
+
+def said_in(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SAYING:
+            literal = node.args[0]
+            if isinstance(literal, ast.Constant):
+                yield f"{path.name}:{node.lineno}", literal.value
+            else:
+                assert not isinstance(literal, ast.JoinedStr), f"{path.name}:{node.lineno}: say takes no f-string"
+
+
+def said_in_verbs():
+    """What `svertka.verbs.report` adds to the page."""
+    yield from said_in(FOLDER.parent / "verbs" / "report.py")
 
 
 def templates():
@@ -60,6 +69,7 @@ def said_in_templates():
 
 def said():
     yield from said_in_python()
+    yield from said_in_verbs()
     yield from said_in_templates()
     for section in CONTENTS:
         yield f"contents.py, {section.name}", section.menu
@@ -89,10 +99,10 @@ def test_the_russian_takes_the_same_values_in_three_forms():
 
 
 def test_nothing_is_translated_that_is_not_said():
-    from svertka.reporting.russian import check, page, results, sections
+    from svertka.reporting.russian import card, check, inside, network, page, preparation, results, sections
 
     used = {text for _, text in said()}
-    for table in (page, sections, results, check):
+    for table in (card, check, inside, network, page, preparation, results, sections):
         kinds = {"placeholder", "empty", "dark", "bright", "blurred", "small", "long"}  # of oddities, said by name
         assert not set(table.SENTENCES) - used - kinds, table.__name__
 
@@ -200,16 +210,16 @@ def test_every_field_of_the_recipe_has_its_russian():
 
 @given(st.text())
 def test_values_in_markup_are_escaped(text):
-    page = say_markup("{n:# mistake|# mistakes}, {pictures} in all.", n=2, pictures=text)
+    page = say_markup("{n:# mistake|# mistakes} among {pictures}.", n=2, pictures=text)
     assert "<" not in page
-    assert page.unescape() == f"2 mistakes, {text} in all."
+    assert page.unescape() == f"2 mistakes among {text}."
 
 
 @given(st.integers(2, 10**6), st.text(st.characters(categories=["L", "N"]), min_size=1))
 def test_a_sentence_of_the_run_folder_is_recognised_with_its_values(n, path):
-    english = say("{n:# mistake|# mistakes}, {pictures} in all.", n=n, pictures=path)
+    english = say("{n:# mistake|# mistakes} among {pictures}.", n=n, pictures=path)
     with speaking("ru"):
-        assert told(english) == say("{n:# mistake|# mistakes}, {pictures} in all.", n=n, pictures=path)
+        assert told(english) == say("{n:# mistake|# mistakes} among {pictures}.", n=n, pictures=path)
 
 
 def test_an_unknown_sentence_stays_english_and_says_so():

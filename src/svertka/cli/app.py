@@ -298,12 +298,15 @@ def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `svertka train`.")],
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of into the run folder.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the page: en or ru.")] = "en",
+    full: Annotated[
+        bool, typer.Option("--full", help="Look longer: slow explanations, and whether they are true.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the report of a run again, from its folder."""
     from svertka.verbs.report import report as write
 
-    page = write(run, out=out, lang=lang)
+    page = write(run, out=out, lang=lang, full=full)
     if as_json:
         _print_json({"report": str(page)})
     else:

@@ -4,7 +4,6 @@ heats(net, x, "grad-cam")            where it looked: a `Heat` for each input; M
 deletion, insertion, randomisation   is the explanation itself true?
 arithmetic(net, x, layer, at)        one number, opened until multiplications and sums are left
 feature_maps, filters, field, effective_field, exciting, imagined, nearest    what is in it: see `seeing`
-drawing                              heat on pictures, sheets of panels
 """
 
 from __future__ import annotations

@@ -38,9 +38,11 @@ CONTENTS = (
     Section("classes", "Classes", "How well it knows each class", sections.classes.section),
     Section("confusion", "Confusion", "What it takes for what", sections.confusion.section),
     Section("mistakes", "Mistakes", "The worst mistakes", sections.mistakes.section),
+    Section("inside", "Inside", "What it looks at, and what is in it", sections.inside.section),
     Section("failing", "Failures", "Where it fails", sections.failing.section),
     Section("calibration", "Calibration", "Is it as right as it is sure?", sections.calibration.section),
     Section("time", "Time", "Where the time went", sections.time.section),
     Section("timing", "Forecast", "What was forecast, and what it took", sections.timing.section),
     Section("again", "Reproduce", "How to reproduce it", sections.again.section),
+    Section("card", "Card", "Model card", sections.card.section),
 )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ import numpy as np
 
 from svertka.data import Manifest
 from svertka.errors import RunError, SvertkaError
-from svertka.evaluation import Evaluation, evaluate
+from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.reporting.check import read_pixels
+from svertka.training.run import check_format
+
+ALBUM, LAYERS = "explanations.npz", "network.json"
+MISTAKES = 24  # shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,18 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pictures as the network sees them: `pixels` uint8 (k, h, w, c), `index` (k,) into the manifest."""
+    """Pictures as the network sees them: `pixels` uint8 (k, h, w, c), `index` (k,) into the manifest.
+
+    original   one of them as it was, reduced: uint8 (h', w', 1 or 3); None in runs that kept none
+    size       its true height and width
+    of         which one, a place in `pixels`
+    """
 
     pixels: np.ndarray
     index: np.ndarray
+    original: np.ndarray | None = None
+    size: tuple[int, int] = (0, 0)
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +69,37 @@ class RunFolder:
     hashes: dict[str, str]
     check: dict[str, Any] | None  # what `svertka check` found, where the run was begun with one
     checked: dict[str, np.ndarray]  # the pictures that belong to it, by path
+    album: Mapping[str, np.ndarray] = field(default_factory=dict)  # what explanation.album made, where it was made
+    layers: dict[str, Any] | None = None  # the layer table, where it was made
+    cautions: tuple[str, ...] = ()  # what the reader must know beyond what the files say
 
     @property
     def looked_at(self) -> Scored | None:
         """The part whose classes and mistakes are shown: the validation pictures, so that the test is not used up."""
         return self.scored.get("validation") or self.scored.get("test")
+
+    def place_of(self, file: int) -> int | None:
+        """Where the examples hold a file of the manifest; None where they do not."""
+        if self.examples is None:
+            return None
+        found = np.flatnonzero(self.examples.index == file)
+        return int(found[0]) if len(found) else None
+
+    def mistakes(self) -> tuple[list[int], list[int]]:
+        """Rows of `looked_at` that are wrong, the surest first: all, and those that the page shows."""
+        scored = self.looked_at
+        if scored is None:
+            return [], []
+        worst = worst_mistakes(scored.probability, scored.labels, len(scored.labels)).tolist()
+        kept = [row for row in worst if self.place_of(int(scored.index[row])) is not None]
+        return worst, (kept or worst)[:MISTAKES]
+
+    def sample(self) -> int | None:
+        """The place in the examples of the picture that stands for all: the first that is no mistake."""
+        if self.examples is None or not len(self.examples.index):
+            return None
+        wrong = {int(i) for s in self.scored.values() for i in s.index[s.probability.argmax(1) != s.labels]}
+        return next((k for k, i in enumerate(self.examples.index.tolist()) if i not in wrong), 0)
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         """The log's records of one kind, in order."""
@@ -76,18 +115,23 @@ def read_run(path: Path) -> RunFolder:
     if not path.is_dir():
         raise RunError(f"There is no run folder at {path}.")
     manifest = Manifest.load(path / "manifest.json")
+    recipe = _json(path / "recipe.json")
+    check_format(path, recipe)
+    examples = _examples(path / "examples.npz", len(manifest.paths))
     return RunFolder(
         path=path,
-        recipe=_json(path / "recipe.json"),
+        recipe=recipe,
         manifest=manifest,
         log=_log(path / "log.jsonl"),
         model=_json(path / "model" / "model.json"),
         metrics=_json(path / "metrics.json"),
         scored=_predictions(path / "predictions.npz", manifest),
-        examples=_examples(path / "examples.npz", len(manifest.paths)),
+        examples=examples,
         hashes=_hashes(path),
         check=_json(path / "check.json") if (path / "check.json").exists() else None,
         checked=read_pixels(path / "check.npz"),
+        album=_album(path / ALBUM, examples, len(manifest.classes)),
+        layers=_json(path / LAYERS) if (path / LAYERS).exists() else None,
     )
 
 
@@ -178,7 +222,27 @@ def _examples(path: Path, files: int) -> Examples | None:
     if len(index) != len(pixels):
         raise RunError(f"{path} is damaged: it has {len(pixels)} pictures but {len(index)} indices.")
     _check_index(path, index, files)
-    return Examples(pixels, index)
+    if not {"original", "original_size", "original_of"} <= arrays.keys():
+        return Examples(pixels, index)
+    height, width = map(int, arrays["original_size"])
+    return Examples(pixels, index, arrays["original"], (height, width), int(arrays["original_of"]))
+
+
+def _album(path: Path, examples: Examples | None, classes: int) -> dict[str, np.ndarray]:
+    """What the network looked at, where it fits the examples and the classes."""
+    arrays = _arrays(path) or {}
+    if "heat_place" not in arrays or examples is None:
+        return {}
+    try:
+        k = len(arrays["heat_place"])
+        _check_index(path, arrays["heat_place"], len(examples.index))
+        fits = all(len(arrays[f"heat_{name}"]) == k for name in ("target", "rival", "share", "own", "against"))
+        fits = fits and max(arrays["heat_target"].max(initial=0), arrays["heat_rival"].max(initial=0)) < classes
+    except (KeyError, TypeError) as why:
+        raise RunError(f"{path} is damaged: {why!r}; delete it, and `svertka report` makes it again.") from why
+    if not fits:
+        raise RunError(f"{path} does not fit the examples; delete it, and `svertka report` makes it again.")
+    return arrays
 
 
 def _check_index(path: Path, index: np.ndarray, files: int) -> None:

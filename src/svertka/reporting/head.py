@@ -88,4 +88,12 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
         found.append(say("Training was stopped before its end; this is the best of what had been learned by then."))
     notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
     found += [told(str(n)) for n in [*run.metrics.get("notes", []), *notes] if n]
+    if run.examples is not None and run.recipe.get("format", 1) < 2:
+        found.append(
+            say(
+                "This run was written by an earlier version, which kept its pictures smaller: where the network "
+                "looked in them is not shown. Training again shows it."
+            )
+        )
+    found += run.cautions
     return [text for text in dict.fromkeys(found) if text]

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from svertka.reporting import drawing
+
 TINY = 64  # up to this side a picture is kept exactly (PNG) and enlarged as squares
 LARGEST = 256  # no picture in the page is larger than this
 
 
-def data_uri(pixels: np.ndarray) -> str:
-    """One picture, uint8 (h, w, 1 or 3): as PNG, exactly, where it is tiny, else as JPEG."""
+def data_uri(pixels: np.ndarray, *, exact: bool | None = None) -> str:
+    """One picture, uint8 (h, w, 1 or 3): as PNG, exactly, where it is tiny (or `exact` says so), else as JPEG."""
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    kind = "png" if is_tiny(pixels) else "jpeg"
+    kind = "png" if (is_tiny(pixels) if exact is None else exact) else "jpeg"
     image.thumbnail((LARGEST, LARGEST))
     file = io.BytesIO()
     image.save(file, kind, **({"optimize": True} if kind == "png" else {"quality": 85}))
@@ -31,3 +33,26 @@ def is_tiny(pixels: np.ndarray) -> bool:
 def shown(pixels: np.ndarray) -> dict[str, Any]:
     """A picture as the templates take it: its data, and whether it is tiny."""
     return {"uri": data_uri(pixels), "tiny": is_tiny(pixels)}
+
+
+def heated(pixels: np.ndarray, heat: np.ndarray) -> dict[str, Any]:
+    """Heat, uint8 (h', w') of any resolution, over a picture of the examples, as the templates take it."""
+    grey = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("L")
+    side = max(grey.size)
+    if side <= TINY:  # whole times as large, so that the pixels stay squares beneath the smooth heat
+        times = max(1, 2 * TINY // side)
+        grey = grey.resize((grey.width * times, grey.height * times), Image.Resampling.NEAREST)
+    warm = Image.fromarray(heat).resize(grey.size, Image.Resampling.BICUBIC)
+    mixed = (
+        drawing.STRENGTH * drawing.colours(np.asarray(warm) / 255)
+        + (1 - drawing.STRENGTH) * np.asarray(grey)[..., None]
+    )
+    return {"uri": data_uri(mixed.round().astype(np.uint8), exact=False), "tiny": False}
+
+
+def sheet(pixels: np.ndarray) -> dict[str, Any]:
+    """A drawing of few colours, uint8 (h, w, 3), exactly and at its own size."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).quantize(256).save(file, "png", optimize=True)
+    uri = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return {"uri": uri, "width": pixels.shape[1], "height": pixels.shape[0]}

@@ -15,8 +15,8 @@ from svertka.reporting.page import MARK, environment, replace_page
 from svertka.reporting.speech import language, speaking
 
 
-def write_report(run: Path, out: Path | None = None, lang: str = "en") -> Path:
-    """Make the report of the run folder `run`, from it alone; returns its place, `out` or report.html in it.
+def write_report(run: Path | RunFolder, out: Path | None = None, lang: str = "en") -> Path:
+    """Make the report of a run folder, from it alone; returns its place, `out` or report.html in it.
 
     A folder as `out` receives a report.html. A report that is there is replaced; no other file is. `lang` is one of
     `speech.LANGUAGES`.
@@ -25,12 +25,12 @@ def write_report(run: Path, out: Path | None = None, lang: str = "en") -> Path:
         RunError: the run is missing or damaged, or the page cannot be written.
         UnknownName: there is no such language.
     """
-    run = Path(run)
-    page = Path(out) if out is not None else run / "report.html"
+    folder = run.path if isinstance(run, RunFolder) else Path(run)
+    page = Path(out) if out is not None else folder / "report.html"
     if page.is_dir():
         page = page / "report.html"
     with speaking(lang):
-        html = render(read_run(run))
+        html = render(run if isinstance(run, RunFolder) else read_run(folder))
     replace_page(page, html)
     return page
 

@@ -149,7 +149,7 @@ def verdict(part: str, found: Evaluation, weakness: list[str]) -> list[str]:
         sentences.append(
             say("Always answering {name}, the most frequent class, would be right in {share}.", **baseline)
         )
-        return sentences + weakness
+        return sentences + (weakness or [say("No class is surely worse than the others.")])
     return [
         *sentences,
         say(

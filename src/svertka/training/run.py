@@ -13,6 +13,7 @@ from svertka.errors import RunError, TrainingError, UsageError
 
 Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
 CHECKPOINT = "checkpoint"
+FORMAT = 2  # of the run folder; see `check_format`
 
 
 class Run:
@@ -46,11 +47,13 @@ class Run:
         """An existing run folder.
 
         Raises:
-            RunError: there is none at `path`.
+            RunError: there is none at `path`, or a newer svertka wrote it.
         """
         if not (Path(path) / "recipe.json").is_file():
             raise RunError(f"{path} is not a run folder: it holds no recipe.json.")
-        return cls(Path(path))
+        run = cls(Path(path))
+        check_format(run.path, run.read("recipe.json"))
+        return run
 
     def discard(self) -> None:
         """Take an empty run folder away again; one that holds anything stays."""
@@ -148,3 +151,21 @@ def _numbered(folder: Path, name: str) -> Path:
 
 def _reason(why: OSError) -> str:
     return f"{(why.strerror or str(why)).lower()}" + (f" ({why.filename})" if why.filename else "")
+
+
+def check_format(path: Path, recipe: dict[str, Any]) -> int:
+    """The format of a run folder by its recipe.json; 1 is that of runs before it was written down.
+
+    2: examples.npz holds its pictures at the size of the input, and one picture as it was. In 1 they may be thinned
+    out, so that nothing can be explained in them.
+
+    Raises:
+        RunError: it is a newer one than this version knows.
+    """
+    found = recipe.get("format", 1)
+    if not isinstance(found, int) or not 1 <= found <= FORMAT:
+        raise RunError(
+            f"{path} was written by a newer svertka ({recipe.get('svertka', 'version unknown')}, format {found!r}; "
+            f"this one knows the formats 1 to {FORMAT}): update it."
+        )
+    return found

@@ -16,8 +16,9 @@ from svertka import signals
 from svertka.bundle import Model
 from svertka.data import picture_files
 from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
-from svertka.explanation import METHODS, Heat, deletion, drawing, heats, insertion, method, randomisation
+from svertka.explanation import METHODS, Heat, deletion, heats, insertion, method, randomisation
 from svertka.records import Unreadable
+from svertka.reporting import drawing
 from svertka.verbs.neighbours import Neighbour, Neighbours
 from svertka.verbs.predict import open_model
 

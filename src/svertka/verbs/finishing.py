@@ -11,17 +11,20 @@ import numpy as np
 from torch import Tensor, nn
 
 import svertka
-from svertka.errors import TrainingError
+from svertka import signals
+from svertka.errors import ReadError, TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.evaluation.abstaining import to_rows
 from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.training.machine import machine, peak_allocated, peak_resident
 from svertka.training.plan import Plan
+from svertka.training.run import FORMAT
 from svertka.verbs.failures import failures
 from svertka.verbs.job import Job
 
 SHOWN = 24  # worst mistakes that the report may show
-SIDE = 160  # of pictures in the report, at most
+KEPT, LEAST = 16_000_000, 8  # bytes of pictures that a run folder keeps, but so many pictures at least
+SIDE = 480  # of the one picture that is kept as it was, at most
 BRIEFLY = ("parameters", "epochs", "seconds", "images_per_second", "plan", "stopped")  # in what `--json` prints
 
 
@@ -58,6 +61,7 @@ def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
     job.run.write(
         "recipe.json",
         {
+            "format": FORMAT,
             "svertka": svertka.__version__,
             "command": job.command,
             "data": job.source.to_dict(),
@@ -79,19 +83,25 @@ def rewrite_recipe(job: Job) -> None:
 
 
 def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
-    """predictions.npz, and examples.npz: one picture of each class, and the worst mistakes."""
-    shown: list[np.ndarray] = [_one_of_each(job)]  # how pictures look that were learned from
+    """predictions.npz, and examples.npz: the worst mistakes and one picture of each class, as far as they fit."""
+    worst = []
     for part in ("validation", "test"):
         if f"{part}_index" in arrays:
             index = arrays[f"{part}_index"]
-            worst = worst_mistakes(arrays[f"{part}_probability"], job.manifest.labels[index], SHOWN)
-            shown.append(index[worst])
-    index = np.unique(np.concatenate(shown))
-    pixels = np.asarray(job.store.pixels[index])
-    thin = -(-max(pixels.shape[1:3]) // SIDE)
+            rows = worst_mistakes(arrays[f"{part}_probability"], job.manifest.labels[index], SHOWN)
+            worst.append(index[rows])
+    usual = _one_of_each(job)  # how pictures look that were learned from
+    first = [usual[:1], *worst[:1], usual[1:], *worst[1:]]  # in the order of their use to the report
+    size = int(np.prod(job.store.pixels.shape[1:]))
+    index = np.unique(np.concatenate(first)[: max(LEAST, KEPT // size)])
     try:
         np.savez(job.run.path / "predictions.npz", **arrays)
-        np.savez(job.run.path / "examples.npz", pixels=pixels[:, ::thin, ::thin], index=index)
+        np.savez(
+            job.run.path / "examples.npz",
+            pixels=np.asarray(job.store.pixels[index]),
+            index=index,
+            **_original(job, index, int(usual[0])),
+        )
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 
@@ -106,6 +116,21 @@ def write_failures(job: Job, scores: Scores) -> None:
         files.paths, job.store, learned=files.digests[files.indices("train")], group_by=job.recipe.group_by,
     )  # fmt: skip
     job.run.write("failing.json", {"part": "validation", **found})
+
+
+def _original(job: Job, index: np.ndarray, file: int) -> dict[str, np.ndarray]:
+    """One picture as it was, reduced to SIDE, with its true size."""
+    path = job.source.paths[file]
+    try:
+        pixels = signals.decode(job.source.read(file), path, least=(SIDE, SIDE))
+    except ReadError:  # it was there when training began
+        return {}
+    thin = -(-max(pixels.shape[:2]) // SIDE)
+    return {
+        "original": pixels.reshape(*pixels.shape[:2], -1)[::thin, ::thin],
+        "original_size": np.asarray(job.store.sizes[file]),
+        "original_of": np.flatnonzero(index == file)[0],
+    }
 
 
 def _one_of_each(job: Job) -> np.ndarray:

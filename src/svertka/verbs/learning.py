@@ -15,7 +15,6 @@ from svertka.blocks import Net
 from svertka.bundle import Model, build, describe
 from svertka.errors import NotFinite, TrainingError, UsageError
 from svertka.records import Epoch, Note, Step
-from svertka.reporting import write_report
 from svertka.training import auto, checkpoint, loop
 from svertka.training.compiling import refuse_without_compiler
 from svertka.training.plan import Plan
@@ -38,6 +37,7 @@ from svertka.verbs.finishing import (
 from svertka.verbs.job import Job, Trained
 from svertka.verbs.keeping import Keeper
 from svertka.verbs.notes import sentences
+from svertka.verbs.report import report_training
 from svertka.verbs.stopping import Saver, asked_to_stop
 
 
@@ -172,7 +172,7 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
         seconds=state.seconds, speed=speed, stopped=stopped, best_epoch=state.best_epoch,
         more={"weights": digest, "best": keeper.scores(), "rescues": state.rescues, **course.facts()},
     )  # fmt: skip
-    write_report(job.run.path)
+    report_training(job.run.path, model, summary["seconds"]["total"])
     return Trained(job.run.path, summary, stopped)
 
 

@@ -1,17 +1,105 @@
-"""`report`: the page of a run, made again from its folder."""
+"""`report`: the page of a run, made again from its folder.
+
+What the network looks at needs the network itself. `train` looks as far as LOOKING of its own time allows, and keeps
+what it saw in the run folder (explanations.npz, network.json); `report` looks up what is missing there.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from svertka.errors import RunError, ShapeError, WeightsError
 from svertka.reporting import write_report
+from svertka.reporting.folder import ALBUM, LAYERS, RunFolder, read_run
+from svertka.reporting.speech import say, speaking
+
+if TYPE_CHECKING:
+    from svertka.bundle import Model
+
+LOOKING = 0.025  # share of the time of a training that its report may take to look at the network
+MOST = 30.0  # seconds, for the same
 
 
-def report(run: str | Path, *, out: str | Path | None = None, lang: str = "en") -> Path:
+def report(run: str | Path, *, out: str | Path | None = None, lang: str = "en", full: bool = False) -> Path:
     """Write report.html of a run folder (or `out`) in English ("en") or Russian ("ru"), and return its path.
+
+    Args:
+        run: the folder.
+        out: a file, or a folder for a report.html.
+        lang: the language of the page.
+        full: look longer: slow explanations, and whether the explanations are true.
 
     Raises:
         RunError: the folder is not a run, or a file of it is damaged.
         UnknownName: there is no such language.
     """
-    return write_report(Path(run), Path(out) if out is not None else None, lang)
+    with speaking(lang):
+        found = read_run(Path(run))
+        if full or found.layers is None or not found.album:
+            found = _with_looks(found, seconds=None if full else MOST, full=full)
+    return write_report(found, Path(out) if out is not None else None, lang)
+
+
+def report_training(run: Path, model: Model, seconds: float) -> Path:
+    """The report at the end of a training that took so long, with the network still at hand."""
+    found = read_run(run)
+    return write_report(_looked(found, model, seconds=min(MOST, LOOKING * seconds), full=False))
+
+
+def _with_looks(run: RunFolder, *, seconds: float | None, full: bool) -> RunFolder:
+    from svertka.bundle import Model
+
+    try:
+        model = Model.load(run.path)
+    except (RunError, WeightsError) as why:
+        told = say("The network cannot be opened, so what it looks at is not shown: {why}", why=str(why))
+        return dataclasses.replace(run, cautions=(*run.cautions, told))
+    return _looked(run, model, seconds=seconds, full=full)
+
+
+def _looked(run: RunFolder, model: Model, *, seconds: float | None, full: bool) -> RunFolder:
+    """The run with the layer table and the album of its network, which are kept in its folder where that can be."""
+    from svertka.explanation.album import album
+    from svertka.tabulate import table
+
+    try:
+        layers = table(model.net, model.preprocess.shape).to_dict()
+    except ShapeError:  # a network that cannot be followed without its numbers has no table
+        layers = None
+    found: dict[str, np.ndarray] = {}
+    examples, sample = run.examples, run.sample()
+    if examples is not None and sample is not None and examples.pixels.shape[1:] == _shape(model):
+        _, rows = run.mistakes()
+        scored = run.looked_at
+        mistakes = [] if scored is None else [run.place_of(int(scored.index[row])) for row in rows]
+        found = album(
+            model, examples.pixels, [m for m in mistakes if m is not None], sample, seconds=seconds, full=full
+        )
+    _keep(run.path, layers, found)
+    return dataclasses.replace(run, layers=layers, album=found)
+
+
+def _shape(model: Model) -> tuple[int, int, int]:
+    return model.preprocess.height, model.preprocess.width, model.preprocess.channels
+
+
+def _keep(folder: Path, layers: dict[str, Any] | None, found: dict[str, np.ndarray]) -> None:
+    """Into the run folder, each whole or not at all; one that may not be written to stays as it is."""
+    for name, content in ((LAYERS, layers), (ALBUM, found)):
+        if not content:
+            continue
+        aside = folder / f".{name}.part"
+        try:
+            with aside.open("wb") as file:
+                if name == ALBUM:
+                    np.savez(file, **found)
+                else:
+                    file.write(json.dumps(content, ensure_ascii=False).encode())
+            aside.replace(folder / name)
+        except OSError:
+            aside.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ import torch
 from svertka import data as rooms
 from svertka.bundle import Model
 from svertka.errors import RunError, SvertkaError, UsageError
-from svertka.reporting import write_report
 from svertka.training import auto
 from svertka.training.freeze import named_parts
 from svertka.training.machine import pick_device
@@ -31,6 +30,7 @@ from svertka.verbs.job import Job, Trained
 from svertka.verbs.looking import Looking, Stopped
 from svertka.verbs.mapping import write_map
 from svertka.verbs.notes import sentences
+from svertka.verbs.report import report_training
 from svertka.verbs.stopping import asked_to_stop
 
 SAMPLE = 128  # training pictures whose maps give NetVLAD its centres
@@ -196,5 +196,5 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Look
         more={"weights": model.facts["weights"]["sha256"], "ladder": rungs, "backbone": best.backbone.digest},
     )  # fmt: skip
     summary["ladder"] = rungs
-    write_report(job.run.path)
+    report_training(job.run.path, model, summary["seconds"]["total"])
     return Trained(job.run.path, summary, stopped)

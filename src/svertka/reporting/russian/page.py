@@ -72,6 +72,7 @@ SENTENCES = {
     "It is weakest on {name}: of {pictures}, {share} are found.": (
         "Хуже всего она узнаёт {name}: из {pictures} найдено {share}."
     ),
+    "No class is surely worse than the others.": "Ни один класс не узнаётся заведомо хуже других.",
     # cautions
     "{n:# picture is|# pictures are} few: the accuracy is known to about ±{half:# point|# points} only, and another "
     "network tried on as many pictures must differ by more than about {both:# point|# points} to count as better or "

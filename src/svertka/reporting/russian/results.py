@@ -69,7 +69,7 @@ SENTENCES = {
     ),
     # mistakes
     "None: {pictures}, and all are answered right.": "Ошибок нет: из {pictures} на все дан верный ответ.",
-    "{n:# mistake|# mistakes}, {pictures} in all.": "{n:# ошибка|# ошибки|# ошибок} из {pictures}.",
+    "{n:# mistake|# mistakes} among {pictures}.": "{n:# ошибка|# ошибки|# ошибок} из {pictures}.",
     "The surest come first.": "Сначала самые уверенные.",
     "Here are the {n} that the network was surest of.": "Вот {n}, в которых сеть была увереннее всего.",
     "Here are {n} of them, the surest first.": "Вот {n} из них, сначала самые уверенные.",

@@ -1,16 +1,13 @@
-"""The most confident wrong answers, with their pictures where the run keeps them."""
+"""The most confident wrong answers, with where the network looked where the run keeps that."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from svertka.evaluation import worst_mistakes
 from svertka.reporting import pictures
 from svertka.reporting.folder import RunFolder
 from svertka.reporting.speech import say
 from svertka.reporting.words import COUNTED, percent
-
-PICTURES = 24  # mistakes shown
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -18,29 +15,45 @@ def section(run: RunFolder) -> dict[str, Any] | None:
     scored = run.looked_at
     if scored is None:
         return None
-    at = {} if run.examples is None else {int(i): k for k, i in enumerate(run.examples.index)}
-    worst = worst_mistakes(scored.probability, scored.labels, len(scored.labels)).tolist()
-    shown = [row for row in worst if int(scored.index[row]) in at] or worst
-    names = run.manifest.classes
-    cards = []
-    for row in shown[:PICTURES]:
-        file, truth, guess = int(scored.index[row]), scored.labels[row], scored.probability[row].argmax()
-        kept = run.examples is not None and file in at
-        cards.append(
-            {
-                "picture": pictures.shown(run.examples.pixels[at[file]]) if kept else None,
-                "truth": names[truth],
-                "guess": names[guess],
-                "confidence": percent(float(scored.probability[row, guess]), 100),
-                "given": percent(float(scored.probability[row, truth]), 100),
-                "path": run.manifest.paths[file],
-            }
-        )
+    worst, shown = run.mistakes()
+    cards = [_card(run, row) for row in shown]
     return {
         "count": len(worst),
         "on": say(COUNTED[scored.part], n=len(scored.labels)),
-        "part": scored.part,
-        "n": len(scored.labels),
-        "surest": shown[:PICTURES] == worst[:PICTURES],
+        "surest": shown == worst[: len(shown)],
         "cards": cards,
+        "explained": sum(card["heat"] is not None for card in cards),
+        "layer": str(run.album["heat_layer"]) if "heat_layer" in run.album else None,
+    }
+
+
+def _card(run: RunFolder, row: int) -> dict[str, Any]:
+    scored, names = run.looked_at, run.manifest.classes
+    file, truth, guess = int(scored.index[row]), scored.labels[row], scored.probability[row].argmax()
+    place = run.place_of(file)
+    return {
+        "picture": None if place is None else pictures.shown(run.examples.pixels[place]),
+        "truth": names[truth],
+        "guess": names[guess],
+        "confidence": percent(float(scored.probability[row, guess]), 100),
+        "given": percent(float(scored.probability[row, truth]), 100),
+        "path": run.manifest.paths[file],
+        "heat": None if place is None else heat_of(run, place),
+    }
+
+
+def heat_of(run: RunFolder, place: int) -> dict[str, Any] | None:
+    """Where the network looked in a picture of the examples: for its answer, and for the strongest other class."""
+    album, examples = run.album, run.examples
+    if examples is None or "heat_place" not in album or place not in album["heat_place"]:
+        return None
+    k = album["heat_place"].tolist().index(place)
+    names, pixels = run.manifest.classes, examples.pixels[place]
+    return {
+        "own": pictures.heated(pixels, album["heat_own"][k]),
+        "own_class": names[album["heat_target"][k]],
+        "own_share": percent(float(album["heat_share"][k, 0]), 100),
+        "against": pictures.heated(pixels, album["heat_against"][k]),
+        "against_class": names[album["heat_rival"][k]],
+        "against_share": percent(float(album["heat_share"][k, 1]), 100),
     }

@@ -1,4 +1,4 @@
-"""How bytes become input, and some pictures as the network sees them."""
+"""How a picture becomes input, drawn on one: as it was, brought to size, and as the numbers that the network sees."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from svertka.reporting import pictures, words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import say, to_say
+from svertka.reporting import drawing, pictures, words
+from svertka.reporting.folder import Examples, RunFolder
+from svertka.reporting.speech import decimal, say, to_say
+from svertka.signals import Preprocess
+from svertka.signals.geometry import lie
 
 PREPARED = 10  # pictures shown as the network sees them
+NUMBERS = 4  # pixels on a side of the block whose numbers are shown
 FIT = {
     "stretch": to_say("stretched to this size, whatever their shape"),
     "crop": to_say("scaled until the shorter side fits, then cut from the middle"),
@@ -29,8 +32,61 @@ def section(run: RunFolder) -> dict[str, Any]:
         "fit": say(FIT[found["fit"]]) if found.get("fit") in FIT else None,
         "mean": words.value([round(float(v), 4) for v in mean]) if mean else None,
         "std": words.value([round(float(v), 4) for v in std]) if std else None,
+        "steps": _steps(run, found),
         "pictures": _examples(run),
     }
+
+
+def _steps(run: RunFolder, found: dict[str, Any]) -> dict[str, Any] | None:
+    """One example through all steps; None where the run keeps no picture as it was, or at another size."""
+    kept = run.examples
+    if kept is None or kept.original is None:
+        return None
+    preprocess = Preprocess.from_dict(found)
+    pixels = kept.pixels[kept.of]
+    if pixels.shape != (preprocess.height, preprocess.width, preprocess.channels):
+        return None
+    height, width = kept.size
+    return {
+        "original": pictures.shown(_framed(kept, preprocess)),
+        "original_size": f"{width} × {height}",
+        "fitted": pictures.shown(pixels),
+        "fitted_size": f"{preprocess.width} × {preprocess.height}",
+        "framed": preprocess.fit == "crop",
+        **_numbers(pixels, preprocess),
+    }
+
+
+def _framed(kept: Examples, preprocess: Preprocess) -> np.ndarray:
+    """The original with a frame around what the network sees of it, where that is not all."""
+    original = kept.original
+    if original is None or preprocess.fit != "crop":
+        return original
+    height, width = original.shape[:2]
+    box = lie(preprocess, *kept.size).box
+    scale = width / kept.size[1], height / kept.size[0]
+    colour = original if original.shape[2] == 3 else original.repeat(3, axis=2)
+    return drawing.boxed(colour, tuple(v * scale[k % 2] for k, v in enumerate(box)))
+
+
+def _numbers(pixels: np.ndarray, preprocess: Preprocess) -> dict[str, Any]:
+    """A block of numbers from the middle of the first channel, before and after scaling; and one of them worked out."""
+    top, left = ((n - NUMBERS) // 2 if n >= NUMBERS else 0 for n in pixels.shape[:2])
+    block = pixels[top : top + NUMBERS, left : left + NUMBERS, 0]
+    mean, std = float(preprocess.mean[0]), float(preprocess.std[0])
+    scaled = (block / 255 - mean) / std
+    every = (pixels / 255 - np.array(preprocess.mean)) / np.array(preprocess.std)
+    return {
+        "before": [[str(v) for v in row] for row in block.tolist()],
+        "after": [[_signed(v) for v in row] for row in scaled.tolist()],
+        "sum": f"({block[0, 0]} / 255 − {decimal(mean, '.4g')}) / {decimal(std, '.4g')} = {_signed(scaled[0, 0])}",
+        "low": _signed(float(every.min())),
+        "high": _signed(float(every.max())),
+    }
+
+
+def _signed(x: float) -> str:
+    return decimal(x, ".2f").replace("-", "−")
 
 
 def _examples(run: RunFolder) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from svertka.explanation import drawing
+from svertka.reporting import drawing
 from svertka.signals import Preprocess, back, fit
 from svertka.signals.geometry import lie
 
