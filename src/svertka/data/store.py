@@ -35,6 +35,7 @@ from svertka.signals.image import Preprocess
 
 VERSION = 4  # of what is written here and of the decoder: pixels of another version are not trusted
 _LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time
+_MANY = 2**17  # pictures of which that is done at most
 COLUMNS = np.dtype([*((name, RESULT[name]) for name in RESULT.names or ()), ("start", "<i8")])
 
 
@@ -169,7 +170,7 @@ def _intact(path: Path, columns: np.ndarray, preprocess: Preprocess, packed: boo
     lengths = columns["length"] if packed else np.full(len(columns), each)
     starts = columns["start"] if packed else np.arange(len(columns), dtype=np.int64) * each
     chosen = np.arange(len(columns))
-    most = max(1, _LOOK // max(1, int(lengths.mean())))
+    most = max(1, min(_MANY, _LOOK // max(1, int(lengths.mean()))))
     if len(chosen) > most:
         chosen = np.sort(np.random.default_rng().choice(len(chosen), most, replace=False))
     pieces = zip(starts[chosen].tolist(), lengths[chosen].tolist(), strict=True)

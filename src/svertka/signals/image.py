@@ -28,6 +28,7 @@ Fit = Literal["stretch", "crop", "pad"]
 Interpolation = Literal["bilinear", "bicubic"]
 
 _BLOCK = 2**17  # numbers that are normalised at once
+_ROW = 4096  # numbers that meet their factors at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +117,25 @@ class Preprocess:
         n, h, w, c = pixels.shape
         if out is None:
             out = torch.empty((n, h, w, c), device=pixels.device).permute(0, 3, 1, 2)  # (n, c, h, w)
-        rows, source = out.permute(0, 2, 3, 1).view(n, h * w * c), pixels.reshape(n, h * w * c)
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=rows.device).repeat(h * w)  # (h*w*c,)
+        wide = w * c * _lines(h, w * c)
+        rows, source = out.permute(0, 2, 3, 1).view(-1, wide), pixels.reshape(-1, wide)  # (n*h*w*c / wide, wide)
+        times = wide // c
+        scale = torch.tensor([1 / (255 * s) for s in self.std], device=rows.device).repeat(times)  # (wide,)
         shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=rows.device)
-        shift = shift.repeat(h * w)
-        # Rows as long as a picture keep vector units busy, where 3 channels would not; blocks stay in the
-        # cache.
-        block = max(1, _BLOCK // (h * w * c)) if rows.device.type == "cpu" else max(1, n)
-        for first in range(0, n, block):
+        shift = shift.repeat(times)
+        # Rows of some lines of a picture keep vector units busy, where 3 channels would not, and their factors stay in
+        # the nearest cache; so do blocks in the next one.
+        block = max(1, _BLOCK // wide) if rows.device.type == "cpu" else max(1, len(rows))
+        for first in range(0, len(rows), block):
             part = rows[first : first + block].copy_(source[first : first + block])
             torch.addcmul(shift, part, scale, out=part)
         return out
+
+
+def _lines(height: int, width: int) -> int:
+    """How many of `height` lines of so many numbers make a row of about _ROW; they divide all."""
+    most = max(1, min(height, _ROW // width))
+    return next(lines for lines in range(most, 0, -1) if height % lines == 0)
 
 
 def read(data: bytes, preprocess: Preprocess, path: str) -> Pixels:
