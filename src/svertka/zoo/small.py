@@ -36,9 +36,9 @@ def small(classes: int, channels: int, size: int = 28, width: int | None = None)
     stride = 1 if size <= TINY else 2 if size <= NEAR else 4
     width = width or (16 if channels == 1 else 32)
     stem, filters = _stem(channels, stride)  # (n, filters, size/stride, ...)
-    side, stages = size // stride, [_stage(filters, width, halve=False)]
+    side, stages = size // stride, [nn.Sequential(ConvNorm(filters, width, 3))]  # one here: the largest maps cost most
     while side > MAPS and len(stages) < STAGES:
-        stages.append(_stage(width, 2 * width, halve=True))
+        stages.append(nn.Sequential(_pooled(width, 2 * width), ConvNorm(2 * width, 2 * width, 3)))
         side, width = side // 2, 2 * width  # (n, width, side, side)
     return he(Net(stem, nn.Sequential(*stages), nn.AdaptiveMaxPool2d(1), nn.Linear(width, classes)))
 
@@ -48,11 +48,6 @@ def _stem(channels: int, stride: int) -> tuple[nn.Module, int]:
         return ConvNorm(channels, 16, 3), 16
     white = Whitening(channels, stride, COMPONENTS[0] + COMPONENTS[1] * channels)
     return nn.Sequential(OrderedDict(conv=white, act=nn.ReLU(inplace=True))), white.out_channels
-
-
-def _stage(c_in: int, c_out: int, *, halve: bool) -> nn.Module:
-    first = _pooled(c_in, c_out) if halve else ConvNorm(c_in, c_out, 3)
-    return nn.Sequential(first, ConvNorm(c_out, c_out, 3))
 
 
 def _pooled(c_in: int, c_out: int) -> nn.Module:
