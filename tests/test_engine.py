@@ -319,7 +319,7 @@ def test_what_the_loop_says_is_known_to_a_russian_report(monkeypatch):
     for value, best in ((float("nan"), 0), (float("inf"), 2)):
         state.best_epoch, batch = best, Batch(torch.zeros(2, 1), torch.zeros(2), torch.arange(2))
         with pytest.raises(NotFinite) as caught:
-            rescue.refuse_unless_finite(value, torch.full((2, 2), value), batch, 11, 4, RECIPE)
+            rescue.refuse_unless_finite(value, batch, 11, 4, RECIPE, torch.full((2, 2), value))
         note = rescue.go_back(state, RECIPE, caught.value, per_epoch=9)
         said += [note.text, f"{note.text} It was computed from a/1.png, b/2.png and 3 more."]
     for loss in (float("nan"), 1.0):
