@@ -92,7 +92,7 @@ def field(module: nn.Module, shape: tuple[int, ...], layer: str) -> tuple[Field 
     with borrowed(module) as net:
         places.find(net, layer)
         weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
-        rows, _ = watch(net, shape, weight.dtype)
+        rows, _ = watch(net, shape, weight.dtype, numbers=True)
     inside = [row for row in rows if row.name == layer or row.name.startswith(layer + ".")]
     if not inside or inside[-1].seen is None:
         raise UsageError(

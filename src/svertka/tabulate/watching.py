@@ -58,17 +58,27 @@ def reach(seen: sight.Sight | None, input: tuple[int, ...]) -> Reach:
     return found[0] if len(set(found)) == 1 else found
 
 
-def watch(module: nn.Module, input: tuple[int, ...], dtype: torch.dtype) -> tuple[list[Row], int]:
-    """The rows of one forward pass, and how many parameters took part in none of them."""
+def watch(
+    module: nn.Module, input: tuple[int, ...], dtype: torch.dtype, numbers: bool = False
+) -> tuple[list[Row], int]:
+    """The rows of one forward pass, and how many parameters took part in none of them.
+
+    It runs without numbers where that goes and `numbers` are not wanted.
+    """
+    if numbers:
+        return _with_numbers(module, input, dtype)
     try:
         return _run(_copy(module, meta=True), torch.empty((1, *input), dtype=dtype, device="meta"))
     except (
         NotImplementedError,
         RuntimeError,
     ):  # an operation that needs numbers, or a size that does not fit
-        real = _copy(module, meta=False)
-        device = next((p.device for p in module.parameters()), torch.device("cpu"))
-        return _run(real, torch.zeros((1, *input), dtype=dtype, device=device))
+        return _with_numbers(module, input, dtype)
+
+
+def _with_numbers(module: nn.Module, input: tuple[int, ...], dtype: torch.dtype) -> tuple[list[Row], int]:
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    return _run(_copy(module, meta=False), torch.zeros((1, *input), dtype=dtype, device=device))
 
 
 def _copy(module: nn.Module, meta: bool) -> nn.Module:
@@ -99,6 +109,10 @@ def _run(module: nn.Module, x: Tensor) -> tuple[list[Row], int]:
 
 
 class _Watch(TorchDispatchMode):
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing compiles inside; to be skipped, a mode imports the whole compiler: a second
+
     def __init__(self, module: nn.Module, x: Tensor) -> None:
         super().__init__()
         self.known: dict[int, sight.Sight] = {id(x): sight.of_input(x.shape)}

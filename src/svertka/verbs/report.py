@@ -68,7 +68,7 @@ def _looked(run: RunFolder, model: Model, *, seconds: float | None, full: bool) 
     from svertka.tabulate import table
 
     try:
-        layers = table(model.net, model.preprocess.shape).to_dict()
+        layers = table(model.net, model.preprocess.shape, numbers=True).to_dict()
     except ShapeError:  # a network that cannot be followed without its numbers has no table
         layers = None
     found: dict[str, np.ndarray] = {}
