@@ -33,16 +33,16 @@ def table(
 ) -> Table:
     """The layer table of a module for one input of the given shape, without the batch.
 
-    The module is copied, without its numbers unless these are wanted, and stays as it is. Layers are counted as they run
-    in evaluation.
+    The module is copied, without its numbers unless these are wanted, and stays as it is. Layers are counted as they
+    run in evaluation.
 
     Args:
         net: any module whose forward takes one tensor.
         input: (channels, height, width), (channels, length), or (numbers,).
         name: what to call it; the class where empty.
         dtype: of the input; that of the parameters where None.
-        numbers: run the copy with its numbers, on zeros: for a small network at hand, since PyTorch follows shapes alone
-            by a part of its compiler, which takes a second to import.
+        numbers: run the copy with its numbers, on zeros: for a small network at hand, since PyTorch follows shapes
+            alone by a part of its compiler, which takes a second to import.
 
     >>> first, conv, pool = table(nn.Sequential(nn.Conv2d(1, 6, 5), nn.AvgPool2d(2)), (1, 32, 32)).layers
     >>> conv.word, conv.output, conv.weights, conv.receptive_field, pool.receptive_field
