@@ -5,7 +5,8 @@
 - All colour is one affine map of (r, g, b); blur and sharpening share one Gaussian; rounding to bytes comes last.
 - Random numbers are keyed by (seed, epoch, sample), and no arithmetic mixes two rows of a batch: batch size, order,
   threads and resuming change nothing, to the bit.
-
+- What is drawn is drawn for the whole batch; what computes with pixels goes through it in pieces that stay near the
+  processor, one photograph at a time, with few passes over them (`addcmul` where a product is added).
 - Mirroring alternates: a picture is seen each way in every two passes, rather than by chance twice the same way,
   which teaches more in few passes (Jordan 2024, arXiv:2404.00498, section 3.6).
 
@@ -14,7 +15,6 @@ Lecture 001 advises to leave a part of the pictures as they are: `untouched` doe
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -22,10 +22,9 @@ from torch import Tensor
 
 from svertka.data import moves, tones
 from svertka.data.random import Draw, Stream, uniform
-from svertka.data.trivial import trivial
+from svertka.data.trivial import draw_trivial, look_up
 
-PIECE = 1 << 20  # numbers that are varied at a time on a CPU: they stay in its cache
-_PLANES = torch.contiguous_format  # one plane a channel: what follows runs along rows
+PIECE = 1 << 18  # numbers that are varied at a time on a CPU: four buffers of them stay in its cache
 MIXES = ("mixup", "cutmix")  # what joins two pictures: svertka.data.mixing
 
 
@@ -104,18 +103,25 @@ class Augment:
         """
         if self.none or not len(pixels):
             return pixels
+        draw = _drawer(samples, seed, epoch)
+        changed = draw(Stream.UNTOUCHED) >= self.untouched  # (n,)
         if not self._thorough:
-            return self._swiftly(pixels, _drawer(samples, seed, epoch))
-        each = max(1, PIECE // pixels[0].numel()) if pixels.device.type == "cpu" else len(pixels)
-        pieces = zip(pixels.split(each), samples.split(each), strict=True)
-        return torch.cat([self._thoroughly(p, _drawer(s, seed, epoch)) for p, s in pieces])
+            return self._whole(pixels, draw, changed)
+        varied = self._between(pixels, draw, changed)
+        if self.erase:
+            varied = tones.erase(varied, self.erase, draw, changed)
+        return torch.where(changed[:, None, None, None], varied, pixels) if self.untouched else varied
+
+    @property
+    def _resampled(self) -> bool:
+        return self.trivial or moves.needs_resampling(self)
 
     @property
     def _thorough(self) -> bool:
-        return self.trivial or moves.needs_resampling(self) or tones.needed(self)
+        return self._resampled or tones.needed(self)
 
-    def _swiftly(self, pixels: Tensor, draw: Draw) -> Tensor:
-        changed = draw(Stream.UNTOUCHED) >= self.untouched  # (n,)
+    def _whole(self, pixels: Tensor, draw: Draw, changed: Tensor) -> Tensor:
+        """What needs nothing but whole pixels."""
         pixels = self._moved(pixels, draw, changed)
         return tones.erase(pixels, self.erase, draw, changed) if self.erase else pixels
 
@@ -123,23 +129,32 @@ class Augment:
         moved = self.flip or self.upend or self.shift or self.shift_down
         return moves.gather(pixels, self, draw, changed) if moved else pixels
 
-    def _thoroughly(self, pixels: Tensor, draw: Draw) -> Tensor:
-        changed = draw(Stream.UNTOUCHED) >= self.untouched  # (n,)
-        move, tone, start = moves.draw_moves(self, pixels, draw), tones.draw_tones(self, pixels, draw), pixels
-        if self.trivial:
-            start = trivial(pixels, move, tone, draw)
-        if self.trivial or moves.needs_resampling(self):
-            x = moves.resample(start, move)  # (n, c, h, w) float
-        else:
-            x = self._moved(start, draw, changed).permute(0, 3, 1, 2).to(torch.float32, memory_format=_PLANES)
-        x = tones.apply(x, tone)
-        varied = torch.stack(x.round_().clamp_(0, 255).to(torch.uint8).unbind(1), 3)  # (n, h, w, c)
-        if self.erase:
-            varied = tones.erase(varied, self.erase, draw, changed)
-        return torch.where(changed[:, None, None, None], varied, pixels) if self.untouched else varied
+    def _between(self, pixels: Tensor, draw: Draw, changed: Tensor) -> Tensor:
+        """What computes with values, piece by piece."""
+        move, tone = moves.draw_moves(self, pixels, draw), tones.draw_tones(self, pixels, draw)
+        looked_up = draw_trivial(move, tone, pixels, draw) if self.trivial else None
+        start = pixels if self._resampled else self._moved(pixels, draw, changed)
+        each = max(1, PIECE // pixels[0].numel()) if pixels.device.type == "cpu" else len(pixels)
+        parts = (t.split(each) for t in (pixels, start, *moves.lines(move, *pixels.shape[1:3])))
+        varied, first = torch.empty_like(pixels), 0
+        # steps without end where no value changes
+        for before, some, *lines, steps in zip(*parts, tones.steps(tone).split(each), strict=False):
+            rows = slice(first, first := first + len(some))
+            values = before.float()  # (m, h, w, c)
+            mean = tones.means(values) if steps.lift is not None else None
+            if looked_up is not None:
+                values.copy_(look_up(some, *(t[rows] for t in looked_up)))
+            if self._resampled:
+                x = moves.resample(values, *lines)  # (m, c, h, w)
+            else:
+                x = some.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+            x = tones.apply(x, steps, mean).round_().clamp_(0, 255)
+            planes = x.to(torch.int16).to(torch.uint8).unbind(1)  # by int16: vector units know no shorter way to bytes
+            torch.stack(planes, 3, out=varied[rows])
+        return varied
 
 
-def _drawer(samples: Tensor, seed: int, epoch: int) -> Callable[[int], Tensor]:
+def _drawer(samples: Tensor, seed: int, epoch: int) -> Draw:
     def draw(stream: int) -> Tensor:
         if stream == Stream.MIRROR:  # drawn once; every pass shows the other side than the pass before
             return (uniform(seed, 0, samples, stream) + 0.5 * (epoch % 2)) % 1

@@ -168,15 +168,28 @@ def backwards(m: Moves) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
     return a, b, c, d, e, f
 
 
-def resample(pixels: Tensor, moves: Moves) -> Tensor:
-    """Move every picture in one bilinear resampling: uint8 (n, h, w, c) -> float (n, c, h, w), not rounded."""
-    n, h, w, _ = pixels.shape
-    a, b, c, d, e, f = (t[:, None, None] for t in backwards(moves))
-    u = torch.arange(w, device=pixels.device) - (w - 1) / 2  # (w,)
-    v = (torch.arange(h, device=pixels.device) - (h - 1) / 2)[:, None]  # (h, 1)
-    # grid_sample counts in halves of a side from the centre; products of rows and columns are small, their sum is not
-    grid = torch.empty(n, h, w, 2, device=pixels.device)
-    torch.add((a * u + e) * (2 / w), b * v * (2 / w), out=grid[..., 0])
-    torch.add((c * u + f) * (2 / h), d * v * (2 / h), out=grid[..., 1])
-    planes = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)  # (n, c, h, w)
-    return F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+def lines(m: Moves, h: int, w: int) -> tuple[Tensor, Tensor]:
+    """What each column and each row adds to the old place (right, down): (n, 2, 1, w), (n, 2, h, 1).
+
+    As `grid_sample` counts: in halves of a side, from the centre.
+    """
+    a, b, c, d, e, f = (t[:, None] for t in backwards(m))
+    u = torch.arange(w, device=a.device) - (w - 1) / 2  # (w,)
+    v = torch.arange(h, device=a.device) - (h - 1) / 2  # (h,)
+    columns = torch.stack([(a * u + e) * (2 / w), (c * u + f) * (2 / h)], 1)  # (n, 2, w)
+    rows = torch.stack([b * v * (2 / w), d * v * (2 / h)], 1)  # (n, 2, h)
+    return columns[:, :, None], rows[:, :, :, None]
+
+
+def resample(pixels: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Move every picture in one bilinear resampling, not rounded.
+
+    Args:
+        pixels: float (n, h, w, c).
+        columns, rows: of `lines`.
+
+    Returns:
+        float (n, c, h, w), one plane a channel.
+    """
+    grid = (columns + rows).permute(0, 2, 3, 1)  # (n, h, w, 2), as two planes: four times as fast to write
+    return F.grid_sample(pixels.permute(0, 3, 1, 2), grid, padding_mode="border", align_corners=False)

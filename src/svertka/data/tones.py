@@ -2,7 +2,8 @@
 
 - Brightness, contrast, saturation and hue are affine in (r, g, b), so together they are one 3x3 matrix and one offset
   a picture, and nothing is cut off between them. Grey is Pillow's (ITU-R 601); hue turns the chroma plane of YIQ.
-- y = x + amount (G x - x), with a Gaussian G: amount 1 blurs, a negative one sharpens.
+- y = x + amount (G x - x), with a Gaussian G: amount 1 blurs, a negative one sharpens. The middle of G is taken out of
+  its sums, and is a factor of the picture like its contrast: a pass less along each axis.
 - Noise is a stretch of one long table of normal numbers, at a place and with a sign of the sample's own: to hash every
   pixel anew would cost more than all other steps together.
 
@@ -13,8 +14,10 @@ Axes: n samples, c channels (1 or 3), h rows, w columns; values 0 to 255.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,7 +42,6 @@ class Tones:
 
     brightness, contrast, saturation  factors, 1 is as it is
     hue          radians
-    mean         (n, c) of each picture before; needed for contrast alone
     sigma        of the Gaussian in pixels
     amount       1 is the Gaussian itself, 0 nothing, below 0 sharper
     widest       no sigma is larger
@@ -47,7 +49,6 @@ class Tones:
     place, sign  where in the table the noise begins, int64, and +-1
     """
 
-    mean: Tensor | None = None
     brightness: Tensor | None = None
     contrast: Tensor | None = None
     saturation: Tensor | None = None
@@ -68,7 +69,7 @@ def needed(how: Augment) -> bool:
 
 def draw_tones(how: Augment, pixels: Tensor, draw: Draw) -> Tones:
     """What the recipe does to each picture."""
-    tones = Tones(mean=means(pixels) if how.contrast or how.trivial else None)
+    tones = Tones()
     if how.brightness:
         tones.brightness = factor(draw(Stream.BRIGHTNESS), how.brightness)
     if how.contrast:
@@ -100,60 +101,122 @@ def _draw_gaussian(tones: Tones, how: Augment, draw: Draw) -> None:
     tones.widest = max(how.blur, SMALL if how.sharpen else 0.0)
 
 
-def means(pixels: Tensor) -> Tensor:
-    """Mean of each channel of each picture: uint8 (n, h, w, c) -> float (n, c); sums of whole numbers, so exact."""
-    n, h, w, c = pixels.shape
-    return pixels.view(n, h * w, c).sum(1, dtype=torch.int64).float() / (h * w)
+@dataclass
+class Steps:
+    """What is done to the values of each of n pictures, ready to be done; None is not at all.
+
+    matrix  (n, 3, 3) of colours
+    lift    (n, 1, 1, 1), times the picture's mean grey, is added
+    gain    (n, 1, 1, 1) of the picture
+    around  (n, 1, 1, 1) of the sum of each pixel and its neighbours, these times
+    sides   (n, reach) by their distance
+    noise   (n, 1, 1, 1) of normal numbers, which begin at
+    place   (n,) in the table
+    """
+
+    matrix: Tensor | None = None
+    lift: Tensor | None = None
+    gain: Tensor | None = None
+    around: Tensor | None = None
+    sides: Tensor | None = None
+    noise: Tensor | None = None
+    place: Tensor | None = None
+
+    def split(self, each: int) -> Iterator[Steps]:
+        """The same for so many pictures at a time."""
+        columns = (getattr(self, f.name) for f in fields(self))
+        yield from map(Steps, *(repeat(None) if t is None else t.split(each) for t in columns))
 
 
-def apply(x: Tensor, tones: Tones) -> Tensor:
-    """Change the values of float (n, c, h, w), which may be overwritten; neither rounded nor cut off."""
-    if any(t is not None for t in (tones.brightness, tones.contrast, tones.saturation, tones.hue)):
-        x = recolour(x, *colour_map(tones))
+def steps(tones: Tones) -> Steps:
+    """The arithmetic of what was drawn."""
+    made = Steps(*colour_map(tones))
     if tones.sigma is not None and tones.amount is not None:
-        x += (gaussian(x, tones.sigma, tones.widest) - x).mul_(tones.amount[:, None, None, None])
-    if tones.noise is not None and tones.place is not None and tones.sign is not None:
-        size = x[0].numel()
-        stretch = _table(size, str(x.device)).unfold(0, size, 1)[tones.place].view_as(x)  # (n, c, h, w)
-        x += stretch.mul_((tones.noise * tones.sign)[:, None, None, None])
+        middle, made.sides = taps(tones.sigma, tones.widest)
+        keep, around = _broad(1 - tones.amount), _broad(tones.amount * middle**2)
+        made.gain, made.around = (keep, around) if made.gain is None else (keep * made.gain, around * made.gain)
+    if tones.noise is not None and tones.sign is not None:
+        made.noise, made.place = _broad(tones.noise * tones.sign), tones.place
+    return made
+
+
+def apply(x: Tensor, steps: Steps, mean: Tensor | None) -> Tensor:
+    """Change the values of pictures; neither rounded nor cut off.
+
+    Args:
+        x: float (n, c, h, w), which is overwritten.
+        steps: what is done.
+        mean: (n, c) of the pictures, the middle of contrast; needed with `steps.lift`.
+    """
+    if steps.matrix is not None:
+        x = recolour(x, steps.matrix)
+    blurred = None if steps.sides is None else spread(x, steps.sides)
+    if steps.gain is not None:
+        x *= steps.gain
+    if steps.lift is not None and mean is not None:
+        x += steps.lift * _broad(_grey(mean))
+    if blurred is not None:
+        x.addcmul_(blurred, steps.around)
+    if steps.noise is not None and steps.place is not None:
+        x.addcmul_(_normal(steps.place, x), steps.noise)
     return x
+
+
+def means(values: Tensor) -> Tensor:
+    """Mean of each channel of each picture: float (n, h, w, c) of whole numbers to 255 -> float (n, c).
+
+    Exact, whatever the order of the sum: that of a column fits into a float32, that of a picture into a float64.
+    """
+    n, h, w, c = values.shape
+    columns = values.reshape(n, h, w * c).sum(1)  # (n, w*c)
+    return columns.view(n, w, c).sum(1, dtype=torch.float64).float() / (h * w)
+
+
+def _broad(numbers: Tensor) -> Tensor:
+    return numbers[:, None, None, None]  # (n,) -> (n, 1, 1, 1)
 
 
 # --- colour ---
 
 
-def colour_map(tones: Tones) -> tuple[Tensor | None, Tensor, Tensor]:
-    """(matrix (n, 3, 3) or None, gain (n,), offset (n,)): x becomes gain * matrix x + offset."""
-    steps = (tones.brightness, tones.contrast, tones.saturation, tones.hue)
-    one = torch.ones_like(next(t for t in steps if t is not None))
-    brightness, contrast, saturation = (one if t is None else t for t in steps[:3])
-    matrix, offset = None, torch.zeros_like(one)
-    if tones.saturation is not None or tones.hue is not None:
-        grey, unit = _chroma(one)[0].expand(3, 3), torch.eye(3, device=one.device)
-        s = saturation[:, None, None]
-        matrix = s * unit + (1 - s) * grey  # (n, 3, 3)
-        if tones.hue is not None:
-            matrix = _times(_hue(tones.hue), matrix)
-    if tones.contrast is not None and tones.mean is not None:
-        # neither saturation nor hue changes grey, so the mean grey is that of the picture as it was
-        middle = (tones.mean * _chroma(one)[0]).sum(1) if tones.mean.shape[1] == 3 else tones.mean[:, 0]
-        offset = (1 - contrast) * middle * brightness
-    return matrix, brightness * contrast, offset
+def colour_map(tones: Tones) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """(matrix, lift, gain) of `Steps`: x becomes matrix x (or gain x) + lift times the picture's mean grey."""
+    drawn = [t for t in (tones.brightness, tones.contrast, tones.saturation, tones.hue) if t is not None]
+    if not drawn:
+        return None, None, None
+    one = torch.ones_like(drawn[0])
+    brightness, contrast, saturation = (
+        one if t is None else t for t in (tones.brightness, tones.contrast, tones.saturation)
+    )
+    # neither saturation nor hue changes grey, so the mean grey is that of the picture as it was
+    lift = None if tones.contrast is None else _broad((1 - contrast) * brightness)
+    gain = _broad(brightness * contrast)
+    if tones.saturation is None and tones.hue is None:
+        return None, lift, gain
+    grey, unit = _chroma(one)[0].expand(3, 3), torch.eye(3, device=one.device)
+    s = saturation[:, None, None]
+    matrix = s * unit + (1 - s) * grey  # (n, 3, 3)
+    if tones.hue is not None:
+        matrix = _times(_hue(tones.hue), matrix)
+    return matrix * gain[:, 0], lift, None
 
 
-def recolour(x: Tensor, matrix: Tensor | None, gain: Tensor, offset: Tensor) -> Tensor:
-    """The affine map of `colour_map` on float (n, c, h, w)."""
-    if matrix is None:
-        return x.mul_(gain[:, None, None, None]).add_(offset[:, None, None, None])
-    m = matrix * gain[:, None, None]  # (n, 3, 3)
+def recolour(x: Tensor, matrix: Tensor) -> Tensor:
+    """Every pixel times its picture's matrix (n, 3, 3): float (n, 3, h, w) -> the same."""
     planes = []
     for out in range(3):
-        weights = m[:, out, :, None, None]  # (n, 3, 1, 1)
-        plane = x[:, 0] * weights[:, 0] + offset[:, None, None]  # (n, h, w)
+        weights = matrix[:, out, :, None, None]  # (n, 3, 1, 1)
+        plane = x[:, 0] * weights[:, 0]  # (n, h, w)
         plane += x[:, 1] * weights[:, 1]
         plane += x[:, 2] * weights[:, 2]
         planes.append(plane)
     return torch.stack(planes, 1)
+
+
+def _grey(mean: Tensor) -> Tensor:
+    """(n, c) -> (n,)."""
+    r, g, b = GREY
+    return mean[:, 0] * r + mean[:, 1] * g + mean[:, 2] * b if mean.shape[1] == 3 else mean[:, 0]
 
 
 def _chroma(like: Tensor) -> Tensor:
@@ -182,21 +245,42 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 
 def gaussian(x: Tensor, sigma: Tensor, widest: float) -> Tensor:
     """Blur each picture by its own standard deviation; edges are continued. (n, c, h, w), (n,) -> (n, c, h, w)."""
+    middle, sides = taps(sigma, widest)
+    return spread(x, sides) * _broad(middle**2)
+
+
+def taps(sigma: Tensor, widest: float) -> tuple[Tensor, Tensor]:
+    """Gaussians that sum to 1: their middle (n,), and the others as shares of it by their distance, (n, reach)."""
     reach = max(1, math.ceil(REACH * widest))
-    distance = torch.arange(reach + 1, device=x.device)
-    tap = torch.exp(-0.5 * (distance / sigma[:, None].clamp(min=1e-3)) ** 2)  # (n, reach + 1)
-    total = tap[:, 0].clone()
-    for k in range(1, reach + 1):
-        total += 2 * tap[:, k]
-    tap = (tap / total[:, None])[:, :, None, None, None]  # (n, reach + 1, 1, 1, 1)
+    distance = torch.arange(1, reach + 1, device=sigma.device)
+    sides = torch.exp(-0.5 * (distance / sigma[:, None].clamp(min=1e-3)) ** 2)  # (n, reach)
+    total = torch.ones_like(sigma)
+    for k in range(reach):
+        total += 2 * sides[:, k]
+    return 1 / total, sides
+
+
+def spread(x: Tensor, sides: Tensor) -> Tensor:
+    """Each pixel and its neighbours times `sides` (n, reach), along columns and then rows: (n, c, h, w), the same."""
+    reach, side = sides.shape[1], sides[:, :, None, None, None]
+    wide = F.pad(x, (reach,) * 4, mode="replicate")  # (n, c, h + 2 reach, w + 2 reach)
     for axis in (2, 3):
         size = x.shape[axis]
-        pad = (0, 0, reach, reach) if axis == 2 else (reach, reach)
-        wide = F.pad(x, (*pad, 0, 0) if axis == 3 else pad, mode="replicate")
-        x = x * tap[:, 0]
+        total = wide.narrow(axis, reach, size)
         for k in range(1, reach + 1):
-            x += (wide.narrow(axis, reach - k, size) + wide.narrow(axis, reach + k, size)).mul_(tap[:, k])
-    return x
+            pair = wide.narrow(axis, reach - k, size) + wide.narrow(axis, reach + k, size)
+            total = torch.addcmul(total, pair, side[:, k - 1], out=pair)
+        wide = total
+    return wide
+
+
+def _normal(place: Tensor, like: Tensor) -> Tensor:
+    """Normal numbers from each place of the table on: (n,) -> (n, c, h, w)."""
+    size = like[0].numel()
+    table = _table(size, str(like.device))
+    if len(place) == 1:  # one photograph needs no copy
+        return table.narrow(0, int(place), size).view_as(like)
+    return table.unfold(0, size, 1)[place].view_as(like)
 
 
 @lru_cache(maxsize=4)
@@ -218,5 +302,5 @@ def erase(pixels: Tensor, share: float, draw: Draw, changed: Tensor) -> Tensor:
     y = torch.arange(h, device=pixels.device) / h - draw(Stream.HOLE_DOWN)[:, None]  # (n, h)
     x = torch.arange(w, device=pixels.device) / w - draw(Stream.HOLE_RIGHT)[:, None]
     hole = (y.abs() < half[:, None])[:, :, None] & (x.abs() < half[:, None])[:, None, :] & changed[:, None, None]
-    mean = means(pixels).to(torch.uint8)[:, None, None, :]  # (n, 1, 1, c)
+    mean = means(pixels.float()).to(torch.uint8)[:, None, None, :]  # (n, 1, 1, c)
     return torch.where(hole[..., None], mean, pixels)

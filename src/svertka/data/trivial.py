@@ -31,8 +31,8 @@ LEAN, TURN, SHIFT, TONE = 0.99, math.radians(135), 1 / 7, 0.99  # at full streng
 SMOOTH = 0.68  # pixels: standard deviation of the Gaussian behind sharpness
 
 
-def trivial(pixels: Tensor, move: Moves, tone: Tones, draw: Draw) -> Tensor:
-    """Put one operation a sample into `move` and `tone`, or do it: uint8 (n, h, w, c) -> the same."""
+def draw_trivial(move: Moves, tone: Tones, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Put one operation a sample into `move` and `tone`: (which, strength) of each, (n,), for `look_up`."""
     _, h, w, c = pixels.shape
     which = (draw(Stream.TRIVIAL) * len(OPERATIONS)).long()  # (n,)
     strength = torch.floor(draw(Stream.TRIVIAL_STRENGTH) * LEVELS) / (LEVELS - 1)  # (n,) 0 to 1
@@ -57,15 +57,18 @@ def trivial(pixels: Tensor, move: Moves, tone: Tones, draw: Draw) -> Tensor:
         tone.sigma = torch.where(here, torch.full_like(signed, SMOOTH), tone.sigma)
         tone.amount = torch.where(here, sharper, tone.amount)
     tone.widest = max(tone.widest, SMOOTH)
-    return _look_up(pixels, which, strength)
+    return which, strength
 
 
 def _stronger(factor: Tensor | None, by: Tensor) -> Tensor:
     return 1 + TONE * by if factor is None else factor * (1 + TONE * by)
 
 
-def _look_up(pixels: Tensor, which: Tensor, strength: Tensor) -> Tensor:
-    """The operations that replace each value by another of a table, as one table a sample and channel."""
+def look_up(pixels: Tensor, which: Tensor, strength: Tensor) -> Tensor:
+    """The operations that replace each value by another of a table, as one table a sample and channel.
+
+    uint8 (n, h, w, c) -> the same.
+    """
     n, h, w, c = pixels.shape
     values = torch.arange(256, device=pixels.device)
     flat = pixels.view(n, h * w, c).permute(0, 2, 1)  # (n, c, h*w)

@@ -62,7 +62,7 @@ def _moved(
     one, none = torch.ones(len(pixels)), torch.zeros(len(pixels))
     turn, right, down = (none if t is None else t for t in (turn, right, down))
     whole = moves.Moves(one, one, right, down, turn, one, one, none, none, (one, one, none, none))
-    return _bytes(moves.resample(pixels, whole))
+    return _bytes(moves.resample(pixels.float(), *moves.lines(whole, *pixels.shape[1:3])))
 
 
 def rotated(pixels: Tensor, degrees: float) -> Tensor:
