@@ -62,6 +62,19 @@ def test_nothing_is_overwritten(sv, model, pictures, tmp_path):
     assert (tmp_path / "here/a.png").read_bytes() == first
 
 
+def test_progress_counts_every_explanation_and_ends_at_all(model, pictures):
+    (pictures / "broken.png").write_bytes(b"none")
+    told = []
+    svertka.explain(
+        model, [pictures], method="saliency,eigen-cam", rival=True, watch=lambda what, value: told.append((what, value))
+    )
+    assert {what for what, _ in told} == {"explain"}
+    done, totals = zip(*(value for _, value in told), strict=True)
+    assert set(totals) == {4 * 2 * 2}
+    assert list(done) == sorted(done)
+    assert done[-1] == 16
+
+
 def test_all_methods_one_class_the_rival_and_the_checks(model, pictures, tmp_path):
     found = svertka.explain(
         model, [pictures / "a.png"], method="all", target="dog", samples=3, rival=True, out=tmp_path / "all"

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from svertka.cache import limit_cache
-from svertka.cli import judging, varying
+from svertka.cli import judging, networks, varying
 from svertka.cli.rehearsing import rehearse
+from svertka.cli.shared import (
+    DATA,
+    CacheLimit,
+    Data,
+    GroupBy,
+    Json,
+    ModelArg,
+    Net,
+    Quiet,
+    Seed,
+    Settings,
+    Size,
+    print_json,
+    say,
+)
 from svertka.errors import NotationError, SvertkaError, UsageError
 from svertka.training.world import may_speak, world
 
@@ -31,17 +45,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
-CacheLimit = Annotated[
-    str | None,
-    typer.Option(metavar="AMOUNT", help="What the cache may hold, such as 20GB; half of the free disk if not given."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
-DATA = "Folders, archives, tables, shards, addresses, or `digits`."
-Data = Annotated[list[str], typer.Argument(help=DATA)]
-GroupBy = Annotated[str | None, typer.Option(help="Column, or pattern on the path; same value, same side of a split.")]
-ModelArg = Annotated[str, typer.Argument(metavar="MODEL", help="Run folder of `svertka train`, or its model/.")]
-
 
 def main() -> None:
     """What the `svertka` command runs."""
@@ -50,7 +53,7 @@ def main() -> None:
     except SvertkaError as error:
         _fail(error)
     except KeyboardInterrupt:
-        _say("Interrupted.")
+        say("Interrupted.")
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as in `svertka ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,7 +61,7 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of the parser's own
             raise
-        _say(f"svertka: {error.format_message()}")
+        say(f"svertka: {error.format_message()}")
         sys.exit(getattr(error, "exit_code", 2))
 
 
@@ -78,17 +81,17 @@ def train(
     data: Annotated[list[str] | None, typer.Argument(help=DATA)] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make; runs/NAME-N if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run where it stopped.")] = None,
-    net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
+    net: Net = None,
     weights: Annotated[
         str, typer.Option(help="Start from these: auto, none, a name of `svertka weights`, files, a run.")
     ] = "auto",
     freeze: Annotated[
         str, typer.Option(help="What does not learn: auto, none, backbone, the first N stages, or names.")
     ] = "auto",
-    size: Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")] = None,
+    size: Size = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Time that the whole run may take.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")] = None,
+    seed: Seed = None,
     group_by: GroupBy = None,
     manifest: Annotated[Path | None, typer.Option(help="Split as this manifest.json of an earlier run has it.")] = None,
     balance: Annotated[str | None, typer.Option(help="Rare classes count more: none, weights or sample.")] = None,
@@ -97,9 +100,7 @@ def train(
     ] = None,
     repeat: Annotated[int | None, typer.Option(help="Train with so many seeds, for the mean and the spread.")] = None,
     folds: Annotated[int | None, typer.Option(help="Train so many times, each judged by another fold.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")
-    ] = None,
+    settings: Settings = None,
     find_rate: Annotated[bool, typer.Option("--find-rate", help="Only find how high a rate to learn at.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Only prove that a seed gives the same weights.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the records for TensorBoard, too.")] = False,
@@ -139,13 +140,13 @@ def train(
     if not first:
         return
     if as_json:
-        _print_json(done.summary)
+        print_json(done.summary)
     else:
         from svertka.cli.results import print_trained
 
         print_trained(done)
     if done.stopped:
-        _say(f"Stopped as asked. The model is usable as it is; `svertka train --resume {done.path}` goes on.")
+        say(f"Stopped as asked. The model is usable as it is; `svertka train --resume {done.path}` goes on.")
         sys.exit(130)
 
 
@@ -169,7 +170,7 @@ def check(
     if html is not None:
         write_page(found, html)
     if as_json:
-        _print_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         from svertka.cli.checking import print_checked
 
@@ -195,7 +196,7 @@ def evaluate(
 
         found = run(model, data, part=part, robust=robust, watch=watch)
     if as_json:
-        _print_json(found.to_dict())
+        print_json(found.to_dict())
     else:
         from svertka.cli.results import print_evaluated
 
@@ -222,16 +223,16 @@ def predict(
         raise UsageError(f"{csv} exists already and is never overwritten; name another file with --csv.")
     opened = verb.open_model(model, weights)
     if reject is not None:
-        _say(promise(verb.promised(opened, reject, model), reject))
+        say(promise(verb.promised(opened, reject, model), reject))
     answers = verb.predict(opened, files, reject=reject)
     if csv is not None:
         write_csv(answers, csv)
     if as_json:
-        _print_json(prediction_json(answers))
+        print_json(prediction_json(answers))
     elif csv is None:
         print_predictions(answers)
     else:
-        _say(f"{len(answers):,} predictions are in {csv}.")
+        say(f"{len(answers):,} predictions are in {csv}.")
     if answers and all(isinstance(a, Unreadable) for a in answers):
         sys.exit(1)
 
@@ -255,18 +256,21 @@ def explain(
     near: Annotated[int, typer.Option(help="Show so many training pictures that are most alike; needs the run.")] = 0,
     weights: Annotated[str | None, typer.Option(help="With a network of the zoo: this file of weights.")] = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show where a model looks in pictures."""
     from svertka.cli.explained import explained_json, print_explained
+    from svertka.cli.progress import watching
     from svertka.records import Unreadable
     from svertka.verbs.explain import explain as run
 
-    answers = run(
-        model, files, method=method, layer=layer, target=target, out=out, rival=rival, check=check, near=near,
-        weights=weights,
-    )  # fmt: skip
+    with watching(quiet=quiet) as watch:
+        answers = run(
+            model, files, method=method, layer=layer, target=target, out=out, rival=rival, check=check, near=near,
+            weights=weights, watch=watch,
+        )  # fmt: skip
     if as_json:
-        _print_json(explained_json(answers))
+        print_json(explained_json(answers))
     else:
         print_explained(answers)
     if answers and all(isinstance(a, Unreadable) for a in answers):
@@ -286,11 +290,11 @@ def embed(
     found = run(model, files, out=out)
     bad = [{"path": u.path, "error": u.reason} for u in found.unreadable]
     if as_json:
-        _print_json({"out": str(out), "pictures": len(found.paths), "width": found.vectors.shape[1], "unreadable": bad})
+        print_json({"out": str(out), "pictures": len(found.paths), "width": found.vectors.shape[1], "unreadable": bad})
     else:
         print(f"{len(found.paths):,} vectors of {found.vectors.shape[1]:,} numbers are in {out}.")
         for row in bad:
-            _say(f"{row['path']} cannot be read: {row['error']}")
+            say(f"{row['path']} cannot be read: {row['error']}")
 
 
 @app.command()
@@ -308,96 +312,20 @@ def report(
 
     page = write(run, out=out, lang=lang, full=full)
     if as_json:
-        _print_json({"report": str(page)})
+        print_json({"report": str(page)})
     else:
         print(page)
 
 
-@app.command()
-def table(
-    net: Annotated[str, typer.Argument(help="Name of a network, a line of notation in quotes, or a run folder.")],
-    shape: Annotated[str | None, typer.Option("--input", metavar="CxHxW", help="Input, such as 3x224x224.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Outputs; the published number if not given.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the table as a page to this file.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Every layer of a network: output, memory, weights, multiply-adds, receptive field."""
-    from svertka.cli.results import parse_shape, write_text
-    from svertka.tabulate import show
-    from svertka.verbs.table import table as make
-
-    found = make(net, shape=parse_shape(shape) if shape else None, classes=classes)
-    if html is not None:
-        write_text(html, show.html(found))
-    if as_json:
-        _print_json(found.to_dict())
-    elif html is not None:
-        print(html)
-    else:
-        from rich.console import Console
-
-        Console(highlight=False).print(show.rich_table(found))
-
-
-@app.command()
-def weights(
-    name: Annotated[
-        str | None, typer.Argument(help="Fetch these weights into the cache; without a name, list all.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """List the published weights that can be had, or fetch some."""
-    import dataclasses
-
-    from svertka.cli.progress import downloading
-    from svertka.cli.results import print_weights
-    from svertka.zoo.weights import catalogue, fetch, find
-
-    if name is not None:
-        row = find(name)
-        with downloading(row.file) as progress:
-            path = fetch(row, progress)
-        if as_json:
-            _print_json({**dataclasses.asdict(row), "path": str(path)})
-        else:
-            print(path)
-    elif as_json:
-        _print_json({"weights": [dataclasses.asdict(row) for row in catalogue()]})
-    else:
-        print_weights(catalogue())
-
-
-@app.command()
-def nets(as_json: Json = False) -> None:
-    """List the networks that can be had by name."""
-    from svertka.cli.results import print_nets
-    from svertka.zoo import variants
-
-    rows = variants().values()
-    if as_json:
-        keys = ("name", "size", "least", "channels", "classes", "dims", "source")
-        _print_json({"nets": [{k: getattr(row, k) for k in keys} for row in rows]})
-    else:
-        print_nets(rows)
-
-
-for _verb in (varying.preview, varying.tune, judging.compare):
+for _verb in (networks.table, networks.weights, networks.nets, varying.preview, varying.tune, judging.compare):
     app.command()(_verb)
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    print(json.dumps(content, ensure_ascii=False, allow_nan=False))
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def _fail(error: SvertkaError) -> None:
     if may_speak():
-        _say(f"svertka: {error}")
+        say(f"svertka: {error}")
         if isinstance(error, NotationError):
-            _say(error.pointer())
+            say(error.pointer())
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     sys.exit(error.exit_status)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from svertka.cli.shared import plain, rich_console
+
 if TYPE_CHECKING:
     from svertka.verbs.check import Checked
 
@@ -13,12 +15,10 @@ FEW = 20  # classes that are listed one by one
 
 def print_checked(found: Checked, page: Path | None) -> None:
     """How many of what, then each finding as a sentence."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     told = found.to_dict()
-    console = Console(highlight=False, soft_wrap=True)
+    console = rich_console()
     classes = told["classes"]
     of = f" of {told['files']:,}" if told["readable"] < told["files"] else ""
     console.print(
@@ -28,7 +28,7 @@ def print_checked(found: Checked, page: Path | None) -> None:
     table.add_column("class", overflow="fold")
     table.add_column("pictures", justify="right")
     for name in sorted(classes, key=lambda c: -classes[c])[:FEW]:
-        table.add_row(escape(name), f"{classes[name]:,}")
+        table.add_row(plain(name), f"{classes[name]:,}")
     if len(classes) > FEW:
         table.add_row(f"[dim]and {len(classes) - FEW:,} more[/]", "")
     console.print(table)

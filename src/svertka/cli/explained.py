@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from svertka.cli.results import _console, _plain
+from svertka.cli.shared import plain, rich_console
 from svertka.records import Unreadable
 from svertka.verbs.explain import Explained
 
@@ -27,11 +27,11 @@ def print_explained(answers: Sequence[Explained | Unreadable]) -> None:
     table.add_column(overflow="fold")
     for a in answers:
         if isinstance(a, Unreadable):
-            table.add_row(_plain(a.path), "", "", _plain(f"cannot be read: {a.reason}"))
+            table.add_row(plain(a.path), "", "", plain(f"cannot be read: {a.reason}"))
             continue
-        table.add_row(_plain(a.path), f"{a.heats[0].score:.1%}", _plain(a.label), _plain(str(a.drawn or "")))
+        table.add_row(plain(a.path), f"{a.heats[0].score:.1%}", plain(a.label), plain(str(a.drawn or "")))
         for heat, check in zip(a.heats, a.checks, strict=False):
             verdict = "hardly depends on the weights" if check["blind"] else f"{check['similarity']:.2f} when shuffled"
             areas = f"deletion {check['deletion']:.3f}, insertion {check['insertion']:.3f}, {verdict}"
-            table.add_row("", "", "", _plain(f"{heat.method}: {areas}"))
-    _console().print(table)
+            table.add_row("", "", "", plain(f"{heat.method}: {areas}"))
+    rich_console().print(table)

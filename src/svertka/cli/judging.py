@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from svertka.cli.shared import Json, plain, print_json, rich_console, say
 from svertka.errors import UsageError
 
 if TYPE_CHECKING:
     from svertka.verbs.compare import Compared
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
 CLASSES = 8  # that are listed, those that changed most
 
 
@@ -32,23 +31,21 @@ def compare(
     if html is not None:
         write_page(found, html)
     if as_json:
-        print(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False))
+        print_json(found.to_dict())
     else:
         print_compared(found, html)
 
 
 def print_compared(found: Compared, page: Path | None) -> None:
     """Each run with its accuracy, then each pair as a sentence and the classes that changed most."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = rich_console()
     left = f"; {found.left_out:,} others are not in all of them, or were learned from" if found.left_out else ""
     console.print(f"{found.n:,} {found.part} pictures that all runs share{left}")
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, a in found.accuracy.items():
-        table.add_row(escape(name), f"{a.value:.2%}", f"[dim]{a.low:.2%} to {a.high:.2%}[/]")
+        table.add_row(plain(name), f"{a.value:.2%}", f"[dim]{a.low:.2%} to {a.high:.2%}[/]")
     console.print(table)
     for pair in found.pairs:
         console.print(pair.sentence(), markup=False)
@@ -83,7 +80,7 @@ def repeated(
     with watching(quiet=quiet) as watch:
         done = run(data, times, folds=folds, out=out, watch=watch, **asked)
     if as_json:
-        print(json.dumps(done.summary, ensure_ascii=False, allow_nan=False))
+        print_json(done.summary)
     else:
         print(done.summary["sentence"])
         if done.summary["test"] is not None:
@@ -91,6 +88,6 @@ def repeated(
             print(f"Test pictures: {test['accuracy']:.2%} on average ({test['low']:.2%} to {test['high']:.2%}).")
         print(f"runs    {done.path}\nreport  {done.path / 'report.html'}")
     if done.stopped:
-        print(f"Stopped as asked, after {len(done.runs)} trainings that were finished.", file=sys.stderr)
+        say(f"Stopped as asked, after {len(done.runs)} trainings that were finished.")
         sys.exit(130)
     return True

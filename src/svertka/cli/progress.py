@@ -76,6 +76,8 @@ class _Lines:
             self._say(epoch_line(value))
         elif what == "look" and (value[0] == value[1] or self._due()):
             self._say(f"{value[2]} looked at {value[0]:,} of {value[1]:,} pictures")
+        elif what == "explain" and self._due():
+            self._say(f"{value[0]:,} of {value[1]:,} explanations")
         elif what == "rung":
             self._say(rung_line(value))
         elif what == "trial":
@@ -126,6 +128,8 @@ class _Live:
             self.bar.console.print(epoch_line(value), markup=False, highlight=False)
         elif what == "look":
             self._look(*value)
+        elif what == "explain":
+            self._explain(*value)
         elif what == "rung":
             self.bar.console.print(rung_line(value), markup=False, highlight=False)
         elif what == "trial":
@@ -136,6 +140,11 @@ class _Live:
             self.looking = self.bar.add_task("looking", total=total, tail="")
         tail = f"{done:,} of {total:,} pictures through {name}"
         self.bar.update(self.looking, completed=done, total=total, tail=tail, visible=done < total)
+
+    def _explain(self, done: int, total: int) -> None:
+        if self.looking is None:
+            self.looking = self.bar.add_task("explaining", total=total, tail="")
+        self.bar.update(self.looking, completed=done, tail=f"{done:,} of {total:,} explanations")
 
     def _read(self, done: int, total: int) -> None:
         if self.reading is None:

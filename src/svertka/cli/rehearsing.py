@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from svertka.cli.shared import print_json
 from svertka.errors import UsageError
 
 
@@ -29,11 +29,17 @@ def rehearse(
 
             found = find_rate(data or [], out=out, watch=watch, **asked)
             said = f"{found.reason}\n--set rate={found.peak:g}\n{found.path}"
-            print(json.dumps(found.to_dict()) if as_json else said)
+            if as_json:
+                print_json(found.to_dict())
+            else:
+                print(said)
             return
         from svertka.verbs.proving import verify
 
         proof = verify(data or [], watch=watch, **asked)
-    print(json.dumps(proof.to_dict()) if as_json else proof.sentence)
+    if as_json:
+        print_json(proof.to_dict())
+    else:
+        print(proof.sentence)
     if not proof.holds:
         sys.exit(1)

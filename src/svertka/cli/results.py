@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svertka.cli.shared import plain, rich_console
 from svertka.errors import SvertkaError, UsageError
 from svertka.records import Prediction, Unreadable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def print_trained(done: Trained) -> None:
     """The outcome of a training in a few lines."""
     s = done.summary
-    console = _console()
+    console = rich_console()
     for part in ("validation", "test"):
         if s[part] is not None:
             console.print(
@@ -45,7 +46,7 @@ def print_evaluated(found: Evaluated) -> None:
     from rich.table import Table
 
     result = found.to_dict()
-    console = _console()
+    console = rich_console()
     which = "all pictures" if found.part == "all" else f"the {found.part} part"
     console.print(f"[bold]{_share(result['accuracy'], result['n'])}[/] right on {_interval(result)}  [dim]{which}[/]")
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -56,7 +57,7 @@ def print_evaluated(found: Evaluated) -> None:
         if row["support"]:
             interval = f"{row['low']:.1%} to {row['high']:.1%}"
             table.add_row(
-                _plain(name), f"{row['support']:,}", _percent(row["recall"]), interval, _percent(row["precision"])
+                plain(name), f"{row['support']:,}", _percent(row["recall"]), interval, _percent(row["precision"])
             )
     console.print(table)
     means = {"balanced accuracy": result["balanced"], **{f"macro {k}": result["macro"][k] for k in ("precision", "f1")}}
@@ -99,12 +100,12 @@ def print_predictions(answers: Sequence[Prediction | Unreadable]) -> None:
     table.add_column(style="dim", overflow="fold")
     for answer in answers:
         if isinstance(answer, Unreadable):
-            table.add_row(_plain(answer.path), "", _plain(f"cannot be read: {answer.reason}"), "")
+            table.add_row(plain(answer.path), "", plain(f"cannot be read: {answer.reason}"), "")
         else:
             rest = ", ".join(f"{name} {p:.1%}" for name, p in answer.ranking[1:4] if p >= 0.0005)
             label, rest = ("unsure", f"{answer.label}, {rest}".strip(", ")) if answer.unsure else (answer.label, rest)
-            table.add_row(_plain(answer.path), f"{answer.probability:.1%}", _plain(label), _plain(rest))
-    _console().print(table)
+            table.add_row(plain(answer.path), f"{answer.probability:.1%}", plain(label), plain(rest))
+    rich_console().print(table)
 
 
 def print_nets(rows: Iterable[Variant]) -> None:
@@ -116,8 +117,8 @@ def print_nets(rows: Iterable[Variant]) -> None:
         table.add_column(title, justify="right" if title in ("input", "least") else "left", overflow="fold")
     for row in rows:
         size = f"{row.channels}x" + "x".join([str(row.size)] * row.dims)
-        table.add_row(row.name, size, str(row.least), _plain(row.source))
-    _console().print(table)
+        table.add_row(row.name, size, str(row.least), plain(row.source))
+    rich_console().print(table)
 
 
 def print_weights(rows: Iterable[Published]) -> None:
@@ -130,8 +131,8 @@ def print_weights(rows: Iterable[Published]) -> None:
     for row in rows:
         top1 = f"{row.top1:.2f}" if row.top1 is not None else ""
         size = f"{row.mebibytes:.1f}" if row.mebibytes is not None else ""
-        table.add_row(row.name, row.network, top1, size, str(row.size), _plain(row.file))
-    _console().print(table)
+        table.add_row(row.name, row.network, top1, size, str(row.size), plain(row.file))
+    rich_console().print(table)
 
 
 def prediction_json(answers: Iterable[Prediction | Unreadable]) -> dict[str, Any]:
@@ -199,17 +200,11 @@ def _answer(answer: Prediction | Unreadable) -> dict[str, Any]:
 
 
 def _print_unreadable(bad: Sequence[Unreadable], most: int = 5) -> None:
-    console = _console(stderr=True)
+    console = rich_console(stderr=True)
     for u in bad[:most]:
         console.print(f"not read: {u.path}: {u.reason}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if len(bad) > most:
         console.print(f"... and {len(bad) - most:,} more files that cannot be read", style="yellow")
-
-
-def _console(*, stderr: bool = False) -> Any:
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
 def _interval(found: dict[str, Any]) -> str:
@@ -224,9 +219,3 @@ def _share(share: float, n: int) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from svertka.cli.shared import Data, Json, Net, Quiet, Seed, Settings, Size, print_json, rich_console
+
 if TYPE_CHECKING:
     from svertka.evaluation.paired import Gain
     from svertka.verbs.tune import Tuned
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, everything else on stderr.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")]
-Data = Annotated[list[str], typer.Argument(help="Folders, archives, tables, shards, addresses, or `digits`.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any field of the recipe.")]
-Size = Annotated[int | None, typer.Option(help="Side of the network's square input in pixels.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of split, weights, order and augmentation.")]
 
 
 def preview(
@@ -35,7 +29,10 @@ def preview(
 
     asked = {"size": size, "seed": seed, **dict(map(parse_setting, settings or []))}
     found = draw(data, out=out, pictures=pictures, **{k: v for k, v in asked.items() if v is not None})
-    print(json.dumps(found.to_dict(), ensure_ascii=False) if as_json else found.path)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(found.path)
 
 
 def tune(
@@ -45,7 +42,7 @@ def tune(
     only: Annotated[
         list[str] | None, typer.Option("--try", metavar="NAME", help="Try this one; may be repeated.")
     ] = None,
-    net: Annotated[str | None, typer.Option(help="Network: a name (`svertka nets`) or a line of notation.")] = None,
+    net: Net = None,
     size: Size = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures, in each training.")] = None,
     seed: Seed = None,
@@ -53,7 +50,7 @@ def tune(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Try augmentations one at a time, and keep those that help on these pictures."""
+    """Try augmentations one at a time; keep those that help."""
     from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
 
@@ -64,17 +61,16 @@ def tune(
         asked = {k: v for k, v in asked.items() if v is not None}
         found = measure(data, minutes=minutes, seeds=seeds, only=only or (), watch=watch, **asked)
     if as_json:
-        print(json.dumps(found.to_dict(), ensure_ascii=False))
+        print_json(found.to_dict())
     else:
         print_tuned(found)
 
 
 def print_tuned(found: Tuned) -> None:
     """What each augmentation gave, with its interval, and how to train with those that were kept."""
-    from rich.console import Console
     from rich.table import Table
 
-    console, chosen = Console(highlight=False, soft_wrap=True), found.selection
+    console, chosen = rich_console(), found.selection
     base, (seeds, n) = chosen.base, chosen.base.shape
     console.print(f"without augmentation {base.mean():.2%} right, mean of {seeds} trainings, on {n:,} pictures")
     table = Table(box=None, pad_edge=False, header_style="dim")

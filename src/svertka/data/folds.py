@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from svertka.data.split import _hashes, joined
+from svertka.data.split import hash_groups, joined
 from svertka.errors import RecipeError
 
 
@@ -29,7 +29,7 @@ def folds(labels: np.ndarray, digests: np.ndarray, k: int, seed: int, group: np.
     keys = np.ascontiguousarray(digests).view("<u8").reshape(len(labels), 2)[:, 0]
     number = np.unique(keys, return_inverse=True)[1].ravel()
     number = number if group is None else joined(number, group)
-    hashes = _hashes(keys, number, seed)  # (groups,)
+    hashes = hash_groups(keys, number, seed)  # (groups,)
     home = np.full(len(hashes), np.iinfo(np.int64).max)
     np.minimum.at(home, number, labels)  # a group that stands in two classes counts for the first of them
     order = np.lexsort((hashes, home))

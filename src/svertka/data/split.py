@@ -45,7 +45,7 @@ def cut(
     keys = np.ascontiguousarray(digests).view("<u8").reshape(n, 2)[:, 0]  # of the hashes 64 bits will do
     number = np.unique(keys, return_inverse=True)[1]
     number = number if group is None else joined(number, group)
-    hashes = _hashes(keys, number, seed)  # (groups,)
+    hashes = hash_groups(keys, number, seed)  # (groups,)
     drawn = hashes < np.uint64(share * 2.0**64)
     home = np.full(len(hashes), np.iinfo(np.int64).max)
     np.minimum.at(home, number, labels)  # a group that stands in two classes counts for the first of them
@@ -87,7 +87,7 @@ def joined(*columns: np.ndarray) -> np.ndarray:
     return number
 
 
-def _hashes(keys: np.ndarray, number: np.ndarray, seed: int) -> np.ndarray:
+def hash_groups(keys: np.ndarray, number: np.ndarray, seed: int) -> np.ndarray:
     """One hash for each group: that of one of its files, which another hash, the same for every seed, picks."""
     order = np.lexsort((_mix(keys), number))
     first = order[np.flatnonzero(np.diff(number[order], prepend=-1))]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
 from svertka.explanation import METHODS, Heat, deletion, heats, insertion, method, randomisation
 from svertka.records import Unreadable
 from svertka.reporting import drawing
+from svertka.verbs.job import Watch, silent
 from svertka.verbs.neighbours import Neighbour, Neighbours
 from svertka.verbs.predict import open_model
 
@@ -74,6 +74,7 @@ def explain(
     samples: int | None = None,
     seed: int = 0,
     weights: str | Path | None = None,
+    watch: Watch = silent,
 ) -> list[Explained | Unreadable]:
     """Where a model looked, for pictures in order; a folder stands for the pictures in it.
 
@@ -90,6 +91,7 @@ def explain(
         samples: masks, noisy copies, steps or channels, where a method counts any.
         seed: of random masks and noise.
         weights: with a network of the zoo, the file to take instead of the published one.
+        watch: called with ("explain", (done, in all)), where each heat and each test of one counts.
 
     Raises:
         UnknownName: no such method, layer or class.
@@ -102,14 +104,24 @@ def explain(
     training = _neighbours(model, where, near)
     ask = {"layer": layer, "samples": samples, "seed": seed}
     answers: list[Explained | Unreadable] = []
-    pictures = _pictures(files)
-    while group := list(islice(pictures, BATCH)):
+    pictures = list(_pictures(files))
+    each = len(methods) * (1 + (rival and len(model.classes) > 1) + check)
+    done, total = 0, len(pictures) * each
+
+    def step(made: int) -> None:
+        nonlocal done
+        done += made
+        watch("explain", (done, total))
+
+    for first in range(0, len(pictures), BATCH):
+        group = pictures[first : first + BATCH]
         read = [_read(model, picture, len(answers) + number) for number, picture in enumerate(group)]
         good = [row for row in read if not isinstance(row, Unreadable)]
-        found = _explain(model, good, methods, ask, wanted, rival=rival, check=check)
+        found = _explain(model, good, methods, ask, wanted, step, rival=rival, check=check)
         for row in read:
             if isinstance(row, Unreadable):
                 answers.append(row)
+                step(each)
                 continue
             answer = next(found)
             if training is not None:
@@ -128,7 +140,7 @@ class _Picture:
 
 def _explain(
     model: Model, pictures: Sequence[_Picture], methods: list[str], ask: dict[str, Any], wanted: int | None,
-    *, rival: bool, check: bool,
+    step: Callable[[int], None], *, rival: bool, check: bool,
 ) -> Iterator[Explained]:  # fmt: skip
     if not pictures:
         return
@@ -137,20 +149,27 @@ def _explain(
     top = shares.argmax(1) if wanted is None else torch.full((len(pictures),), wanted)
     others = shares.scatter(1, top[:, None], -1).argmax(1)  # the strongest class that is not explained
     x = model.preprocess.normalise(pixels)
-    own = _heats(model, x, methods, top, shares, ask)
-    against = _heats(model, x, methods, others, shares, ask) if rival and len(model.classes) > 1 else None
+    own = _heats(model, x, methods, top, shares, ask, step)
+    against = _heats(model, x, methods, others, shares, ask, step) if rival and len(model.classes) > 1 else None
     for number, picture in enumerate(pictures):
         beside = (model.classes[int(others[number])], against[number]) if against else None
-        checks = tuple(_check(model, x[number : number + 1], heat, ask) for heat in own[number]) if check else ()
-        yield Explained(picture.path, model.classes[int(top[number])], own[number], beside, checks)
+        checks = []
+        for heat in own[number] if check else ():
+            checks.append(_check(model, x[number : number + 1], heat, ask))
+            step(1)
+        yield Explained(picture.path, model.classes[int(top[number])], own[number], beside, tuple(checks))
 
 
 def _heats(
-    model: Model, x: torch.Tensor, methods: list[str], target: torch.Tensor, shares: torch.Tensor, ask: dict[str, Any]
-) -> list[tuple[Heat, ...]]:
+    model: Model, x: torch.Tensor, methods: list[str], target: torch.Tensor, shares: torch.Tensor, ask: dict[str, Any],
+    step: Callable[[int], None],
+) -> list[tuple[Heat, ...]]:  # fmt: skip
     """For each picture its heats, with the probability that `predict` would tell."""
     told = shares.gather(1, target[:, None])[:, 0].tolist()
-    by_method = [heats(model.net, x, name, target=target, batch=BATCH, **ask) for name in methods]
+    by_method = []
+    for name in methods:
+        by_method.append(heats(model.net, x, name, target=target, batch=BATCH, **ask))
+        step(len(x))
     return [
         tuple(dataclasses.replace(h, score=score) for h in row)
         for row, score in zip(zip(*by_method, strict=True), told, strict=True)
