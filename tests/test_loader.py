@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from svertka.data import loader as loading
 from svertka.data.augment import Augment
+from svertka.data.buffers import Buffers
 from svertka.data.loader import Loader
 from svertka.signals import Preprocess
 
@@ -123,3 +124,47 @@ def test_a_picture_that_comes_twice_is_varied_twice():
     again = x[index == 39]
     assert len(again) == 7
     assert len({t.numpy().tobytes() for t in again}) > 3
+
+
+# --- memory of batches ---
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_gathering_while_normalising_and_buffers_change_no_bit(monkeypatch, balanced):
+    kept = [tuple(b) for b in loader(6, balanced=balanced).epoch(2)]  # normalised after they were gathered
+    monkeypatch.setattr(loading, "AT_ONCE", 1)
+    one_by_one = [(b.x.clone(), b.y, b.index) for b in loader(6, balanced=balanced).epoch(2)]
+    assert len(kept) == len(one_by_one)
+    assert all(torch.equal(p, q) for a, b in zip(kept, one_by_one, strict=True) for p, q in zip(a, b, strict=True))
+
+
+def test_memory_of_a_batch_is_used_again_only_when_nobody_holds_it():
+    buffers = Buffers(4 * 6 * 5 * 3)
+    first = buffers.take(4, 6, 5, 3)
+    place = first.data_ptr()
+    row = first[1].fill_(7.0)  # a view of it is enough to keep it
+    del first
+    second = buffers.take(4, 6, 5, 3).fill_(1.0)
+    assert second.data_ptr() != place
+    assert torch.equal(row, torch.full_like(row, 7.0))
+    del row
+    third = buffers.take(2, 6, 5, 3)
+    assert third.data_ptr() == place
+    assert third.shape == (2, 3, 6, 5)
+    assert third.is_contiguous(memory_format=torch.channels_last)
+    assert place % 64 == 0
+    with pytest.raises(ValueError, match="do not fit"):
+        buffers.take(5, 6, 5, 3)
+
+
+def test_what_a_graph_or_numpy_needs_is_kept(monkeypatch):
+    monkeypatch.setattr(loading, "AT_ONCE", 1)
+    weight = torch.ones(3, requires_grad=True)
+    expected = sum(b.x.double().sum((0, 2, 3)) for b in loader(6).epoch(0))
+    total, arrays = torch.zeros(()), []
+    for batch in loader(6).epoch(0):
+        total = total + (batch.x * weight.view(3, 1, 1)).sum()
+        arrays.append(batch.x.numpy())
+    total.backward()
+    assert torch.allclose(weight.grad.double(), expected, atol=1e-2)
+    assert np.allclose(sum(a.astype(np.float64).sum((0, 2, 3)) for a in arrays), expected)

@@ -6,7 +6,7 @@ multiply-add, and the pixels already lie in channels-last order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from svertka.data.ahead import ahead
 from svertka.data.augment import Augment
+from svertka.data.buffers import Buffers
 from svertka.data.mixing import mix_pictures, partners
 from svertka.data.packed import Packed
 from svertka.data.random import mix
@@ -138,17 +139,34 @@ class Loader:
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self.order(epoch).to(self.device)[: len(self) * self.batch]
-        one = AT_ONCE if isinstance(self.pixels, _Unpacked) else self.pixels[0].numel()
-        together = max(1, AT_ONCE // (self.batch * one)) * self.batch
-        for first in range(start * self.batch, len(order), together):
-            batches = order[first : first + together].split(self.batch)
+        shape = self.preprocess.height, self.preprocess.width, self.preprocess.channels
+        one = int(np.prod(shape))
+        large = self.batch * one >= AT_ONCE and self.device.type == "cpu"  # small ones the C library keeps itself
+        buffers = Buffers(self.batch * one) if large else None
+        together = 1 if isinstance(self.pixels, _Unpacked) else max(1, AT_ONCE // (self.batch * one))
+        for first in range(start * self.batch, len(order), together * self.batch):
+            batches = order[first : first + together * self.batch].split(self.batch)
             if self.seed is not None:
                 batches = tuple(map(self._share, batches))
-            samples, sizes = torch.cat(batches), [len(b) for b in batches]
-            index = samples % len(self.pixels) if self.balanced else samples
-            parts = zip(*(t.split(sizes) for t in (*self.varied(samples, epoch), index)), strict=True)
-            for pixels, y, of in parts:
-                yield Batch(self.preprocess.normalise(pixels), y, of)
+            for pixels, y, index, chosen in self._parts(batches, epoch):
+                out = buffers.take(len(index), *shape) if buffers else None
+                yield Batch(self.preprocess.normalise(pixels, out, chosen), y, index)
+
+    def _parts(self, batches: Sequence[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+        """Of each batch of samples: pixels, y, its pictures, and which of the pixels are its own (all where None)."""
+        if self.pristine and len(batches) == 1 and isinstance(self.pixels, Tensor):  # gathered as they are normalised
+            index = batches[0] % len(self.pixels) if self.balanced else batches[0]
+            yield self.pixels, self.labels[index], index, index
+            return
+        samples, sizes = torch.cat(list(batches)), [len(b) for b in batches]
+        index = samples % len(self.pixels) if self.balanced else samples
+        for pixels, y, of in zip(*(t.split(sizes) for t in (*self.varied(samples, epoch), index)), strict=True):
+            yield pixels, y, of, None
+
+    @property
+    def pristine(self) -> bool:
+        """Whether pictures come as they are in the store."""
+        return self.seed is None or self.augment.none
 
     def _share(self, samples: Tensor) -> Tensor:
         return samples.tensor_split(self.size)[self.rank]

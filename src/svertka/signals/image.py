@@ -27,7 +27,7 @@ __all__ = ["Fit", "Preprocess", "decode", "fit", "read", "read_sized"]
 Fit = Literal["stretch", "crop", "pad"]
 Interpolation = Literal["bilinear", "bicubic"]
 
-_BLOCK = 2**17  # numbers that are normalised at once
+_BLOCK = 2**17  # numbers that are normalised at once, about
 _ROW = 4096  # numbers that meet their factors at once
 
 
@@ -103,32 +103,40 @@ class Preprocess:
             raise RecipeError(f"a Preprocess has the fields {', '.join(sorted(known))}; missing or unknown: {odd}.")
         return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"])})
 
-    def normalise(self, pixels: np.ndarray[Any, Any] | Tensor, out: Tensor | None = None) -> Tensor:
+    def normalise(
+        self, pixels: np.ndarray[Any, Any] | Tensor, out: Tensor | None = None, index: Tensor | None = None
+    ) -> Tensor:
         """Pixels as the network wants them: uint8 (n, h, w, c) -> float32 (n, c, h, w), channels-last.
 
         Args:
             pixels: an array, or a tensor on any device.
             out: where to put the result (same shape and memory format); a fresh tensor where None.
+            index: int64 (m,), which of the pictures, in which order (the result then has m); all where None.
         """
         import torch
 
         if not isinstance(pixels, torch.Tensor):
             pixels = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
-        n, h, w, c = pixels.shape
+        n, (h, w, c) = len(pixels) if index is None else len(index), pixels.shape[1:]
         if out is None:
             out = torch.empty((n, h, w, c), device=pixels.device).permute(0, 3, 1, 2)  # (n, c, h, w)
         wide = w * c * _lines(h, w * c)
-        rows, source = out.permute(0, 2, 3, 1).view(-1, wide), pixels.reshape(-1, wide)  # (n*h*w*c / wide, wide)
-        times = wide // c
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=rows.device).repeat(times)  # (wide,)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=rows.device)
-        shift = shift.repeat(times)
+        rows = out.permute(0, 2, 3, 1).view(-1, wide)  # (n*h*w*c / wide, wide)
+        times, device = wide // c, rows.device
+        scale = torch.tensor([1 / (255 * s) for s in self.std], device=device).repeat(times)  # (wide,)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=device).repeat(times)
         # Rows of some lines of a picture keep vector units busy, where 3 channels would not, and their factors stay in
-        # the nearest cache; so do blocks in the next one.
-        block = max(1, _BLOCK // wide) if rows.device.type == "cpu" else max(1, len(rows))
-        for first in range(0, len(rows), block):
-            part = rows[first : first + block].copy_(source[first : first + block])
-            torch.addcmul(shift, part, scale, out=part)
+        # the nearest cache; so do blocks in the next one, of several pictures or an even part of one.
+        each = h * w * c // wide  # rows of a picture
+        even = -(-each // max(1, round(each * wide / _BLOCK)))
+        block = max(_BLOCK // wide, even) if device.type == "cpu" else max(1, n * each)
+        size = n if index is None else max(1, block // each)  # pictures that are gathered at once
+        for first in range(0, n, max(1, size)):
+            some = pixels if index is None else pixels.index_select(0, index[first : first + size])
+            source, target = some.reshape(-1, wide), rows[first * each : (first + size) * each]
+            for start in range(0, len(source), block):
+                part = target[start : start + block].copy_(source[start : start + block])
+                torch.addcmul(shift, part, scale, out=part)
         return out
 
 
