@@ -1,5 +1,6 @@
 """The report of a real run: what it shows of the network is what the network does, within its time, in any format."""
 
+import html
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import binomtest
 
 import svertka
 from svertka import explanation, tabulate
@@ -114,6 +116,58 @@ def test_every_number_of_the_new_sections_can_be_computed_again(squares):
     for part, scored in run.scored.items():
         right = 100 * np.mean(scored.probability.argmax(1) == scored.labels)
         assert f"on {len(scored.labels)} {part} pictures: {right:.0f}" in page
+
+
+def test_a_full_report_changes_pictures_and_stands_beside_simpler_answers(run, squares):
+    """What it says of changed pictures and of baselines, again from the data, by formulas of this test."""
+    page = html.unescape(re.sub(r"<[^>]*>", "|", page_of(run, full=True)))
+    changed = json.loads((run / "robustness.json").read_text())
+    simpler = json.loads((run / "baselines.json").read_text())
+    found, model = read_run(run), Model.load(run)
+    index, truth = found.scored["validation"].index, found.scored["validation"].labels
+    n = len(index)
+    assert (changed["n"], simpler["n"], changed["left_out"]) == (n, n, [])
+    files = [Image.open(squares[1] / found.manifest.paths[i]) for i in index]
+    pixels = np.stack([np.asarray(f)[:, 4:-4] for f in files])  # "crop" to 32 from 40 leaves 4 at each side
+    assert changed["accuracy"] == (model.probabilities(pixels).numpy().argmax(1) == truth).mean()
+    for point in changed["kinds"]["brighter"]["points"]:
+        brighter = (pixels * np.float32(point["strength"])).round().clip(0, 255).astype(np.uint8)
+        right = int((model.probabilities(brighter).numpy().argmax(1) == truth).sum())
+        bounds = binomtest(right, n).proportion_ci(method="wilson")
+        assert point["accuracy"] == right / n
+        assert f"|{100 * point['strength']:g}|" in page
+        assert f"|{100 * right / n:.0f}\u202f%|" in page
+        assert f"|{100 * bounds.low:.0f}\u2009–\u2009{100 * bounds.high:.0f}\u202f%|" in page
+    labels = found.manifest.labels[found.manifest.indices("train")]
+    usual = (truth == np.bincount(labels).argmax()).mean()
+    assert simpler["rows"][0]["accuracy"] == usual
+    for row in [*simpler["rows"], simpler["model"]]:
+        bounds = binomtest(round(row["accuracy"] * n), n).proportion_ci(method="wilson")
+        assert (row["low"], row["high"]) == pytest.approx(tuple(bounds))
+        assert f"|{100 * bounds.low:.0f}\u2009–\u2009{100 * bounds.high:.0f}\u202f%|" in page
+    assert "most frequent class" in page
+    told = page_of(run, lang="ru")  # kept, so the next report shows them without the data
+    assert "самый частый класс" in told
+    assert "Поворот" in told
+
+
+def test_a_full_report_without_its_data_says_so(run):
+    recipe = json.loads((run / "recipe.json").read_text())
+    recipe["data"]["where"] = str(run / "gone")
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    page = page_of(run, full=True)
+    assert "cannot be opened again" in page
+    assert "How far pictures may change" not in page
+    assert not (run / "robustness.json").exists()
+
+
+def test_what_was_measured_with_other_weights_is_not_shown(run):
+    kept = {"weights": "0" * 64, "part": "validation", "n": 1, "rows": []}
+    (run / "baselines.json").write_text(json.dumps(kept))
+    assert "Beside something simpler" not in page_of(run)
+    (run / "baselines.json").write_text("[")
+    with pytest.raises(RunError, match=r"baselines\.json is damaged"):
+        report(run)
 
 
 def test_the_picture_as_it_was_is_the_file(squares):

@@ -303,7 +303,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of into the run folder.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the page: en or ru.")] = "en",
     full: Annotated[
-        bool, typer.Option("--full", help="Look longer: slow explanations, and whether they are true.")
+        bool, typer.Option("--full", help="Look longer: slow explanations, changed pictures, baselines.")
     ] = False,
     as_json: Json = False,
 ) -> None:

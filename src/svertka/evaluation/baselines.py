@@ -14,7 +14,7 @@ from svertka.records import Interval
 LEVELS = 4  # of each of three colours; of grey, their cube root squared: 16
 NEAREST = 5
 MOST = 10_000  # training pictures that are remembered
-BATCH = 1024
+BATCH, AT_ONCE = 1024, 2**23  # pictures, and numbers in them, that are counted at once
 
 
 def histograms(pixels: np.ndarray) -> np.ndarray:
@@ -38,8 +38,9 @@ def by_colour(
         train = np.sort(np.random.default_rng(seed).choice(train, MOST, replace=False))
     known = _by_batches(pixels, train)
     right = 0
-    for first in range(0, len(asked), BATCH):
-        part = asked[first : first + BATCH]
+    step = _at_once(pixels)
+    for first in range(0, len(asked), step):
+        part = asked[first : first + step]
         near = histograms(np.asarray(pixels[part])) @ known.T  # (b, k), 1 where the same
         k = min(NEAREST, len(train))
         best = np.argpartition(-near, k - 1, axis=1)[:, :k]
@@ -57,5 +58,9 @@ def majority(train: np.ndarray, asked: np.ndarray, classes: int) -> Interval:
 
 
 def _by_batches(pixels: np.ndarray, index: np.ndarray) -> np.ndarray:
-    parts = [histograms(np.asarray(pixels[index[k : k + BATCH]])) for k in range(0, len(index), BATCH)]
-    return np.concatenate(parts)
+    step = _at_once(pixels)
+    return np.concatenate([histograms(np.asarray(pixels[index[k : k + step]])) for k in range(0, len(index), step)])
+
+
+def _at_once(pixels: np.ndarray) -> int:
+    return min(BATCH, max(1, AT_ONCE // int(np.prod(pixels.shape[1:]))))

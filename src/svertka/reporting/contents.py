@@ -41,6 +41,8 @@ CONTENTS = (
     Section("inside", "Inside", "What it looks at, and what is in it", sections.inside.section),
     Section("failing", "Failures", "Where it fails", sections.failing.section),
     Section("calibration", "Calibration", "Is it as right as it is sure?", sections.calibration.section),
+    Section("robustness", "Changes", "How far pictures may change", sections.robustness.section),
+    Section("baselines", "Baselines", "Beside something simpler", sections.baselines.section),
     Section("time", "Time", "Where the time went", sections.time.section),
     Section("timing", "Forecast", "What was forecast, and what it took", sections.timing.section),
     Section("again", "Reproduce", "How to reproduce it", sections.again.section),

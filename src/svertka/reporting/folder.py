@@ -24,6 +24,8 @@ from svertka.reporting.check import read_pixels
 from svertka.training.run import check_format
 
 ALBUM, LAYERS = "explanations.npz", "network.json"
+PROBES = ("robustness", "baselines")  # each in a file of its name, with the weights that it is true of
+WEIGHTS = "model/weights.safetensors"
 MISTAKES = 24  # shown
 
 
@@ -71,6 +73,7 @@ class RunFolder:
     checked: dict[str, np.ndarray]  # the pictures that belong to it, by path
     album: Mapping[str, np.ndarray] = field(default_factory=dict)  # what explanation.album made, where it was made
     layers: dict[str, Any] | None = None  # the layer table, where it was made
+    probes: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # those of PROBES that were made
     cautions: tuple[str, ...] = ()  # what the reader must know beyond what the files say
 
     @property
@@ -118,6 +121,7 @@ def read_run(path: Path) -> RunFolder:
     recipe = _json(path / "recipe.json")
     check_format(path, recipe)
     examples = _examples(path / "examples.npz", len(manifest.paths))
+    hashes = _hashes(path)
     return RunFolder(
         path=path,
         recipe=recipe,
@@ -127,11 +131,12 @@ def read_run(path: Path) -> RunFolder:
         metrics=_json(path / "metrics.json"),
         scored=_predictions(path / "predictions.npz", manifest),
         examples=examples,
-        hashes=_hashes(path),
+        hashes=hashes,
         check=_json(path / "check.json") if (path / "check.json").exists() else None,
         checked=read_pixels(path / "check.npz"),
         album=_album(path / ALBUM, examples, len(manifest.classes)),
         layers=_json(path / LAYERS) if (path / LAYERS).exists() else None,
+        probes=_probes(path, hashes.get(WEIGHTS)),
     )
 
 
@@ -245,6 +250,12 @@ def _album(path: Path, examples: Examples | None, classes: int) -> dict[str, np.
     return arrays
 
 
+def _probes(path: Path, weights: str | None) -> dict[str, dict[str, Any]]:
+    """What was measured with the weights that the run has now; a training that went on leaves the old behind."""
+    found = {name: optional(path / f"{name}.json") for name in PROBES}
+    return {name: probe for name, probe in found.items() if probe is not None and probe.get("weights") == weights}
+
+
 def _check_index(path: Path, index: np.ndarray, files: int) -> None:
     if index.ndim != 1 or index.dtype.kind not in "iu":
         raise RunError(f"{path} is damaged: its indices are not one row of integers.")
@@ -255,7 +266,7 @@ def _check_index(path: Path, index: np.ndarray, files: int) -> None:
 def _hashes(path: Path) -> dict[str, str]:
     """SHA-256 of what fixes the result: data, recipe, weights."""
     hashes = {}
-    for name in ("manifest.json", "recipe.json", "model/weights.safetensors"):
+    for name in ("manifest.json", "recipe.json", WEIGHTS):
         if (path / name).is_file():
             with (path / name).open("rb") as file:
                 hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,6 +7,7 @@ know.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from svertka import data as rooms
 from svertka import zoo
-from svertka.errors import DataError
 from svertka.evaluation import baselines, difference, wilson
-from svertka.signals import Preprocess
-from svertka.training.run import Run
-from svertka.verbs.compare import read_answers
+from svertka.verbs.reopening import Reopened, reopen
 
 SIDE = 16  # pixels of a side that the tiny network sees at most
 TINY = "conv3-8 relu pool2 conv3-16 relu gap fc"
 SECONDS = 5.0
 PASSES = 30
 BATCH, RATE = 64, 0.01
+MOST = 50_000  # training pictures that the tiny network gets; more are thinned out evenly
 
 
 def baselines_of(run: str | Path, *, seconds: float = SECONDS) -> dict[str, Any]:
@@ -40,26 +38,20 @@ def baselines_of(run: str | Path, *, seconds: float = SECONDS) -> dict[str, Any]
         RunError: it is no finished run.
         DataError: the data are gone or have changed.
     """
-    folder = Run.open(run)
-    answers = read_answers(folder.path)
-    part = "test" if "test" in answers else "validation"
-    if part not in answers:
-        raise DataError(f"{run} holds no predictions, so there is nothing to hold baselines against.")
-    told, files = folder.read("recipe.json"), answers[part].manifest
-    source = rooms.open_source(told["data"]["where"])
-    store = rooms.begin_store(source, Preprocess.from_dict(told["preprocess"])).finish()
-    if not files.matches(store):
-        raise DataError(
-            f"{told['data']['where']} has changed since {run} was made: baselines would learn other pictures."
-        )
-    asked, train = answers[part].index, files.indices("train")
-    classes, truth = len(files.classes), files.labels[answers[part].index]
-    right = answers[part].guess == truth
+    return beside(reopen(run), seconds=seconds)
+
+
+def beside(run: Reopened, *, seconds: float = SECONDS) -> dict[str, Any]:
+    """As `baselines_of`, of a run whose data are open."""
+    part = "test" if "test" in run.answers else "validation"
+    files, pixels, asked = run.files, run.store.pixels, run.answers[part].index
+    classes, truth, train = len(files.classes), files.labels[asked], files.indices("train")
+    right = run.answers[part].guess == truth
     model = wilson(int(right.sum()), len(truth))
-    tiny = tiny_network(store.pixels, files.labels, train, asked, classes, seconds=seconds) == truth
+    tiny = tiny_network(pixels, files.labels, train, asked, classes, seconds=seconds) == truth
     rows = {
         "most frequent class": (baselines.majority(files.labels[train], truth, classes), None),
-        "nearest neighbours in colour": (baselines.by_colour(store.pixels, train, asked, files.labels, classes), None),
+        "nearest neighbours in colour": (baselines.by_colour(pixels, train, asked, files.labels, classes), None),
         "tiny network": (wilson(int(tiny.sum()), len(truth)), difference(tiny, right).p),
     }
     return {
@@ -84,6 +76,7 @@ def tiny_network(
 ) -> np.ndarray:
     """What TINY answers to the pictures `asked` (m,) of (n, h, w, c) after at most `seconds` of learning: (m,)."""
     begun = time.perf_counter()
+    train = train[:: max(1, math.ceil(len(train) / MOST))]
     x, wanted = _small(pixels, train), torch.from_numpy(labels[train].astype(np.int64))
     mean, deviation = x.mean((0, 2, 3), keepdim=True), x.std((0, 2, 3), keepdim=True).clamp(min=0.01)
     generator = torch.Generator().manual_seed(seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svertka.data import open_source
+from svertka.data import reopen_source
 from svertka.errors import ReadError, SvertkaError
 from svertka.reporting.comparing import SHOWN, page
 from svertka.reporting.page import replace_page
@@ -33,7 +33,7 @@ def _pictures(found: Compared, run: Path) -> dict[str, np.ndarray]:
     wanted = {row["path"]: row["digest"] for pair in found.pairs for row in pair.changed[:SHOWN]}
     try:
         recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
-        source, how = open_source(recipe["data"]["where"]), Preprocess.from_dict(recipe["preprocess"])
+        source, how = reopen_source(recipe["data"]), Preprocess.from_dict(recipe["preprocess"])
     except (OSError, ValueError, KeyError, TypeError, SvertkaError):
         return {}  # the page says that pictures are shown where they are still there
     pixels = {}

@@ -1,21 +1,23 @@
 """`report`: the page of a run, made again from its folder.
 
 What the network looks at needs the network itself. `train` looks as far as LOOKING of its own time allows, and keeps
-what it saw in the run folder (explanations.npz, network.json); `report` looks up what is missing there.
+what it saw in the run folder (explanations.npz, network.json); `report` looks up what is missing there. `--full` also
+opens the data again, and asks how far pictures may change and what simpler answers reach (verbs/probing.py).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from svertka.errors import RunError, ShapeError, WeightsError
+from svertka.errors import DataError, ReadError, RunError, ShapeError, WeightsError
 from svertka.reporting import write_report
-from svertka.reporting.folder import ALBUM, LAYERS, RunFolder, read_run
+from svertka.reporting.folder import ALBUM, LAYERS, PROBES, WEIGHTS, RunFolder, read_run
 from svertka.reporting.speech import say, speaking
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def report(run: str | Path, *, out: str | Path | None = None, lang: str = "en", 
         run: the folder.
         out: a file, or a folder for a report.html.
         lang: the language of the page.
-        full: look longer: slow explanations, and whether the explanations are true.
+        full: look longer: slow explanations, whether the explanations are true, changed pictures, baselines.
 
     Raises:
         RunError: the folder is not a run, or a file of it is damaged.
@@ -42,6 +44,8 @@ def report(run: str | Path, *, out: str | Path | None = None, lang: str = "en", 
         found = read_run(Path(run))
         if full or found.layers is None or not found.album:
             found = _with_looks(found, seconds=None if full else MOST, full=full)
+        if full and len(found.probes) < len(PROBES):
+            found = _probed(found)
     return write_report(found, Path(out) if out is not None else None, lang)
 
 
@@ -62,6 +66,26 @@ def _with_looks(run: RunFolder, *, seconds: float | None, full: bool) -> RunFold
     return _looked(run, model, seconds=seconds, full=full)
 
 
+def _probed(run: RunFolder) -> RunFolder:
+    """The run with what `probe` measures on its data; where these are gone, with a sentence instead."""
+    from svertka.bundle import Model
+    from svertka.verbs.probing import probe
+
+    try:
+        found = probe(run.path, Model.load(run.path), run.hashes.get(WEIGHTS, ""))
+    except WeightsError:
+        return run  # told already, where the network was to be looked at
+    except (DataError, ReadError, RunError) as why:
+        told = say(
+            "The pictures of this run cannot be opened again, so how far they may change and what simpler answers "
+            "reach is not shown: {why}",
+            why=str(why),
+        )
+        return dataclasses.replace(run, cautions=(*run.cautions, told))
+    _keep(run.path, {f"{name}.json": probed for name, probed in found.items()})
+    return dataclasses.replace(run, probes=found)
+
+
 def _looked(run: RunFolder, model: Model, *, seconds: float | None, full: bool) -> RunFolder:
     """The run with the layer table and the album of its network, which are kept in its folder where that can be."""
     from svertka.explanation.album import album
@@ -80,7 +104,7 @@ def _looked(run: RunFolder, model: Model, *, seconds: float | None, full: bool) 
         found = album(
             model, examples.pixels, [m for m in mistakes if m is not None], sample, seconds=seconds, full=full
         )
-    _keep(run.path, layers, found)
+    _keep(run.path, {LAYERS: layers, ALBUM: found})
     return dataclasses.replace(run, layers=layers, album=found)
 
 
@@ -88,16 +112,16 @@ def _shape(model: Model) -> tuple[int, int, int]:
     return model.preprocess.height, model.preprocess.width, model.preprocess.channels
 
 
-def _keep(folder: Path, layers: dict[str, Any] | None, found: dict[str, np.ndarray]) -> None:
+def _keep(folder: Path, files: Mapping[str, Mapping[str, Any] | None]) -> None:
     """Into the run folder, each whole or not at all; one that may not be written to stays as it is."""
-    for name, content in ((LAYERS, layers), (ALBUM, found)):
+    for name, content in files.items():
         if not content:
             continue
         aside = folder / f".{name}.part"
         try:
             with aside.open("wb") as file:
-                if name == ALBUM:
-                    np.savez(file, **found)
+                if name.endswith(".npz"):
+                    np.savez(file, **content)
                 else:
                     file.write(json.dumps(content, ensure_ascii=False).encode())
             aside.replace(folder / name)

@@ -26,8 +26,9 @@ from svertka.evaluation import wilson
 from svertka.verbs.job import Watch, silent
 
 MOST = 2000  # pictures that are changed; more are thinned out evenly
-SECONDS = 60.0  # after which no further kind of change is begun
-BATCH = 256
+LEAST = 200  # pictures that are changed however slow the network is, where there are so many
+SECONDS = 60.0  # that it may take; a slow network is tried on fewer pictures
+BATCH, PACE = 256, 16  # pictures in a batch, and in the one that shows how fast the network is
 NOISE = 7  # seed of the noise
 
 # uint8 (n, h, w, c), strength -> the same, changed
@@ -131,13 +132,13 @@ def robustness(
     Args:
         model: what is asked.
         pixels: uint8 (n, h, w, c), prepared as the model wants them.
-        index: (m,) of the pictures that take part; at most MOST of them do.
+        index: (m,) of the pictures that take part; at most MOST of them do, and no more than `seconds` allow.
         labels: (n,) indices into the model's classes.
-        seconds: after which no further kind is begun; those left out are named in "left_out".
+        seconds: what it may take; after that no further kind is begun, and those left out are named in "left_out".
         watch: called with ("read", (done, total)) after each kind.
     """
     begun = time.perf_counter()
-    index = index[:: max(1, math.ceil(len(index) / MOST))]
+    index = index[:: max(1, math.ceil(len(index) / _affordable(model, pixels, index, seconds)))]
     truth = torch.from_numpy(labels[index].astype(np.int64))
 
     def right(change: Change, strength: float) -> int:
@@ -165,6 +166,17 @@ def robustness(
         }  # fmt: skip
         watch("read", (number + 1, len(KINDS)))
     return {**told, "left_out": left_out}
+
+
+def _affordable(model: Model, pixels: np.ndarray, index: np.ndarray, seconds: float) -> int:
+    """How many pictures the network can be asked about at every strength in that time: LEAST to MOST."""
+    some = torch.from_numpy(np.asarray(pixels[index[:PACE]]))
+    model.probabilities(some)  # the first is slow
+    begun = time.perf_counter()
+    model.probabilities(some)
+    each = (time.perf_counter() - begun) / len(some)
+    asked = 1 + sum(len(kind.strengths) for kind in KINDS.values())
+    return min(MOST, max(LEAST, int(seconds / (asked * each))))
 
 
 def _sentence(name: str, kind: Kind, falls: float | None) -> str:

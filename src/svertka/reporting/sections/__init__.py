@@ -5,6 +5,7 @@ None means that the run has nothing for that section, and the page leaves it out
 
 from svertka.reporting.sections import (
     again,
+    baselines,
     calibration,
     card,
     check,
@@ -19,6 +20,7 @@ from svertka.reporting.sections import (
     mistakes,
     network,
     preparation,
+    robustness,
     scores,
     time,
     timing,
@@ -26,6 +28,7 @@ from svertka.reporting.sections import (
 
 __all__ = [
     "again",
+    "baselines",
     "calibration",
     "card",
     "check",
@@ -40,6 +43,7 @@ __all__ = [
     "mistakes",
     "network",
     "preparation",
+    "robustness",
     "scores",
     "time",
     "timing",

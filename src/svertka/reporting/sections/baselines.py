@@ -1,0 +1,43 @@
+"""The model beside answers that need no training, or hardly any: where `report --full` has made them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.records import Interval
+from svertka.reporting import charts, words
+from svertka.reporting.folder import RunFolder
+from svertka.reporting.speech import decimal, recognised, say, to_say
+from svertka.reporting.words import percent
+
+NAMES = (to_say("most frequent class"), to_say("nearest neighbours in colour"), to_say("tiny network"))
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """What baselines.json holds, as rows from the weakest to the model itself."""
+    found = run.probes.get("baselines")
+    if found is None:
+        return None
+    n, model = found["n"], found["model"]
+    simpler = sorted(found["rows"], key=lambda row: row["accuracy"])
+    best = simpler[-1]
+    return {
+        "on": say(words.COUNTED[found["part"]], n=n),
+        "scale": charts.scale((0, 1)),
+        "rows": [
+            *(_row(recognised(row["name"]) or row["name"], row, n, "base", row["p"]) for row in simpler),
+            _row(say("this network"), model, n, "hit", None),
+        ],
+        "beaten": model["low"] > best["high"],
+        "best": recognised(best["name"]) or best["name"],
+    }
+
+
+def _row(name: str, found: dict[str, Any], n: int, tone: str, p: float | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "chart": charts.whisker(found["accuracy"], found["low"], found["high"], (0, 1), tone),
+        "accuracy": percent(found["accuracy"], n),
+        "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
+        "p": "" if p is None else decimal(p, ".2g"),
+    }

@@ -1,0 +1,63 @@
+"""How accuracy falls as pictures are turned, moved, blurred, ...: where `report --full` has measured it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.records import Interval
+from svertka.reporting import strengths, words
+from svertka.reporting.folder import RunFolder
+from svertka.reporting.speech import decimal, say, to_say
+from svertka.reporting.words import percent
+
+# kind -> its name, what its strengths are called on the page, and their factor
+KINDS = {
+    "rotation": (to_say("Turned"), to_say("degrees"), 1),
+    "shift": (to_say("Moved"), to_say("percent of the side"), 100),
+    "blur": (to_say("Blurred"), to_say("width of the blur in percent of the side"), 100),
+    "noise": (to_say("Noisy"), to_say("noise in percent of white"), 100),
+    "darker": (to_say("Darker"), to_say("brightness in percent"), 100),
+    "brighter": (to_say("Brighter"), to_say("brightness in percent"), 100),
+    "JPEG": (to_say("Saved as JPEG"), to_say("quality"), 1),
+}
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """What robustness.json holds: a curve of each kind of change, and its numbers."""
+    found = run.probes.get("robustness")
+    if found is None:
+        return None
+    n, plain = found["n"], Interval(found["accuracy"], found["low"], found["high"], found["n"])
+    kinds = [_kind(name, kind, plain) for name, kind in found["kinds"].items()]
+    return {
+        "on": say(words.COUNTED[found["part"]], n=n),
+        "plain": percent(plain.value, n),
+        "interval": words.interval(plain),
+        "kinds": kinds,
+        "left_out": [say(KINDS[name][0]) if name in KINDS else name for name in found["left_out"]],
+    }
+
+
+def _kind(name: str, found: dict[str, Any], plain: Interval) -> dict[str, Any]:
+    title, unit, factor = KINDS.get(name, (name, found["unit"], 1))
+    title, unit = say(title), say(unit)
+    points = [
+        strengths.Point(_strength(p["strength"], factor), Interval(p["accuracy"], p["low"], p["high"], plain.n))
+        for p in found["points"]
+    ]
+    falls = found["falls"]
+    verdict = (
+        say("never surely worse") if falls is None else say("surely worse from {x} on", x=_strength(falls, factor))
+    )
+    return {
+        "title": title,
+        "unit": unit,
+        "verdict": verdict,
+        "falls": falls is not None,
+        "chart": strengths.chart(points, plain, title=f"{title}: {verdict}", unit=unit),
+        "points": [(p.strength, percent(p.share.value, plain.n), words.interval(p.share)) for p in points],
+    }
+
+
+def _strength(value: float, factor: int) -> str:
+    return decimal(factor * value, "g")
