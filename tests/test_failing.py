@@ -1,6 +1,10 @@
 """Where it fails: suspected labels, slices and robustness, on planted faults whose place is known."""
 
+import base64
+import html
+import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -75,6 +79,7 @@ def test_planted_labels_measure_how_far_suspicion_can_be_trusted():
 # -- slices ----------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 40), st.integers(0, 60), st.integers(1, 60))
 def test_fisher_is_scipys(k, n, other_k, other_n):
     k, other_k = min(k, n), min(other_k, other_n)
@@ -165,6 +170,27 @@ def test_a_planted_shortcut_shows_on_the_slices_of_the_run(sv, tmp_path, planted
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "the network may have learned this instead" in page
     assert "Is it as right as it is sure?" in page
+
+
+def test_the_page_shows_doubted_labels_and_the_least_certain_with_their_pictures(sv, tmp_path):
+    data = pictures(tmp_path / "data", 60, 0)
+    for k in range(4):  # lying bars that are called standing
+        (data / "lying" / f"{k}.png").rename(data / "standing" / f"wrong-{k}.png")
+    status, _, err = sv("train", data, "--out", "run", "--net", "conv5-8 relu pool2 flatten fc", "--epochs", "3")
+    assert status == 0, err
+    told = json.loads((tmp_path / "run" / "failing.json").read_text())
+    with np.load(tmp_path / "run" / "predictions.npz") as found:
+        index = found["validation_index"]
+    with np.load(tmp_path / "run" / "examples.npz") as found:
+        kept, pixels = found["index"].tolist(), found["pixels"]
+    wanted = [*told["suspects"]["shown"][:12], *told["least_certain"][:12]]
+    page = html.unescape((tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    section = page[page.index('id="failing"') : page.index('id="calibration"')]
+    shown = re.findall(r'src="data:image/png;base64,([^"]+)".*?<code title="([^"]+)"', section, re.DOTALL)
+    assert [path for _, path in shown] == [row["path"] for row in wanted]
+    for (picture, _), row in zip(shown, wanted, strict=True):
+        drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+        np.testing.assert_array_equal(drawn, pixels[kept.index(index[row["place"]])])
 
 
 def test_robustness_falls_with_strength_and_says_from_where(sv, tmp_path):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import nodes
 
@@ -208,6 +208,7 @@ def test_every_field_of_the_recipe_has_its_russian():
         ]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_values_in_markup_are_escaped(text):
     page = say_markup("{n:# mistake|# mistakes} among {pictures}.", n=2, pictures=text)

@@ -15,6 +15,8 @@ from svertka import signals
 from svertka.errors import ReadError, TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.evaluation.abstaining import to_rows
+from svertka.evaluation.metrics import least_certain
+from svertka.evaluation.suspects import suspects
 from svertka.evaluation.temperature import fit_temperature, softmax
 from svertka.training.machine import machine, peak_allocated, peak_resident
 from svertka.training.plan import Plan
@@ -23,6 +25,7 @@ from svertka.verbs.failures import failures
 from svertka.verbs.job import Job
 
 SHOWN = 24  # worst mistakes that the report may show
+DOUBTED = 12  # and so many suspected labels, and least certain answers
 KEPT, LEAST = 16_000_000, 8  # bytes of pictures that a run folder keeps, but so many pictures at least
 SIDE = 480  # of the one picture that is kept as it was, at most
 BRIEFLY = ("parameters", "epochs", "seconds", "images_per_second", "plan", "stopped")  # in what `--json` prints
@@ -83,15 +86,18 @@ def rewrite_recipe(job: Job) -> None:
 
 
 def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
-    """predictions.npz, and examples.npz: the worst mistakes and one picture of each class, as far as they fit."""
-    worst = []
+    """predictions.npz, and examples.npz: what the report may show: the worst mistakes, one picture of each class,
+    suspected labels and the least certain answers, as far as they fit."""
+    worst, doubted = [], []
     for part in ("validation", "test"):
         if f"{part}_index" in arrays:
             index = arrays[f"{part}_index"]
             rows = worst_mistakes(arrays[f"{part}_probability"], job.manifest.labels[index], SHOWN)
             worst.append(index[rows])
+            if part == "validation":
+                doubted = _doubted(arrays[f"{part}_probability"], job.manifest.labels[index], index)
     usual = _one_of_each(job)  # how pictures look that were learned from
-    first = [usual[:1], *worst[:1], usual[1:], *worst[1:]]  # in the order of their use to the report
+    first = [usual[:1], *worst[:1], usual[1:], *doubted, *worst[1:]]  # in the order of their use to the report
     size = int(np.prod(job.store.pixels.shape[1:]))
     index = np.unique(np.concatenate(first)[: max(LEAST, KEPT // size)])
     try:
@@ -104,6 +110,12 @@ def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
         )
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+
+
+def _doubted(shares: np.ndarray, labels: np.ndarray, index: np.ndarray) -> list[np.ndarray]:
+    """Files of `index` (m,): those whose labels are most doubted, and those whose answers were least certain."""
+    ranked = suspects(shares, labels)
+    return [index[ranked.order[: min(ranked.count, DOUBTED)]], index[least_certain(shares, DOUBTED)]]
 
 
 def write_failures(job: Job, scores: Scores) -> None:

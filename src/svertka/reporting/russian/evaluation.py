@@ -65,6 +65,16 @@ SENTENCES = {
         "Насколько этому верить: часть меток подменили нарочно; сомнение вызвали {found} из них, и они составили "
         "{precise} всех сомнительных."
     ),
+    "labelled <b><bdi>{label}</bdi></b>, looks like <b><bdi>{guess}</bdi></b>": (
+        "метка <b><bdi>{label}</bdi></b>, похоже на <b><bdi>{guess}</bdi></b>"
+    ),
+    "{confidence} sure · label {given}": "уверенность {confidence} · метка {given}",
+    "{confidence} sure": "уверенность {confidence}",
+    "Where it was least certain": "Где сеть была уверена меньше всего",
+    "Between the first and the second answer lies the least here: more pictures like these would teach it the most.": (
+        "Здесь первый и второй ответы ближе всего друг к другу: такие изображения научили бы сеть большему."
+    ),
+    "<b><bdi>{label}</bdi></b>, answered right": "<b><bdi>{label}</bdi></b>, отвечено верно",
     "Which, the most doubtful first": "Какие; самые сомнительные первыми",
     "label": "метка",
     "looks like": "похоже на",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import charts, words
+from svertka.reporting import charts, pictures, words
 from svertka.reporting.folder import RunFolder, optional
 from svertka.reporting.speech import number, say
 from svertka.reporting.words import percent
 
 SUSPECTS = 24
+SHOWN = 12  # pictures of each sort
 ROWS = 16
 
 
@@ -34,8 +35,30 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             "rows": [
                 (s["path"], s["label"], s["guess"], percent(s["confidence"])) for s in suspects["shown"][:SUSPECTS]
             ],
+            "cards": _cards(run, found, suspects["shown"]),
         },
+        "unsure": _cards(run, found, found["least_certain"]),
     }
+
+
+def _cards(run: RunFolder, found: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the first SHOWN rows whose pictures the run keeps."""
+    scored, cards = run.scored.get(found.get("part", "validation")), []
+    if scored is None or len(scored.index) != found["n"]:
+        return []
+    for row in rows[:SHOWN]:
+        place = run.place_of(int(scored.index[row["place"]]))
+        if place is not None and run.examples is not None:
+            cards.append(
+                {
+                    **row,
+                    "picture": pictures.shown(run.examples.pixels[place]),
+                    "confidence": percent(row["confidence"]),
+                    "given": percent(row["given"]),
+                    "right": row["label"] == row["guess"],
+                }
+            )
+    return cards
 
 
 def _slice(found: dict[str, Any], axis: tuple[float, float]) -> dict[str, Any]:
