@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from svertka.training.pace import AIM, EARLY, LATE, MOST, Pace
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.training.waiting import Timed
+from svertka.verbs.forecasting import limit
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -224,3 +226,11 @@ def test_a_run_of_stated_minutes_ends_in_them(tmp_path, seconds):
     assert len([r for r in log if r["kind"] == "epoch"]) == told["epochs"]
     assert took <= 1.05 * seconds
     assert took >= 0.85 * seconds or told["epochs"] == MOST * 31
+
+
+@pytest.mark.parametrize(("side", "told"), [(96, "--size below 96"), (8, None)])
+def test_smaller_pictures_are_only_advised_where_there_are_any(side, told):
+    job = SimpleNamespace(preprocess=SimpleNamespace(height=side))
+    advice = limit(SimpleNamespace(share=0.03), SimpleNamespace(device="cpu"), job)["advice"]
+    assert ("--size" in advice) == (told is not None)
+    assert (told or "--net") in advice

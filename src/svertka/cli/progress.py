@@ -186,7 +186,8 @@ def trial_line(trial: Trial) -> str:
 def plan_line(plan: Any) -> str:
     """What was chosen for this machine, in one line."""
     layout = plan.layout.replace("_", "-")
-    return f"plan: {plan.device}, {layout}, {plan.precision}, {plan.threads} threads ({plan.reason})"
+    threads = f"{plan.threads} thread{'s' if plan.threads != 1 else ''}"
+    return f"plan: {plan.device}, {layout}, {plan.precision}, {threads} ({plan.reason})"
 
 
 def forecast_line(found: Any) -> str:

@@ -15,6 +15,7 @@ from svertka.training.plan import Plan
 from svertka.training.waiting import Timed
 from svertka.verbs.job import Job
 
+SMALL = 32  # pixels of a side below which nobody is told to take smaller pictures
 WAITING = 0.25  # from this share of the time on, pictures are what a run waits for
 DEAR = ("rotate", "scale", "aspect", "shear", "crop", "blur", "sharpen", "noise", "hue", "trivial", "mixup", "cutmix")
 WORTH = 60.0  # seconds of training from which on a person may want it shorter
@@ -76,7 +77,9 @@ def limit(train: Timed, plan: Plan, job: Job) -> dict[str, Any]:
             f"{_slowest(job)} would shorten it, a faster network or device would not."
         )
         return {"by": "input", "waiting": round(share, 4), "advice": advice}
-    shorter = f"smaller pictures (--size below {job.preprocess.height}), a smaller network (--net) or fewer passes"
+    side = job.preprocess.height
+    smaller = f"smaller pictures (--size below {side}), " if side > SMALL else ""
+    shorter = f"{smaller}a smaller network (--net) or fewer passes"
     help_ = shorter if plan.device != "cpu" else f"a GPU, {shorter}"
     advice = f"Training waits for its pictures only {share:.0%} of the time: {help_} would shorten it."
     return {"by": "compute", "waiting": round(share, 4), "advice": advice}

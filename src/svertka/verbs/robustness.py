@@ -37,7 +37,7 @@ Change = Callable[[Tensor, float], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of change: `strengths` grow, in `unit`; `change` makes it."""
+    """One kind of change: `strengths` from weak to strong, in `unit`; `change` makes it."""
 
     unit: str
     strengths: tuple[float, ...]
