@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import svertka as sv
 from svertka.data.loader import Loader
 from svertka.errors import TrainingError, UsageError
 from svertka.signals import Preprocess
@@ -21,10 +22,11 @@ from svertka.training.world import World, world
 from test_cli import shapes
 
 PLAN = "precision=float32,layout=channels_last,threads=1"
-# Muon divides by singular values, which makes much of the last bits; sums of floats must stay comparable
-EXACT = ("--plan", PLAN, "--set", "optimiser=nesterov", "--set", "rate=0.01", "--json")
-QUICK = ("--epochs", "2", "--set", "batch=16", *EXACT)
-TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}  # of weights after a few steps: floats are summed in another order
+# the step is the gradient, so that rounding stays what it is; Muon divides by singular values, which makes much of it
+EXACT = ("--plan", PLAN, "--set", "optimiser=sgd", "--set", "rate=0.05", "--json")
+PLAIN = ("--net", "conv3-4 relu maxpool2 flatten fc")  # without norms, which over a few pictures magnify as well
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}  # of weights after some steps: floats are summed in another order
+LONGEST = 300  # seconds that anything here may take on a busy machine; on a quiet one all take less than 15
 
 
 def command(processes, *words):
@@ -40,12 +42,22 @@ def started(processes, *words, where):
     )
 
 
+def ended(agent, *statuses):
+    """-> (stdout, stderr) of a command that ends with one of the statuses; one that hangs is ended, and fails."""
+    try:
+        out, err = agent.communicate(timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        left = workers(agent)
+        for pid in (agent.pid, *left.values()):
+            os.kill(pid, signal.SIGKILL)
+        pytest.fail(f"{agent.args} hung for {LONGEST} s with processes {sorted(left)}: {agent.communicate()[1]}")
+    assert agent.returncode in statuses, err
+    return out, err
+
+
 def ran(processes, *words, where, status=0):
     """Exit status as expected; -> (stdout, stderr)."""
-    process = started(processes, *words, where=where)
-    out, err = process.communicate(timeout=240)
-    assert process.returncode == status, err
-    return out, err
+    return ended(started(processes, *words, where=where), status)
 
 
 def weights(run):
@@ -72,11 +84,12 @@ def workers(agent):
     return found
 
 
-def wait_for(run, kind, agent):
-    log, deadline = run / "log.jsonl", time.monotonic() + 120
-    while not (log.is_file() and f'"kind": "{kind}"' in log.read_text(encoding="utf-8")):
-        assert agent.poll() is None, agent.communicate()[1]
-        assert time.monotonic() < deadline
+def wait_for(run, passes, agent):
+    """Until the log holds so many passes."""
+    log, deadline = run / "log.jsonl", time.monotonic() + LONGEST
+    while not (log.is_file() and log.read_text(encoding="utf-8").count('"kind": "epoch"') >= passes):
+        if agent.poll() is not None or time.monotonic() > deadline:
+            ended(agent)  # of no status: fails with what was said
         time.sleep(0.02)
 
 
@@ -129,18 +142,37 @@ def test_shares_of_all_processes_are_each_batch_once(size):
                 assert torch.equal(torch.cat([getattr(p, field) for p in parts]), getattr(one, field))
 
 
+@pytest.mark.parametrize("what", ["find_rate", "verify", "repeat", "folds", "tune", "compile"])
+def test_what_is_for_one_process_is_refused(monkeypatch, what):
+    for name, value in worlds.NUMBERS.items():
+        monkeypatch.setenv(value, {"rank": "0", "size": "2", "local_rank": "0", "local_size": "2"}[name])
+    for name in worlds.ADDRESS:
+        monkeypatch.setenv(name, "1")
+    call = {
+        "find_rate": lambda: sv.find_rate("nowhere"),
+        "verify": lambda: sv.verify("nowhere"),
+        "repeat": lambda: sv.repeat("nowhere", 2),
+        "folds": lambda: sv.repeat("nowhere", folds=2),
+        "tune": lambda: sv.tune("nowhere"),
+        "compile": lambda: sv.train("nowhere", plan="compile=yes"),
+    }[what]
+    with pytest.raises(UsageError, match=f"{what.replace('_', '-')}.* is for one process.* has started 2"):
+        call()
+
+
 # --- under torchrun ---
 
 
 def test_norms_losses_and_wishes_are_those_of_all(tmp_path):
     worker = Path(__file__).with_name("processes_worker.py")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", str(worker)]
-    done = subprocess.run(torchrun, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(torchrun, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LONGEST)
     assert done.stdout.split() == ["agreed"] * 3, done.stderr
 
 
-def compared(tmp_path, processes, *options):
-    shapes(tmp_path / "data", each=30)
+def compared(tmp_path, processes, *options, each=20):
+    shapes(tmp_path / "data", each=each)
+    options = ("--epochs", "2", *options, *EXACT)
     ran(1, "train", "data", "--out", "one", *options, where=tmp_path)
     out, err = ran(processes, "train", "data", "--out", "many", *options, where=tmp_path)
     summary = json.loads(out)  # one object, by one process
@@ -148,79 +180,87 @@ def compared(tmp_path, processes, *options):
     one, many = records(tmp_path / "one"), records(tmp_path / "many")
     assert [r["images"] for r in many] == [r["images"] for r in one]
     for field in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
-        assert [r[field] for r in many] == pytest.approx([r[field] for r in one], rel=1e-3, abs=1e-3), field
-    a, b = weights(tmp_path / "one"), weights(tmp_path / "many")
-    torch.testing.assert_close(b, a, **TOLERANCE)
+        assert [r[field] for r in many] == pytest.approx([r[field] for r in one], rel=1e-5, abs=1e-5), field
+    torch.testing.assert_close(weights(tmp_path / "many"), weights(tmp_path / "one"), **TOLERANCE)
     assert summary["validation"]["n"] == json.loads((tmp_path / "one/metrics.json").read_text())["validation"]["n"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "many", "one"]
     assert (tmp_path / "many" / "report.html").is_file()
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    compared(tmp_path, 2, *QUICK)
+    compared(tmp_path, 2, "--set", "batch=16")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
-        (
-            "--set",
-            "batch=16",
-            "--set",
-            "accumulate=2",
-            "--net",
-            "conv3-4 relu maxpool2 flatten fc",
-            "--set",
-            "average=0.9",
-        ),
-        ("--set", "batch=2", "--balance", "weights", "--set", "rate=0.01"),  # the third process never has a picture
+        (*PLAIN, "--set", "batch=16", "--set", "accumulate=2", "--set", "average=0.9"),
+        (*PLAIN, "--set", "batch=2", "--balance", "weights"),  # the third process never has a picture
         ("--set", "batch=17", "--set", "mixup=0.3", "--balance", "sample"),
     ],
+    ids=["pieces", "empty share", "mixed"],
 )
 def test_three_processes_learn_what_one_learns(tmp_path, options):
-    compared(tmp_path, 3, "--epochs", "2", *options, *EXACT)
+    compared(tmp_path, 3, *options)
 
 
-def test_an_error_is_one_sentence(tmp_path):
-    _, err = ran(2, "train", "nowhere", where=tmp_path, status=1)
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("train", "nowhere"), "There is no folder or archive nowhere."),
+        (("train", "nowhere", "--find-rate"), "--find-rate is for one process, but torchrun has started 2"),
+    ],
+)
+def test_an_error_is_one_sentence(tmp_path, words, sentence):
+    _, err = ran(2, *words, where=tmp_path, status=1)
     assert len(said(err)) == 1, err
-    assert "nowhere" in said(err)[0]
+    assert sentence in said(err)[0]
     assert "Traceback" not in err.partition("torch/distributed")[0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_or_helps_all_alike(tmp_path):
+    shapes(tmp_path / "data")
+    options = ("--epochs", "2", "--set", "batch=8", "--plan", PLAN, "--set", "optimiser=sgd", "--set", "rate=1e30")
+    _, err = ran(2, "train", "data", "--out", "run", *options, "--set", "rescue=1", where=tmp_path, status=1)
+    assert len(said(err)) == 1, err
+    assert "no longer finite" in said(err)[0] or "The loss became" in said(err)[0]
+    assert len([r for r in records(tmp_path / "run", "note") if "rescue 1 of 1" in r["text"]]) == 1
 
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_any_number_of_processes(tmp_path):
-    shapes(tmp_path / "data", each=60)
-    options = ("--epochs", "12", "--set", "batch=8", "--set", "rate=0.02", *EXACT)
+    shapes(tmp_path / "data", each=40)
+    options = ("--epochs", "12", "--set", "batch=8", *EXACT)
     ran(1, "train", "data", "--out", "whole", *options, where=tmp_path)
     stopped, words = tmp_path / "stopped", ("train", "data", "--out", "stopped", *options)
     for processes in (2, 1):
+        known = len(records(stopped)) if stopped.exists() else 0
         agent = started(processes, *words, where=tmp_path)
-        wait_for(stopped, "epoch", agent)
+        wait_for(stopped, known + 1, agent)
         rank, number = (1, signal.SIGTERM) if processes == 2 else (0, signal.SIGINT)
         os.kill(workers(agent)[rank] if processes > 1 else agent.pid, number)
-        out, err = agent.communicate(timeout=120)
-        assert agent.returncode in (1, 130), err
+        out, err = ended(agent, 1, 130)
         assert json.loads(out)["stopped"] is True, err
         words = ("train", "--resume", "stopped", "--json")
     out, _ = ran(3, *words, where=tmp_path)
     assert json.loads(out)["stopped"] is False
-    assert [r["epoch"] for r in records(stopped)] == list(range(1, 13))
     one, many = records(tmp_path / "whole"), records(stopped)
-    assert [r["loss"] for r in many] == pytest.approx([r["loss"] for r in one], rel=0.02, abs=0.01)
+    assert [r["epoch"] for r in many] == list(range(1, 13))
+    assert [r["loss"] for r in many] == pytest.approx([r["loss"] for r in one], rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_where_one_process_is_killed_all_end_and_the_run_can_go_on(tmp_path, rank):
-    shapes(tmp_path / "data", each=60)
-    options = ("--epochs", "30", "--set", "batch=8", "--set", "checkpoint=0.001", *EXACT)
+    shapes(tmp_path / "data", each=40)
+    options = ("--epochs", "12", "--set", "batch=8", "--set", "checkpoint=0.001", *EXACT)
     agent = started(3, "train", "data", "--out", "run", *options, where=tmp_path)
-    wait_for(tmp_path / "run", "epoch", agent)
+    wait_for(tmp_path / "run", 1, agent)
     os.kill(workers(agent)[rank], signal.SIGKILL)
-    _, err = agent.communicate(timeout=120)
-    assert agent.returncode == 1
+    _, err = ended(agent, 1)
     assert len(said(err)) <= 1
     out, _ = ran(1, "train", "--resume", "run", "--json", where=tmp_path)
     assert json.loads(out)["stopped"] is False

@@ -31,7 +31,7 @@ from svertka.cli.shared import (
     say,
 )
 from svertka.errors import NotationError, SvertkaError, UsageError
-from svertka.training.world import may_speak, world
+from svertka.training.world import may_speak, refuse_several, world
 
 STARTED = time.perf_counter()
 
@@ -67,6 +67,7 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
 ) -> None:
     if version:
@@ -74,6 +75,8 @@ def _root(
 
         print(f"svertka {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand not in (None, "train"):
+        refuse_several(f"`svertka {context.invoked_subcommand}`")
 
 
 @app.command()
@@ -182,9 +185,7 @@ def evaluate(
     model: ModelArg,
     data: Data,
     part: Annotated[str | None, typer.Option(help="train, validation, test or all.")] = None,
-    robust: Annotated[
-        bool, typer.Option(help="Also turn, move, blur, ... the pictures, to see when it fails.")
-    ] = False,
+    robust: Annotated[bool, typer.Option(help="Also turn, blur, ... the pictures, to see when it fails.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -241,12 +242,8 @@ def predict(
 def explain(
     model: ModelArg,
     files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
-    method: Annotated[
-        str, typer.Option(help="grad-cam, occlusion, ...; several with commas between, or all.")
-    ] = "grad-cam",
-    layer: Annotated[
-        str | None, typer.Option(help="Layer to watch; the last stage that has places if not given.")
-    ] = None,
+    method: Annotated[str, typer.Option(help="grad-cam, occlusion, ...; several with commas, or all.")] = "grad-cam",
+    layer: Annotated[str | None, typer.Option(help="Layer to watch; by default the last stage with places.")] = None,
     target: Annotated[
         str | None, typer.Option("--class", help="Class to explain; the most likely if not given.")
     ] = None,

@@ -7,6 +7,7 @@ augmentation and dropout are functions of (seed, epoch, step) and need no random
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -106,8 +107,10 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
     for piece, share in pieces(batch, min(state.pieces, group.most_pieces(seen)), state.class_weights):
         value, hits = _gradients(state, piece, share * mine, recipe, plan, number)
         loss, right = loss + share * mine * value, right + hits
-    loss, right = group.total(loss, right)
-    rescue.refuse_unless_finite(loss, batch, state.step, number, recipe)
+    own, (loss, right) = loss, group.total(loss, right)
+    if not math.isfinite(loss):  # in all processes alike
+        batch = batch._replace(index=group.guilty(batch.index, own))
+        rescue.refuse_unless_finite(loss, batch, state.step, number, recipe)
     update(state, recipe)
     state.loss_sum += loss * seen
     state.right += right

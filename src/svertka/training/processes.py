@@ -9,6 +9,7 @@ none waits for one that has gone.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator
 from inspect import signature
@@ -23,10 +24,11 @@ from torch.nn.parallel import DistributedDataParallel as Parallel
 from svertka.blocks import Net
 from svertka.training.machine import cores
 from svertka.training.norms import apart, together
-from svertka.training.world import MEETING, World, lost, office
+from svertka.training.world import MEETING, World, lost, office, silent
 
 # how gloo says that a connection is gone; it raises nothing but RuntimeError
-BROKEN = ("Connection closed", "Connection reset", "gloo", "Broken pipe", "Timed out waiting")
+BROKEN = ("Connection closed", "Connection reset", "gloo", "Broken pipe")
+LATE = ("Timed out", "timed out", "timeout")  # and that one is there but does not answer
 
 
 class Group:
@@ -90,6 +92,14 @@ class Group:
         self._agreed = wishes > 0
         return losses / self.world.size, round(hits)
 
+    def guilty(self, pictures: Tensor, loss: float) -> Tensor:
+        """Of all shares whose `loss` is not a number, the pictures; every process asks, once the whole is not one."""
+        if self.world.alone:
+            return pictures
+        found: list[list[int]] = [[]] * self.world.size
+        dist.all_gather_object(found, [] if math.isfinite(loss) else pictures.tolist())
+        return torch.tensor([picture for share in found for picture in share], dtype=torch.int64)
+
     def passes(self, number: int) -> int:
         """How many passes there will be, as the first process has it; each asks after every pass."""
         return number if self.world.alone else int(from_first(torch.tensor([number])))
@@ -128,7 +138,7 @@ def joined(world: World, device: str, net: Net) -> Iterator[Group]:
     """The group of all processes while they train `net`; where one of them ends, the others end with a sentence.
 
     Raises:
-        TrainingError: another process has ended.
+        TrainingError: another process has ended, or does not answer.
     """
     if world.alone:
         yield Group()
@@ -142,6 +152,8 @@ def joined(world: World, device: str, net: Net) -> Iterator[Group]:
         yield Group(world)
         dist.barrier()
     except RuntimeError as why:
+        if any(word in str(why) for word in LATE):
+            raise silent() from why
         if isinstance(why, dist.DistError) or any(word in str(why) for word in BROKEN):
             raise lost() from why
         raise

@@ -112,7 +112,7 @@ def hear(key: str, doing: str, patience: timedelta = PATIENCE) -> dict[str, Any]
         if time.monotonic() - begun < patience.total_seconds():
             raise lost() from why
         raise TrainingError(
-            f"Waited {_span(patience)} for another process {doing}; it does not seem to finish."
+            f"Waited {span(patience)} for another process {doing}; it does not seem to finish."
         ) from why
     heard: dict[str, Any] = json.loads(office().get(key))
     return heard
@@ -128,6 +128,29 @@ def may_speak() -> bool:
         return world().first
 
 
+def refuse_several(what: str) -> None:
+    """Refuse what several processes cannot share.
+
+    Args:
+        what: begins the sentence, such as "--verify".
+
+    Raises:
+        UsageError: torchrun has started several.
+    """
+    if not world().alone:
+        raise UsageError(
+            f"{what} is for one process, but torchrun has started {world().size}: start it without torchrun."
+        )
+
+
+def silent(patience: timedelta = MEETING) -> TrainingError:
+    """The error of whoever waits for a process that has not ended but does not answer either."""
+    return TrainingError(
+        f"Another process of this training has not answered for {span(patience)}, so all end; `svertka train --resume "
+        "RUN` goes on from the last checkpoint."
+    )
+
+
 def lost() -> TrainingError:
     """The error of whoever waits for a process that has ended."""
     return TrainingError(
@@ -136,6 +159,10 @@ def lost() -> TrainingError:
     )
 
 
-def _span(patience: timedelta) -> str:
+def span(patience: timedelta) -> str:
+    """A time in words."""
     seconds = patience.total_seconds()
-    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds:g} seconds"
+    for unit, name in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:g} {name}"
+    return f"{seconds:g} seconds"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svertka.errors import NotFinite, TrainingError
 from svertka.records import Epoch, Note, Step, Unreadable, plain
 from svertka.signals import Preprocess
 from svertka.training.clock import Clock
@@ -78,6 +79,10 @@ class Job:
         names = ", ".join(self.source.paths[i] for i in pictures[:NAMED])
         more = f" and {len(pictures) - NAMED:,} more" if len(pictures) > NAMED else ""
         return f"It was computed from {names}{more}."
+
+    def unfit(self, trouble: NotFinite) -> TrainingError:
+        """The error of a training that cannot go on, which names the files that are the cause."""
+        return TrainingError(f"{trouble} {self.named(trouble.pictures)}".rstrip())
 
     def note(self, sentence: str) -> None:
         """Tell the person now and the report later."""

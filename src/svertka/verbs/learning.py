@@ -13,7 +13,7 @@ from torch import Tensor
 
 from svertka.blocks import Net
 from svertka.bundle import Model, build, describe
-from svertka.errors import NotFinite, TrainingError, UsageError
+from svertka.errors import NotFinite, UsageError
 from svertka.records import Epoch, Note, Step
 from svertka.training import auto, checkpoint, loop
 from svertka.training.compiling import refuse_without_compiler
@@ -74,6 +74,8 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     plan = Plan(**told["plan"])
     if not world().alone:  # another number of processes may share the cores now
         use_own_cores(world())
+        if plan.compile:
+            job.note("The run was compiled where it began; in several processes it goes on without.")
         plan = plan.replace(compile=False, threads=torch.get_num_threads())
     if plan.compile:
         plan = _compiled_here(job, plan)
@@ -147,7 +149,7 @@ def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | 
                     rewrite_recipe(job)
                     break
         except NotFinite as trouble:
-            raise TrainingError(f"{trouble} {job.named(trouble.pictures)}".rstrip()) from trouble
+            raise job.unfit(trouble) from trouble
 
 
 def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float, keeper: Keeper) -> Trained:

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from svertka.records import Step
 from svertka.training import checkpoint, loop
 from svertka.training.state import State
+from svertka.training.world import refuse_several
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.rehearsing import Rehearsal
 
@@ -68,8 +69,9 @@ def verify(data: Where, *, watch: Watch = silent, **settings: Any) -> Proof:
 
     Raises:
         DataError: no usable pictures.
-        UsageError: a setting is wrong.
+        UsageError: a setting is wrong, or torchrun has started several processes.
     """
+    refuse_several("--verify")
     rehearsal = Rehearsal(data, watch, **{**settings, "epochs": PASSES})
     with torch.random.fork_rng(), rehearsal.plan.settled(), tempfile.TemporaryDirectory() as folder:
         first, again = rehearsal.begin(), rehearsal.begin()

@@ -20,6 +20,7 @@ from svertka.errors import NotFinite, TrainingError, UsageError
 from svertka.training import loop
 from svertka.training.optimiser import set_rate
 from svertka.training.pieces import within_memory
+from svertka.training.world import refuse_several
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.preview import write_picture
 from svertka.verbs.rehearsing import Rehearsal
@@ -86,13 +87,14 @@ def find_rate(
 
     Raises:
         DataError: no usable pictures.
-        UsageError: a setting is wrong, or `out` exists.
+        UsageError: a setting is wrong, `out` exists, or torchrun has started several processes.
         TrainingError: the loss is lost at the lowest rate already.
     """
     if steps < 20:
         raise UsageError(f"A range of rates needs 20 steps or more; received {steps}.")
     if out is not None and Path(out).exists():
         raise UsageError(f"{out} exists already and is never overwritten; name another file with --out.")
+    refuse_several("--find-rate")
     rehearsal = Rehearsal(data, watch, **settings)
     usual = rehearsal.recipe.rate or 0.0
     with torch.random.fork_rng(), rehearsal.plan.settled():

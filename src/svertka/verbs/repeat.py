@@ -31,6 +31,7 @@ from svertka.reporting.repeating import write_page
 from svertka.signals import Preprocess
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
+from svertka.training.world import refuse_several
 from svertka.verbs.failures import failures
 from svertka.verbs.job import Trained, Watch, silent
 from svertka.verbs.train import first_choices, train
@@ -71,7 +72,7 @@ def repeat(
         seed: 0 where None.
 
     Raises:
-        UsageError: neither or both of times and folds, or fewer than two.
+        UsageError: neither or both of times and folds, or fewer than two; or torchrun has started several processes.
         SvertkaError: what `train` raises.
     """
     if (times is None) == (folds is None):
@@ -81,6 +82,7 @@ def repeat(
         raise UsageError(f"--repeat and --folds take 2 to {MOST:,}; received {number}.")
     if folds is not None and manifest is not None:
         raise UsageError("--folds makes splits of its own; it does not take --manifest.")
+    refuse_several("--repeat" if folds is None else "--folds")
     begun, first = time.perf_counter(), seed or 0
     source = rooms.open_source(data, group_by=settings.get("group_by"))
     parent = Run.create(out, source.name)

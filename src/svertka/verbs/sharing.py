@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svertka import data as rooms
-from svertka.errors import DataError
+from svertka.errors import DataError, NotFinite
 from svertka.signals import Preprocess
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
@@ -176,14 +176,17 @@ def _passes(state: State, train: Loader, validation: Loader | None, job: Job, pl
     from svertka.records import Epoch
     from svertka.training import loop
 
-    for record in loop.fit(state, train, validation, job.recipe, plan):
-        if state.group.stopping:
-            return False
-        if isinstance(record, Epoch):
-            number = state.group.passes(job.recipe.epochs or 1)
-            if number != job.recipe.epochs:
-                job.recipe = job.recipe.replace(epochs=number)
-                return True
+    try:
+        for record in loop.fit(state, train, validation, job.recipe, plan):
+            if state.group.stopping:
+                return False
+            if isinstance(record, Epoch):
+                number = state.group.passes(job.recipe.epochs or 1)
+                if number != job.recipe.epochs:
+                    job.recipe = job.recipe.replace(epochs=number)
+                    return True
+    except NotFinite as trouble:  # in the first process too; whichever is quicker says it
+        raise job.unfit(trouble) from trouble
     return False
 
 

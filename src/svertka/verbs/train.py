@@ -22,7 +22,7 @@ from svertka.training.override import parse_plan
 from svertka.training.recipe import Recipe
 from svertka.training.run import Reader, Run
 from svertka.training.tensorboard import TensorBoard, require
-from svertka.training.world import world
+from svertka.training.world import refuse_several, world
 from svertka.transfer import finding
 from svertka.verbs import sharing
 from svertka.verbs.check import save_findings
@@ -72,6 +72,8 @@ def train(
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
     fixed = parse_plan(plan)
+    if fixed.get("compile"):
+        refuse_several("--plan compile=yes")
     if tensorboard:
         require()
     source = rooms.open_source(data, group_by=recipe.group_by)

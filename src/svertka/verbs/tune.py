@@ -28,6 +28,7 @@ from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
 from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
+from svertka.training.world import refuse_several
 from svertka.verbs.building import SOME, check_net, fresh_net, standardised
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.train import first_choices
@@ -102,10 +103,11 @@ def tune(
         settings: fields of `Recipe` that all trainings share; what is left out is what `train` would choose.
 
     Raises:
-        UsageError: an argument or setting is wrong.
+        UsageError: an argument or setting is wrong, or torchrun has started several processes.
         DataError: no usable pictures.
     """
     begun = time.perf_counter()
+    refuse_several("`svertka tune`")
     candidates = _candidates(only)
     if seeds < 2:
         raise UsageError(f"Noise shows only between two trainings or more: seeds must be at least 2; received {seeds}.")

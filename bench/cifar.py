@@ -1,0 +1,102 @@
+"""Time to accuracy on the CIFAR-10 copy, `svertka train --minutes M` against what a user would pick.
+
+Whole processes, equal data (JPEG files, in a temporary folder for the peers), one machine, one run; as bench/mnist.py
+does it. svertka has one point for each time budget: what it shows when its process has gone. A peer has one for each
+epoch. With the usual settings all of it takes less than 20 minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import common
+import racing
+from racing import Competitor
+
+TARGETS = (0.70, 0.75, 0.80, 0.85, 0.88)
+ENOUGH = 0.88  # a peer that has shown this is stopped
+SKORCH_VENV = os.environ.get("BENCH_SKORCH_VENV")
+QUICK = {"minutes": [0.3], "limit": 60.0}
+QUICK_PICTURES = 60  # of each class and part
+# fastai cannot be installed beside a CPU-only PyTorch, see README.md
+LITERATURE = (
+    "NOT measured here: fastai resnet18 with its defaults, 863 s to 75.2 % (published for 2 cores of a cloud CPU)"
+)
+
+
+def line_up(folder: Path, packed: Path, scratch: Path, options: argparse.Namespace) -> list[Competitor]:
+    """The competitors that `--only` names (all of them without it)."""
+
+    def peer(name: str, program: str, python: str = sys.executable) -> Competitor:
+        return Competitor(name, racing.peer(python, program, folder, limit=options.limit, enough=ENOUGH))
+
+    def ours(minutes: float) -> Competitor:
+        words = ("--minutes", f"{minutes:g}")
+        return Competitor(f"svertka train cifar10.zip {' '.join(words)}", racing.svertka(packed, scratch, *words), True)
+
+    everyone = {f"svertka{minutes:g}": lambda minutes=minutes: ours(minutes) for minutes in options.minutes}
+    everyone["plain"] = lambda: peer("plain PyTorch, channels-last, one-cycle", "plain_cifar.py")
+    everyone["keras"] = lambda: peer(
+        "Keras 3, six layers, Adam, cached", "keras_cifar.py", racing.keras_python(options.keras_venv)
+    )
+    if options.skorch_venv is not None:
+        everyone["skorch"] = lambda: peer(
+            "skorch, six layers, Adam, in memory", "skorch_cifar.py", str(options.skorch_venv / "bin" / "python")
+        )
+    only = [name for word in options.only for name in _named(word, everyone)]
+    return racing.chosen(everyone, only)
+
+
+def _named(word: str, everyone: dict[str, object]) -> list[str]:
+    """`svertka` stands for all its time budgets."""
+    return [name for name in everyone if name.startswith("svertka")] if word == "svertka" else [word]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add(
+        "--minutes", type=lambda s: [float(m) for m in s.split(",")], default=[3.0], metavar="M,...", help="for svertka"
+    )
+    add("--limit", type=float, default=300, metavar="SECONDS", help="stop a peer after so many")
+    add("--repeat", type=int, default=1, metavar="N", help="rounds; medians are shown")
+    add("--only", type=lambda s: s.split(","), default=[], metavar="A,B", help="svertka plain keras skorch")
+    add("--quick", action="store_true", help="a rehearsal on a few pictures, in two or three minutes")
+    add("--keras-venv", type=Path, default=racing.KERAS_VENV, metavar="DIR", help="the Keras peer's own environment")
+    add("--skorch-venv", type=Path, default=SKORCH_VENV and Path(SKORCH_VENV), metavar="DIR", help="one with skorch")
+    add("--json", type=Path, metavar="FILE", help="write every point of every curve there")
+    options = parser.parse_args()
+    if options.quick:
+        vars(options).update(QUICK)
+    return options
+
+
+def main() -> None:
+    options = parse()
+    print(f"{common.machine()}\n{common.versions('torch', 'numpy', 'pillow')}, {options.repeat} round(s)")
+    if options.skorch_venv is None:
+        print("skorch is left out: BENCH_SKORCH_VENV names no virtual environment that has it.")
+    with (
+        tempfile.TemporaryDirectory(prefix="svertka-bench-") as scratch,
+        common.unpacked(common.archive("cifar10.zip"), QUICK_PICTURES if options.quick else None) as (folder, packed),
+    ):
+        competitors = line_up(folder, packed, Path(scratch), options)
+        races = racing.run(competitors, options.repeat)
+    racing.report(competitors, races, TARGETS, options.limit)
+    print(LITERATURE)
+    if options.json:
+        curves = {name: [asdict(race) for race in runs] for name, runs in races.items()}
+        options.json.write_text(json.dumps(curves, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except common.BenchError as error:
+        sys.exit(str(error))
