@@ -23,7 +23,7 @@ from test_cli import shapes
 
 PLAN = "precision=float32,layout=channels_last,threads=1"
 # the step is the gradient, so that rounding stays what it is; Muon divides by singular values, which makes much of it
-EXACT = ("--plan", PLAN, "--set", "optimiser=sgd", "--set", "rate=0.05", "--json")
+EXACT = ("--plan", PLAN, "--set", "optimiser=sgd", "--set", "rate=0.01", "--json")
 PLAIN = ("--net", "conv3-4 relu maxpool2 flatten fc")  # without norms, which over a few pictures magnify as well
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}  # of weights after some steps: floats are summed in another order
 LONGEST = 300  # seconds that anything here may take on a busy machine; on a quiet one all take less than 15
@@ -223,7 +223,19 @@ def test_an_error_is_one_sentence(tmp_path, words, sentence):
 @pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_or_helps_all_alike(tmp_path):
     shapes(tmp_path / "data")
-    options = ("--epochs", "2", "--set", "batch=8", "--plan", PLAN, "--set", "optimiser=sgd", "--set", "rate=1e30")
+    options = (
+        *PLAIN,
+        "--epochs",
+        "8",
+        "--set",
+        "batch=8",
+        "--plan",
+        PLAN,
+        "--set",
+        "optimiser=sgd",
+        "--set",
+        "rate=1000",
+    )
     _, err = ran(2, "train", "data", "--out", "run", *options, "--set", "rescue=1", where=tmp_path, status=1)
     assert len(said(err)) == 1, err
     assert "no longer finite" in said(err)[0] or "The loss became" in said(err)[0]
@@ -233,7 +245,7 @@ def test_a_loss_that_is_no_number_ends_or_helps_all_alike(tmp_path):
 @pytest.mark.slow
 def test_a_run_goes_on_with_any_number_of_processes(tmp_path):
     shapes(tmp_path / "data", each=40)
-    options = ("--epochs", "12", "--set", "batch=8", *EXACT)
+    options = ("--epochs", "30", "--set", "batch=4", *EXACT)
     ran(1, "train", "data", "--out", "whole", *options, where=tmp_path)
     stopped, words = tmp_path / "stopped", ("train", "data", "--out", "stopped", *options)
     for processes in (2, 1):
@@ -243,13 +255,14 @@ def test_a_run_goes_on_with_any_number_of_processes(tmp_path):
         rank, number = (1, signal.SIGTERM) if processes == 2 else (0, signal.SIGINT)
         os.kill(workers(agent)[rank] if processes > 1 else agent.pid, number)
         out, err = ended(agent, 1, 130)
-        assert json.loads(out)["stopped"] is True, err
+        assert out, err
+        assert json.loads(out)["stopped"] is True
         words = ("train", "--resume", "stopped", "--json")
     out, _ = ran(3, *words, where=tmp_path)
     assert json.loads(out)["stopped"] is False
     one, many = records(tmp_path / "whole"), records(stopped)
-    assert [r["epoch"] for r in many] == list(range(1, 13))
-    assert [r["loss"] for r in many] == pytest.approx([r["loss"] for r in one], rel=1e-3, abs=1e-3)
+    assert [r["epoch"] for r in many] == list(range(1, 31))
+    assert [r["loss"] for r in many] == pytest.approx([r["loss"] for r in one], rel=0.02, abs=0.01)
 
 
 @pytest.mark.slow

@@ -268,3 +268,15 @@ def test_the_command_takes_a_language_and_lists_those_there_are(sv, run):
     status, _, err = sv("report", run, "--lang", "tlh")
     assert status == 2
     assert "en, ru" in err
+
+
+def test_a_run_that_goes_on_forgets_what_was_seen_in_other_examples(run):
+    told = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    (run / "metrics.json").write_text(json.dumps({**told, "stopped": True}), encoding="utf-8")
+    with np.load(run / "explanations.npz") as seen:
+        arrays = dict(seen)
+    np.savez(run / "explanations.npz", **{**arrays, "heat_place": arrays["heat_place"] + 99})
+    with pytest.raises(RunError, match="points outside"):
+        read_run(run)
+    svertka.resume(run)
+    assert read_run(run).album["heat_place"].max() < 99

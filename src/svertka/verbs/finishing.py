@@ -18,6 +18,7 @@ from svertka.evaluation.abstaining import to_rows
 from svertka.evaluation.metrics import least_certain
 from svertka.evaluation.suspects import suspects
 from svertka.evaluation.temperature import fit_temperature, softmax
+from svertka.reporting.folder import ALBUM
 from svertka.training.machine import machine, peak_allocated, peak_resident
 from svertka.training.plan import Plan
 from svertka.training.run import FORMAT
@@ -101,6 +102,7 @@ def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
     size = int(np.prod(job.store.pixels.shape[1:]))
     index = np.unique(np.concatenate(first)[: max(LEAST, KEPT // size)])
     try:
+        (job.run.path / ALBUM).unlink(missing_ok=True)  # of a run that was stopped: what was seen in other examples
         np.savez(job.run.path / "predictions.npz", **arrays)
         np.savez(
             job.run.path / "examples.npz",
