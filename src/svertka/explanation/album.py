@@ -10,6 +10,7 @@ long the first took. An album is a dictionary of arrays, so that a run folder ca
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -165,8 +166,9 @@ def _fields(model: Model, x: Tensor) -> Iterator[Album]:
     for name in _layers(model):
         maps = feature_maps(model.net, x[:1], name)
         if maps.ndim == 4:
-            names.append(name)
-            boxes.append(seen(model.net, model.preprocess.shape, name, tuple(n // 2 for n in maps.shape[2:])))
+            with contextlib.suppress(UsageError):  # of a layer that runs no operation, or follows no pixels
+                boxes.append(seen(model.net, model.preprocess.shape, name, tuple(n // 2 for n in maps.shape[2:])))
+                names.append(name)
     yield {"field_layers": np.array(names, dtype=np.str_), "field_box": np.array(boxes, np.int64)}
     watched = choose(model.net, x[:1])
     yield {
@@ -179,7 +181,10 @@ def _exciting(model: Model, x: Tensor) -> Album:
     """The channels of the watched layer that these pictures excite most differently, and the patches that do."""
     layer = choose(model.net, x[:1])
     channels = _telling(model, x, layer)
-    found = [exciting(model.net, x.split(32), layer, channel, PATCHES) for channel in channels]
+    try:
+        found = [exciting(model.net, x.split(32), layer, channel, PATCHES) for channel in channels]
+    except UsageError:  # what such a layer sees is not known, so no patch can be cut
+        return {}
     return {
         "patch_layer": np.array(layer),
         "patch_channel": np.array(channels),
