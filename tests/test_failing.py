@@ -212,6 +212,22 @@ def test_robustness_falls_with_strength_and_says_from_where(sv, tmp_path):
     assert f"surely worse from {turned['falls']} degrees on" in turned["sentence"]
 
 
+def test_a_slow_network_is_asked_about_as_many_pictures_as_time_allows():
+    import torch
+
+    from svertka.verbs.robustness import KINDS, robustness
+
+    class Constant:
+        def probabilities(self, pixels):
+            return torch.tensor([[0.9, 0.1]]).expand(len(pixels), 2)
+
+    labels = np.arange(380) % 4 // 3  # every fourth is of the other class
+    told = robustness(Constant(), np.zeros((380, 8, 8, 1), np.uint8), np.arange(380), labels, seconds=0)
+    assert (told["n"], told["kinds"], told["left_out"]) == (200, {}, list(KINDS))
+    assert told["accuracy"] == pytest.approx(0.75, abs=0.02)
+    assert robustness(Constant(), np.zeros((50, 8, 8, 1), np.uint8), np.arange(50), labels, seconds=60)["n"] == 50
+
+
 def test_changes_are_what_they_say():
     import torch
 

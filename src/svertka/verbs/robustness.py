@@ -9,7 +9,6 @@ that of the pictures as they are (Wilson, 95 %).
 from __future__ import annotations
 
 import io
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -138,7 +137,8 @@ def robustness(
         watch: called with ("read", (done, total)) after each kind.
     """
     begun = time.perf_counter()
-    index = index[:: max(1, math.ceil(len(index) / _affordable(model, pixels, index, seconds)))]
+    taken = min(len(index), _affordable(model, pixels, index, seconds))
+    index = index[np.arange(taken) * len(index) // taken]
     truth = torch.from_numpy(labels[index].astype(np.int64))
 
     def right(change: Change, strength: float) -> int:
