@@ -113,7 +113,7 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
         with contextlib.suppress(OSError):  # a cache that may only be read keeps no time of last use
             os.utime(folder / LOCK)
         facts = json.loads(text)
-        columns = np.load(folder / "columns.npy")
+        columns = np.asarray(np.load(folder / "columns.npy", mmap_mode="c"))  # a million rows take no memory of ours
         if (
             facts["version"] == VERSION
             and tuple(facts["shape"]) == pixel_shape(n, preprocess)
