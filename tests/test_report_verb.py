@@ -15,7 +15,7 @@ import svertka
 from svertka import explanation, tabulate
 from svertka.bundle import Model
 from svertka.errors import RunError
-from svertka.explanation.album import album
+from svertka.explanation.album import CHECKED, CURVE, Budget, album
 from svertka.reporting.folder import read_run
 from svertka.training.run import FORMAT, Run
 from svertka.verbs.report import report
@@ -179,20 +179,37 @@ def test_the_picture_as_it_was_is_the_file(squares):
 
 
 def test_a_full_report_tests_its_explanations(run):
-    page = page_of(run, full=True)
+    told = []
+    page = page_of(run, full=True, progress=told.append)
     found = read_run(run)
+    assert told[0].startswith("where it looked")
+    assert "whether these explanations are true" in told
+    assert "This look took" in page
     assert "Are these explanations true?" in page
     assert "Score-CAM" in page
-    model, places = Model.load(run), found.album["slow_place"]
+    model, places = Model.load(run), found.album["slow_place"][: int(found.album["check_pictures"])]
     x = model.preprocess.normalise(found.examples.pixels[places])
     heats = explanation.heats(model.net, x, "grad-cam")
-    areas = [explanation.deletion(model.net, x[k : k + 1], h).area for k, h in enumerate(heats)]
+    areas = [explanation.deletion(model.net, x[k : k + 1], h, steps=CURVE).area for k, h in enumerate(heats)]
     row = found.album["check_method"].tolist().index("grad-cam")
     assert found.album["check"][row, 0] == pytest.approx(np.mean(areas), abs=1e-6)
     assert len(page) < 5_000_000
 
 
 # -- its time ----------------------------------------------------------------------------------------
+
+
+def test_a_full_album_leaves_out_what_there_is_no_time_for(squares, monkeypatch):
+    """Where hardly anything of the budget is ever left, every slow piece stops after its first part."""
+    run, model = read_run(squares[0]), Model.load(squares[0])
+    pixels = run.examples.pixels[[0, 1] * 4]
+    monkeypatch.setattr(Budget, "left", lambda budget: 1e-9)
+    found = album(model, pixels, list(range(1, 8)), 0, seconds=60.0, full=True)
+    assert [len(found[name]) for name in ("heat_place", "slow_place", "imagined", "check_method")] == [1, 1, 1, 1]
+    monkeypatch.undo()
+    found = album(model, pixels, list(range(1, 8)), 0, seconds=60.0, full=True)
+    assert found["check_method"].tolist() == list(CHECKED)
+    assert len(found["imagined"]) > 1
 
 
 def test_with_no_time_one_picture_is_explained_and_nothing_else(squares):

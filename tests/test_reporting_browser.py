@@ -31,8 +31,10 @@ def reports(tmp_path_factory):
         "кошка",
         '"><img src=x onerror="window.hacked=1">',
     ]
+    digits = make_run.digits_run(folder / "digits", test_share=0.25, epochs=4)
     return {
-        "digits": write_report(make_run.digits_run(folder / "digits", test_share=0.25, epochs=4)),
+        "digits": write_report(digits),
+        "russian": write_report(digits, folder / "russian.html", "ru"),
         "many": write_report(make_run.invented(folder / "many", classes=100, files=5000, scored=2000, skill=4)),
         "hostile": write_report(make_run.invented(folder / "hostile", names=hostile, net="conv" * 50)),
     }
@@ -50,7 +52,7 @@ def opened(browser, path, **options):
     return page
 
 
-@pytest.mark.parametrize("name", ["digits", "many", "hostile"])
+@pytest.mark.parametrize("name", ["digits", "russian", "many", "hostile"])
 @pytest.mark.parametrize("width", [360, 390, 1280])
 def test_the_page_asks_for_nothing_and_fits(browser, reports, name, width):
     page = opened(browser, reports[name], viewport={"width": width, "height": 844})

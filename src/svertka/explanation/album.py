@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,16 +30,17 @@ from svertka.explanation.truth import deletion, insertion, randomisation
 Album = dict[str, np.ndarray]
 
 METHOD, SLOW = "grad-cam", "score-cam"
-CHECKED = ("grad-cam", "score-cam", "integrated-gradients", "guided-backprop")  # whose truth a full album tests
-MAPS, CHANNELS, PATCHES, FILTERS = (
-    8,
-    6,
-    6,
-    96,
-)  # shown of a layer; that patches are sought for; of each; of the first layer
-SLOWLY = 6  # pictures for slow methods and checks
+CHECKED = ("grad-cam", "guided-backprop", "integrated-gradients", SLOW)  # whose truth a full album tests, quick first
+MAPS, CHANNELS = 8, 6  # shown of a layer; that patches are sought for
+PATCHES, FILTERS = 6, 96  # of each channel; of the first layer
+SLOWLY, TESTED = 6, 3  # pictures for the slow method; for the checks
+SAMPLES = {
+    SLOW: 48,
+    "integrated-gradients": 16,
+}  # channels; steps. Each channel and step is a pass of the whole network
 GROWTH = 2.5  # a batch of twice the pictures takes at most so many times as long
-STEPS = 64  # of gradient ascent
+STEPS, CURVE = 48, 16  # of gradient ascent; of a curve of deletion
+SLOW_SHARE, DREAM_SHARE = 0.5, 0.4  # of the time left when a full album comes to its slow heats, and to its dreams
 
 
 @dataclass
@@ -53,10 +54,14 @@ class Budget:
         """Seconds; below zero where more was spent."""
         return float("inf") if self.seconds is None else self.seconds - (time.perf_counter() - self.begun)
 
+    def part(self, share: float) -> Budget:
+        """A share of what is left, from now on."""
+        return Budget(None if self.seconds is None else share * max(0.0, self.left()))
+
 
 def album(
     model: Model, pixels: np.ndarray, mistakes: Sequence[int], sample: int, *,
-    seconds: float | None = None, full: bool = False,
+    seconds: float | None = None, full: bool = False, progress: Callable[[str], None] = lambda _: None,
 ) -> Album:  # fmt: skip
     """Look at a network at work.
 
@@ -67,33 +72,43 @@ def album(
         sample: place in `pixels` of the picture that is followed through the layers.
         seconds: that may be spent; pieces that do not fit are left out.
         full: slow methods and checks as well.
+        progress: told what is looked at next, in a few words.
 
     Returns:
-        Arrays by name; places are those in `pixels`. `took` is how many seconds it was.
+        Arrays by name; places are those in `pixels`. `took` is how many seconds it was, and
+        `allowed` those it could be.
     """
     budget = Budget(seconds)
     x = model.preprocess.normalise(pixels)
     made: Album = {}
-    for piece in _pieces(model, pixels, x, mistakes, sample, budget, full):
+    for piece in _pieces(model, pixels, x, mistakes, sample, budget, full, progress):
         made |= piece
         if budget.left() <= 0:
             break
-    return made | {"took": np.float64(time.perf_counter() - budget.begun)}
+    allowed = {} if seconds is None else {"allowed": np.float64(seconds)}
+    return made | allowed | {"took": np.float64(time.perf_counter() - budget.begun)}
 
 
 def _pieces(
-    model: Model, pixels: np.ndarray, x: Tensor, mistakes: Sequence[int], sample: int, budget: Budget, full: bool
-) -> Iterator[Album]:
+    model: Model, pixels: np.ndarray, x: Tensor, mistakes: Sequence[int], sample: int, budget: Budget, full: bool,
+    progress: Callable[[str], None],
+) -> Iterator[Album]:  # fmt: skip
     order = [sample, *(m for m in mistakes if m != sample)]
+    progress(f"where it looked in {len(order)} pictures ({METHOD})")
     yield _heats(model, pixels, x, order, METHOD, "heat", budget)
+    progress("what is in its layers")
     yield _filters(model)
     yield _maps(model, x[sample : sample + 1], sample)
     yield from _fields(model, x)
     yield _exciting(model, x)
     if full:
-        yield _heats(model, pixels, x, order[:SLOWLY], SLOW, "slow", budget)
-        yield _imagined(model)
-        yield _checks(model, x[order[:SLOWLY]])
+        progress(f"where it looked, once more ({SLOW})")
+        slowly = _heats(model, pixels, x, order[:SLOWLY], SLOW, "slow", budget.part(SLOW_SHARE))
+        yield slowly | {"slow_channels": np.array(SAMPLES[SLOW])}
+        progress("what its channels dream of")
+        yield _imagined(model, budget.part(DREAM_SHARE))
+        progress("whether these explanations are true")
+        yield _checks(model, x[order[:TESTED]], budget)
 
 
 # ---- where it looked
@@ -111,7 +126,9 @@ def _heats(
         some = range(len(maps[0]), min(len(maps[0]) + size, len(places)))
         begun = time.perf_counter()
         for found, rank in zip(maps, (0, -1), strict=True):
-            found += heats(model.net, x[[places[k] for k in some]], method, target=answers.indices[list(some), rank])
+            asked = x[[places[k] for k in some]]
+            target = answers.indices[list(some), rank]
+            found += heats(model.net, asked, method, target=target, samples=SAMPLES.get(method))
         size *= 2
         if GROWTH * (time.perf_counter() - begun) > budget.left():
             break
@@ -203,27 +220,37 @@ def _telling(model: Model, x: Tensor, layer: str) -> list[int]:
 # ---- full albums
 
 
-def _imagined(model: Model) -> Album:
-    """A picture made to excite each of the first channels of the watched layer, as pixels."""
+def _imagined(model: Model, budget: Budget) -> Album:
+    """A picture made to excite each of the first channels of the watched layer, as pixels; at least one."""
     shape = model.preprocess.shape
     layer = choose(model.net, torch.zeros(1, *shape))
     width = feature_maps(model.net, torch.zeros(1, *shape), layer).shape[1]
-    made = [imagined(model.net, shape, layer, channel, steps=STEPS) for channel in range(min(CHANNELS, width))]
+    made: list[np.ndarray] = []
+    for channel in range(min(CHANNELS, width)):
+        begun = time.perf_counter()
+        made.append(imagined(model.net, shape, layer, channel, steps=STEPS))
+        if time.perf_counter() - begun > budget.left():
+            break
     mean, std = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (model.preprocess.mean, model.preprocess.std))
     pixels = [_bytes((picture * std + mean).clip(0, 1)).transpose(1, 2, 0) for picture in made]
     return {"imagined": np.stack(pixels), "imagined_layer": np.array(layer)}
 
 
-def _checks(model: Model, x: Tensor) -> Album:
-    """Deletion, insertion and shuffled weights for some methods: means over the pictures."""
-    rows = []
+def _checks(model: Model, x: Tensor, budget: Budget) -> Album:
+    """Deletion, insertion and shuffled weights for as many methods as fit: means over the pictures."""
+    rows: list[list[float]] = []
     for method in CHECKED:
-        maps = heats(model.net, x, method)
+        begun, samples = time.perf_counter(), SAMPLES.get(method)
         areas = [
-            [test(model.net, x[k : k + 1], heat).area for test in (deletion, insertion)] for k, heat in enumerate(maps)
+            [test(model.net, x[k : k + 1], heat, steps=CURVE).area for test in (deletion, insertion)]
+            for k, heat in enumerate(heats(model.net, x, method, samples=samples))
         ]
-        rows.append([*np.mean(areas, axis=0), randomisation(model.net, x, method, repeats=1).similarity])
-    return {"check_method": np.array(CHECKED), "check": np.array(rows, np.float64), "check_pictures": np.array(len(x))}
+        shuffled = randomisation(model.net, x, method, samples=samples, repeats=1)
+        rows.append([*np.mean(areas, axis=0), shuffled.similarity])
+        if GROWTH * (time.perf_counter() - begun) > budget.left():
+            break
+    tested = np.array(CHECKED[: len(rows)])
+    return {"check_method": tested, "check": np.array(rows, np.float64), "check_pictures": np.array(len(x))}
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

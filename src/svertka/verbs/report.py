@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,16 +25,22 @@ if TYPE_CHECKING:
 
 LOOKING = 0.025  # share of the time of a training that its report may take to look at the network
 MOST = 30.0  # seconds, for the same
+FULL = 60.0  # seconds that `--full` may look; changed pictures come on top
 
 
-def report(run: str | Path, *, out: str | Path | None = None, lang: str = "en", full: bool = False) -> Path:
+def report(
+    run: str | Path, *, out: str | Path | None = None, lang: str = "en", full: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Path:  # fmt: skip
     """Write report.html of a run folder (or `out`) in English ("en") or Russian ("ru"), and return its path.
 
     Args:
         run: the folder.
         out: a file, or a folder for a report.html.
         lang: the language of the page.
-        full: look longer: slow explanations, whether the explanations are true, changed pictures, baselines.
+        full: look longer, about two minutes: slow explanations, whether the explanations are true, changed pictures,
+            baselines.
+        progress: told what is looked at next, in a few words.
 
     Raises:
         RunError: the folder is not a run, or a file of it is damaged.
@@ -43,8 +49,9 @@ def report(run: str | Path, *, out: str | Path | None = None, lang: str = "en", 
     with speaking(lang):
         found = read_run(Path(run))
         if full or found.layers is None or not found.album:
-            found = _with_looks(found, seconds=None if full else MOST, full=full)
+            found = _with_looks(found, seconds=FULL if full else MOST, full=full, progress=progress)
         if full and len(found.probes) < len(PROBES):
+            progress("how far pictures may change, and what simpler answers reach")
             found = _probed(found)
     return write_report(found, Path(out) if out is not None else None, lang)
 
@@ -55,7 +62,7 @@ def report_training(run: Path, model: Model, seconds: float) -> Path:
     return write_report(_looked(found, model, seconds=min(MOST, LOOKING * seconds), full=False))
 
 
-def _with_looks(run: RunFolder, *, seconds: float | None, full: bool) -> RunFolder:
+def _with_looks(run: RunFolder, *, seconds: float, full: bool, progress: Callable[[str], None]) -> RunFolder:
     from svertka.bundle import Model
 
     try:
@@ -63,7 +70,7 @@ def _with_looks(run: RunFolder, *, seconds: float | None, full: bool) -> RunFold
     except (RunError, WeightsError) as why:
         told = say("The network cannot be opened, so what it looks at is not shown: {why}", why=str(why))
         return dataclasses.replace(run, cautions=(*run.cautions, told))
-    return _looked(run, model, seconds=seconds, full=full)
+    return _looked(run, model, seconds=seconds, full=full, progress=progress)
 
 
 def _probed(run: RunFolder) -> RunFolder:
@@ -86,7 +93,9 @@ def _probed(run: RunFolder) -> RunFolder:
     return dataclasses.replace(run, probes=found)
 
 
-def _looked(run: RunFolder, model: Model, *, seconds: float | None, full: bool) -> RunFolder:
+def _looked(
+    run: RunFolder, model: Model, *, seconds: float, full: bool, progress: Callable[[str], None] = lambda _: None
+) -> RunFolder:
     """The run with the layer table and the album of its network, which are kept in its folder where that can be."""
     from svertka.explanation.album import album
     from svertka.tabulate import table
@@ -101,9 +110,8 @@ def _looked(run: RunFolder, model: Model, *, seconds: float | None, full: bool) 
         _, rows = run.mistakes()
         scored = run.looked_at
         mistakes = [] if scored is None else [run.place_of(int(scored.index[row])) for row in rows]
-        found = album(
-            model, examples.pixels, [m for m in mistakes if m is not None], sample, seconds=seconds, full=full
-        )
+        wrong = [m for m in mistakes if m is not None]
+        found = album(model, examples.pixels, wrong, sample, seconds=seconds, full=full, progress=progress)
     _keep(run.path, {LAYERS: layers, ALBUM: found})
     return dataclasses.replace(run, layers=layers, album=found)
 

@@ -98,4 +98,10 @@ SENTENCES = {
     "The network cannot be opened, so what it looks at is not shown: {why}": (
         "Сеть не удалось открыть, поэтому не показано, куда она смотрит: {why}"
     ),
+    "Of the maps, at most the {n} that vary most are tried.": (
+        "Из карт пробуются не более {n} — те, что меняются сильнее всего."
+    ),
+    "This look took {took}; about {allowed} were allowed, and what did not fit was left out.": (
+        "Осмотр занял {took}; отведено было около {allowed}, и то, что не уместилось, опущено."
+    ),
 }

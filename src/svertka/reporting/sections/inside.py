@@ -34,6 +34,9 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "patches": _patches(run),
         "imagined": [pictures.shown(p) for p in album.get("imagined", ())],
         "slow": _slow(run),
+        "channels": int(album.get("slow_channels", 0)),
+        "took": float(album.get("took", 0.0)),
+        "allowed": float(album["allowed"]) if "allowed" in album and "slow_place" in album else None,
         "checks": _checks(run),
     }
 
