@@ -307,7 +307,7 @@ def report(
     """Write the report of a run again, from its folder."""
     from svertka.verbs.report import report as write
 
-    page = write(run, out=out, lang=lang, full=full, progress=lambda part: _say(f"looking: {part}"))
+    page = write(run, out=out, lang=lang, full=full, progress=lambda part: say(f"looking: {part}"))
     if as_json:
         print_json({"report": str(page)})
     else:
