@@ -15,6 +15,7 @@ from svertka.reporting.words import UNKNOWN
 HIGH, LEAST = 116, 10  # of the tallest and the lowest box of the drawing
 GAP, BASE, LABELS = 26, 24, 40  # between boxes; the edge above; room for two lines below
 NAMED = 12  # boxes beyond which only some are labelled
+LETTER = 10  # pixels that a letter of a label may take, so that labels never touch
 
 
 def section(run: RunFolder) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def silhouette(rows: list[dict[str, Any]]) -> Markup:
         told = "×".join(map(str, shape))
         middle, top = x + wide / 2, BASE + (HIGH - high) / 2
         labelled = len(parts) <= NAMED or k in (0, len(parts) - 1) or k % (len(parts) // 6) == 0
-        room = max(GAP, 7 * len(told) - wide) if labelled else GAP / 2
+        room = max(GAP, LETTER * (len(told) + 1) - wide) if labelled else GAP / 2
         boxes.append(
             Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"><title>{}</title></rect>').format(
                 x + room / 2, top, wide, high, f"{name}: {told}"
