@@ -8,6 +8,7 @@ import pytest
 from make_run import write_run
 from svertka.errors import DataError, RunError, UsageError
 from svertka.evaluation import difference
+from svertka.reporting.comparing import page
 from svertka.verbs.compare import compare
 
 CLASSES = ("ant", "bee", "cat")
@@ -143,3 +144,14 @@ def test_the_command_prints_one_object_or_sentences_and_writes_a_page_with_pictu
     (tmp_path / "mine.html").write_text("mine")
     status, _, err = sv("compare", "a", "b", "--html", "mine.html")
     assert (status, (tmp_path / "mine.html").read_text()) == (1, "mine")
+
+
+def test_a_tiny_p_is_never_shown_as_zero():
+    counts = {"n": 70, "gained": 12, "lost": 0, "difference": 0.17, "low": 0.09, "high": 0.27, "proven": True}
+    pair = {"one": "a", "other": "b", "sentence": "b is better.", "changed": [], **counts, "p": 0.0005}
+    pair["per_class"] = {"ants": {**counts, "p": 0.00049}, "bees": {**counts, "p": 0.0042}}
+    runs = [{"run": r, "accuracy": 0.5, "low": 0.4, "high": 0.6} for r in "ab"]
+    shown = page({"part": "test", "n": 70, "left_out": 0, "runs": runs, "pairs": [pair], "tests": ""}, {})
+    assert "&lt; 0.001</td>" in shown
+    assert "0.004</td>" in shown
+    assert "0.000</td>" not in shown
