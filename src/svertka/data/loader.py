@@ -100,6 +100,7 @@ class Loader:
         self.batch = min(batch, max(1, len(self.index)))
         self.balanced, self.full, self.device = balanced, full, torch.device(device)
         self.classes = int(self.labels.max()) + 1 if classes is None else classes
+        self._buffers: Buffers | None = None  # kept from pass to pass
         self.pool = self.index.to(self.device)  # whom a picture may be mixed with
         if self.device.type != "cpu":  # resident on the device: every later batch is a gather there
             self.pixels, self.labels = self.pixels.to(self.device), self.labels.to(self.device)
@@ -141,15 +142,15 @@ class Loader:
         order = self.order(epoch).to(self.device)[: len(self) * self.batch]
         shape = self.preprocess.height, self.preprocess.width, self.preprocess.channels
         one = int(np.prod(shape))
-        large = self.batch * one >= AT_ONCE and self.device.type == "cpu"  # small ones the C library keeps itself
-        buffers = Buffers(self.batch * one) if large else None
+        if self._buffers is None and self.batch * one >= AT_ONCE and self.device.type == "cpu":
+            self._buffers = Buffers(self.batch * one)  # smaller ones the C library keeps itself
         together = 1 if isinstance(self.pixels, _Unpacked) else max(1, AT_ONCE // (self.batch * one))
         for first in range(start * self.batch, len(order), together * self.batch):
             batches = order[first : first + together * self.batch].split(self.batch)
             if self.seed is not None:
                 batches = tuple(map(self._share, batches))
             for pixels, y, index, chosen in self._parts(batches, epoch):
-                out = buffers.take(len(index), *shape) if buffers else None
+                out = self._buffers.take(len(index), *shape) if self._buffers else None
                 yield Batch(self.preprocess.normalise(pixels, out, chosen), y, index)
 
     def _parts(self, batches: Sequence[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
