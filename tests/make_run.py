@@ -247,3 +247,27 @@ def invented(
             **options,
         },
     )
+
+
+def with_map(run: Path, *, seed=0) -> Path:
+    """Put a map.npz into a run: classes lie around a circle, and every mistake has three alike."""
+    manifest, g = Manifest.load(run / "manifest.json"), np.random.default_rng(seed)
+    with np.load(run / "predictions.npz") as found:
+        judged, probability = found["validation_index"], found["validation_probability"]
+    learned = manifest.indices("train")
+    index = np.concatenate([learned, judged])[:1500]
+    angle = 2 * np.pi * manifest.labels[index] / len(manifest.classes)
+    points = 3 * np.stack([np.cos(angle), np.sin(angle)], 1) + g.normal(size=(len(index), 2))
+    asked = judged[probability.argmax(1) != manifest.labels[judged]][:6]
+    similar = g.choice(learned, (len(asked), 3))
+    np.savez(
+        run / "map.npz",
+        points=points.astype(np.float32),
+        index=index,
+        share=np.float32(0.42),
+        asked=asked,
+        similar=similar,
+        cosine=g.uniform(0.6, 1, similar.shape).astype(np.float32),
+        pixels=g.integers(0, 256, (len(asked), 4, 40, 48, 3), dtype=np.uint8),
+    )
+    return run

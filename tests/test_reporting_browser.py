@@ -37,6 +37,7 @@ def reports(tmp_path_factory):
         "russian": write_report(digits, folder / "russian.html", "ru"),
         "many": write_report(make_run.invented(folder / "many", classes=100, files=5000, scored=2000, skill=4)),
         "hostile": write_report(make_run.invented(folder / "hostile", names=hostile, net="conv" * 50)),
+        "map": write_report(make_run.with_map(make_run.invented(folder / "map", names=[*hostile, *"abcdefghijk"]))),
     }
 
 
@@ -52,7 +53,7 @@ def opened(browser, path, **options):
     return page
 
 
-@pytest.mark.parametrize("name", ["digits", "russian", "many", "hostile"])
+@pytest.mark.parametrize("name", ["digits", "russian", "many", "hostile", "map"])
 @pytest.mark.parametrize("width", [360, 390, 1280])
 def test_the_page_asks_for_nothing_and_fits(browser, reports, name, width):
     page = opened(browser, reports[name], viewport={"width": width, "height": 844})

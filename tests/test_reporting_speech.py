@@ -99,10 +99,10 @@ def test_the_russian_takes_the_same_values_in_three_forms():
 
 
 def test_nothing_is_translated_that_is_not_said():
-    from svertka.reporting.russian import card, check, inside, network, page, preparation, results, sections
+    from svertka.reporting.russian import card, check, inside, map, network, page, preparation, results, sections
 
     used = {text for _, text in said()}
-    for table in (card, check, inside, network, page, preparation, results, sections):
+    for table in (card, check, inside, map, network, page, preparation, results, sections):
         kinds = {"placeholder", "empty", "dark", "bright", "blurred", "small", "long"}  # of oddities, said by name
         assert not set(table.SENTENCES) - used - kinds, table.__name__
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
 from svertka.reporting.colours import LEVELS
@@ -21,6 +22,7 @@ from svertka.reporting.words import percent, quoted
 WIDTH, HEIGHT = 460, 280
 LEFT, RIGHT, TOP, BOTTOM = 40, 82, 18, 46
 FEW_EPOCHS = 8  # up to so many the axis shows all; beyond, it is made for the last four fifths
+SCATTER, MARGIN = (320, 240), 10  # sides of a map of points, and what is left at its border
 LABEL_GAP = 16  # least distance between two labels at the ends of lines
 
 
@@ -193,6 +195,33 @@ def _end_labels(lines: Sequence[Line], frame: Frame) -> Markup:
         )
         for y, (line, x, _) in zip(ys, ends, strict=True)
     )
+
+
+def scatter(points: np.ndarray, marked: Sequence[tuple[str, np.ndarray]], *, title: str) -> Markup:
+    """Points (n, 2) to one scale along both axes; `marked` are (role, bool (n,)), drawn above the rest in this order.
+
+    Points are whole units of the viewBox: nearer ones than a dot is wide say nothing more. "miss" is drawn as crosses.
+    """
+    low, high = points.min(0), points.max(0)
+    inside = (SCATTER[0] - 2 * MARGIN, SCATTER[1] - 2 * MARGIN)
+    scale = min(float(side / span) if span else math.inf for side, span in zip(inside, high - low, strict=True))
+    at = (points - (low + high) / 2) * (scale if math.isfinite(scale) else 0) * (1, -1) + (
+        SCATTER[0] / 2,
+        SCATTER[1] / 2,
+    )
+    at = at.round().astype(int)
+    rest = ~np.any([mask for _, mask in marked], axis=0)
+    paths = [_marks(at[mask], role) for role, mask in [("rest", rest), *marked]]
+    return Markup('<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        *SCATTER, title, Markup("").join(paths)
+    )
+
+
+def _marks(at: np.ndarray, role: str) -> Markup:
+    """Dots (lines of no length with round ends) or crosses at whole places (n, 2), each place once."""
+    stroke = "M{} {}m-4-4l8 8m0-8l-8 8" if role == "miss" else "M{} {}h0"
+    d = "".join(stroke.format(x, y) for x, y in np.unique(at, axis=0).tolist())
+    return Markup('<path class="{}" d="{}"/>').format(role, d) if d else Markup("")
 
 
 def whisker(value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit") -> Markup:

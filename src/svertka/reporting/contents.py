@@ -39,6 +39,7 @@ CONTENTS = (
     Section("confusion", "Confusion", "What it takes for what", sections.confusion.section),
     Section("mistakes", "Mistakes", "The worst mistakes", sections.mistakes.section),
     Section("inside", "Inside", "What it looks at, and what is in it", sections.inside.section),
+    Section("map", "Map", "How the network sees the pictures", sections.map.section),
     Section("failing", "Failures", "Where it fails", sections.failing.section),
     Section("calibration", "Calibration", "Is it as right as it is sure?", sections.calibration.section),
     Section("robustness", "Changes", "How far pictures may change", sections.robustness.section),

@@ -72,6 +72,7 @@ class RunFolder:
     check: dict[str, Any] | None  # what `svertka check` found, where the run was begun with one
     checked: dict[str, np.ndarray]  # the pictures that belong to it, by path
     album: Mapping[str, np.ndarray] = field(default_factory=dict)  # what explanation.album made, where it was made
+    map: Mapping[str, np.ndarray] = field(default_factory=dict)  # verbs.mapping, of a run that started from weights
     layers: dict[str, Any] | None = None  # the layer table, where it was made
     probes: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # those of PROBES that were made
     cautions: tuple[str, ...] = ()  # what the reader must know beyond what the files say
@@ -135,6 +136,7 @@ def read_run(path: Path) -> RunFolder:
         check=_json(path / "check.json") if (path / "check.json").exists() else None,
         checked=read_pixels(path / "check.npz"),
         album=_album(path / ALBUM, examples, len(manifest.classes)),
+        map=_map(path / "map.npz", len(manifest.paths)),
         layers=_json(path / LAYERS) if (path / LAYERS).exists() else None,
         probes=_probes(path, hashes.get(WEIGHTS)),
     )
@@ -254,6 +256,31 @@ def _probes(path: Path, weights: str | None) -> dict[str, dict[str, Any]]:
     """What was measured with the weights that the run has now; a training that went on leaves the old behind."""
     found = {name: optional(path / f"{name}.json") for name in PROBES}
     return {name: probe for name, probe in found.items() if probe is not None and probe.get("weights") == weights}
+
+
+def _map(path: Path, files: int) -> dict[str, np.ndarray]:
+    """The map of the pictures, where every array has the shape that `verbs.mapping` gives it."""
+    arrays = _arrays(path)
+    if arrays is None:
+        return {}
+    try:
+        index, points = arrays["index"], arrays["points"]
+        fits = points.shape == (len(index), 2) and bool(np.isfinite(points).all())
+        if fits and "asked" in arrays:
+            asked, similar, pixels = arrays["asked"], arrays["similar"], arrays["pixels"]
+            k, near = similar.shape
+            fits = len(asked) == k and arrays["cosine"].shape == (k, near) and pixels.shape[:2] == (k, 1 + near)
+            fits = fits and pixels.ndim == 5 and pixels.dtype == np.uint8 and pixels.shape[4] in (1, 3)
+            fits = fits and 0 not in pixels.shape
+            _check_index(path, np.concatenate([asked, similar.ravel()]), files)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as why:
+        raise RunError(f"{path} is damaged: {why!r}; without this file the report leaves the map out.") from why
+    if not fits:
+        raise RunError(
+            f"{path} is damaged: its arrays do not fit each other; without it the report leaves the map out."
+        )
+    _check_index(path, index, files)
+    return arrays
 
 
 def _check_index(path: Path, index: np.ndarray, files: int) -> None:

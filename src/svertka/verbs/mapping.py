@@ -1,8 +1,9 @@
 """What the frozen network makes of the pictures, as plain data for the report: a map, and who looks like whom.
 
 map.npz holds `points` float32 (m, 2) and `index` int64 (m,) into the manifest, at most MOST pictures of training and
-validation; `asked` int64 (k,), the worst mistakes of validation, `similar` int64 (k, NEAR), the training pictures most
-alike to each by the cosine of their features, `cosine` float32 (k, NEAR), and `pixels` uint8 (k, 1 + NEAR, h, w, c).
+validation; `share` float32 (), how much of their variance the two axes hold; `asked` int64 (k,), the worst mistakes of
+validation, `similar` int64 (k, NEAR), the training pictures most alike to each by the cosine of their features,
+`cosine` float32 (k, NEAR), and `pixels` uint8 (k, 1 + NEAR, h, w, c).
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
     unit = {part: F.normalize(x, dim=1) for part, x in seen.items()}
     index = np.concatenate([job.manifest.indices(part) for part in parts])
     some = np.arange(0, len(index), -(-len(index) // MOST))
-    arrays = {"points": flat(torch.cat(list(unit.values()))[some]).numpy(), "index": index[some]}
+    shown = torch.cat(list(unit.values()))[some]
+    points = flat(shown)
+    share = points.var(0).sum() / shown.var(0).sum().clamp_min(torch.finfo(torch.float32).tiny)
+    arrays = {"points": points.numpy(), "index": index[some], "share": share.clamp_max(1).numpy()}
     if shares is not None:
         arrays |= _similar(job, unit, shares)
     try:
