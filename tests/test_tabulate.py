@@ -171,6 +171,17 @@ class Patches(nn.Module):
         return self.slide(self.mix(rows).transpose(1, 2))[..., None]  # (n, 2, h, 1)
 
 
+class Unit(nn.Module):
+    """Vectors of length one, over the dimensions that are named."""
+
+    def __init__(self, *dims: int) -> None:
+        super().__init__()
+        self.dims = dims
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / torch.linalg.vector_norm(x, dim=self.dims, keepdim=True)
+
+
 def line(text: str) -> nn.Module:
     net = notation.build(text + " gap fc", (2, 33, 33), 3)
     return nn.Sequential(net.stem, net.stages)
@@ -185,6 +196,8 @@ def line(text: str) -> nn.Module:
         line("res(conv3-4s2p0 | conv1-4 avgpool5s2p1) conv2-3 conv2-3s2 sumpool2same"),
         Gate(),
         nn.Sequential(ChannelsLast(), ChannelsLast()),
+        nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Unit(1), nn.Conv2d(2, 2, 3)),
+        nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), Unit(2, 3)),
         nn.Sequential(Tokens(), nn.Conv2d(2, 2, (5, 3))),
         nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Hardswish()),
         nn.Sequential(nn.Conv2d(2, 4, 3), Shuffle(), nn.Conv2d(4, 2, 3)),

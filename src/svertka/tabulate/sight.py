@@ -218,6 +218,11 @@ def _reduce(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> 
     return replace(sight, dims=tuple(dim for d, dim in enumerate(sight.dims) if d not in gone))
 
 
+def _norm(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+    """As `_reduce`; the dimensions stand behind the order of the norm."""
+    return _reduce(known, (args[0], *args[2:]), shape)
+
+
 def _mixed_by(x: Tensor, sight: Sight, dims: set[int]) -> Axes:
     """The axes whose places an operation over these dimensions mixes: none where there is one place only."""
     return sight.axes(*(d for d in dims if x.shape[d] > 1))
@@ -352,7 +357,8 @@ _NAMES: tuple[tuple[Look, str], ...] = (
     (_pool, "max_pool2d_with_indices max_pool3d_with_indices max_pool1d max_pool2d"),
     (_pool, "avg_pool1d avg_pool2d avg_pool3d"),
     (_adaptive, "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d"),
-    (_reduce, "mean sum amax amin var std max linalg_vector_norm logsumexp"),
+    (_reduce, "mean sum amax amin var std max logsumexp"),
+    (_norm, "linalg_vector_norm"),
     (_softmax, "_softmax _log_softmax cumsum"),
     (_layer_norm, "native_layer_norm"),
     (_group_norm, "native_group_norm"),
