@@ -256,8 +256,9 @@ def test_an_interrupted_run_is_usable_and_resumes_to_the_weights_of_an_undisturb
     assert len(json.loads(usable.stdout)["predictions"]) == 100
     done = subprocess.run(
         [sys.executable, "-m", "svertka", "train", "--resume", "stopped", "--json"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
+        cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["stopped"] is False
     whole = start("whole")
     _, err = whole.communicate(timeout=100)

@@ -54,7 +54,7 @@ class Difference:
 def mcnemar(gained: int, lost: int) -> float:
     """The exact two-sided chance of so uneven a split of gained + lost fair coins.
 
-    >>> mcnemar(6, 0), mcnemar(3, 3), mcnemar(0, 0)
+    >>> round(mcnemar(6, 0), 5), mcnemar(3, 3), mcnemar(0, 0)
     (0.03125, 1.0, 1.0)
     """
     m, k = gained + lost, max(gained, lost)

@@ -33,6 +33,12 @@ class Passes:
     steps: int | None = None
     onward: bool = False
     device: str = "cpu"
+    size: int = 1  # a facade's model learns in one process
+
+    @property
+    def total(self) -> int:
+        """Pictures of a whole flow."""
+        return len(self.flow.loader.index)
 
     def __len__(self) -> int:
         return len(self.flow) if self.steps is None else self.steps

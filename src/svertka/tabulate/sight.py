@@ -210,7 +210,8 @@ def _reduce(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> 
     """Mean, sum, largest over some dimensions (all where none are named), which go or stay with size 1."""
     x = args[0]
     sight, rank = known[id(x)], x.dim()
-    named = args[1] if len(args) > 1 and args[1] is not None and not isinstance(args[1], bool) else range(rank)
+    rest = args[2:] if len(args) > 1 and isinstance(args[1], float) else args[1:]  # behind the order of a norm
+    named = rest[0] if rest and rest[0] is not None and not isinstance(rest[0], bool) else range(rank)
     gone = {d % rank for d in ([named] if isinstance(named, int) else named or range(rank))}
     sight = sight.whole(_mixed_by(x, sight, gone))
     if len(shape) == rank:

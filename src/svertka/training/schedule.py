@@ -50,8 +50,8 @@ def cosine(step: int, steps: int) -> float:
 def linear(step: int, steps: int) -> float:
     """A straight line from the peak down to zero.
 
-    >>> [linear(s, 100) for s in (0, 50, 99)]
-    [1.0, 0.5, 0.01]
+    >>> [linear(s, 100) for s in (0, 50, 75)]
+    [1.0, 0.5, 0.25]
     """
     return 1 - step / max(1, steps)
 
