@@ -140,7 +140,8 @@ class Loader:
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self.order(epoch).to(self.device)[: len(self) * self.batch]
-        shape = self.preprocess.height, self.preprocess.width, self.preprocess.channels
+        channels, *sides = self.preprocess.shape
+        shape = (*sides, channels)
         one = int(np.prod(shape))
         if self._buffers is None and self.batch * one >= AT_ONCE and self.device.type == "cpu":
             self._buffers = Buffers(self.batch * one)  # smaller ones the C library keeps itself

@@ -20,9 +20,9 @@ class AsTheyAre:
 
     shape: tuple[int, int, int]  # (channels, height, width)
 
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """(n, h, w, c) -> (n, c, h, w), channels-last in memory."""
-        return pixels.permute(0, 3, 1, 2)
+    def normalise(self, pixels: Tensor, out: Tensor | None = None, index: Tensor | None = None) -> Tensor:
+        """(n, h, w, c) -> (n, c, h, w), channels-last in memory; `index` chooses rows, `out` is not needed."""
+        return (pixels if index is None else pixels[index]).permute(0, 3, 1, 2)
 
 
 @dataclass
