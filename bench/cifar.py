@@ -8,11 +8,8 @@ epoch. With the usual settings all of it takes less than 20 minutes.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 import common
@@ -79,20 +76,10 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    print(f"{common.machine()}\n{common.versions('torch', 'numpy', 'pillow')}, {options.repeat} round(s)")
     if options.skorch_venv is None:
         print("skorch is left out: BENCH_SKORCH_VENV names no virtual environment that has it.")
-    with (
-        tempfile.TemporaryDirectory(prefix="svertka-bench-") as scratch,
-        common.unpacked(common.archive("cifar10.zip"), QUICK_PICTURES if options.quick else None) as (folder, packed),
-    ):
-        competitors = line_up(folder, packed, Path(scratch), options)
-        races = racing.run(competitors, options.repeat)
-    racing.report(competitors, races, TARGETS, options.limit)
-    print(LITERATURE)
-    if options.json:
-        curves = {name: [asdict(race) for race in runs] for name, runs in races.items()}
-        options.json.write_text(json.dumps(curves, indent=1), encoding="utf-8")
+    pictures = QUICK_PICTURES if options.quick else None
+    racing.hold("cifar10.zip", pictures, line_up, options, targets=TARGETS, limit=options.limit, beside=LITERATURE)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,7 @@ decoding and measuring the machine count.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 import common
@@ -62,18 +59,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    print(f"{common.machine()}\n{common.versions('torch', 'numpy', 'pillow')}, {options.repeat} round(s)")
-    with (
-        tempfile.TemporaryDirectory(prefix="svertka-bench-") as scratch,
-        common.unpacked(common.archive("mnist.zip"), options.limit) as (folder, packed),
-    ):
-        competitors = line_up(folder, packed, Path(scratch), options)
-        races = racing.run(competitors, options.repeat)
-    racing.report(competitors, races, TARGETS, options.peer_limit)
-    print(LITERATURE)
-    if options.json:
-        curves = {name: [asdict(race) for race in runs] for name, runs in races.items()}
-        options.json.write_text(json.dumps(curves, indent=1), encoding="utf-8")
+    racing.hold(
+        "mnist.zip", options.limit, line_up, options, targets=TARGETS, limit=options.peer_limit, beside=LITERATURE
+    )
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import venv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import common
@@ -75,6 +77,41 @@ def chosen(everyone: dict[str, Callable[[], Competitor]], only: Sequence[str]) -
     if unknown:
         raise common.BenchError(f"--only knows {', '.join(everyone)}; not {', '.join(sorted(unknown))}.")
     return [make() for name, make in everyone.items() if not only or name in only]
+
+
+def hold(
+    name: str,
+    pictures: int | None,
+    line_up: Callable[[Path, Path, Path, argparse.Namespace], list[Competitor]],
+    options: argparse.Namespace,
+    *,
+    targets: Sequence[float],
+    limit: float,
+    beside: str,
+) -> None:
+    """A whole race, from its data to its tables.
+
+    Args:
+        name: of the archive.
+        pictures: of each class and part, where not all.
+        line_up: who takes part, called with the pictures as a folder and as an archive, a folder for scratch, options.
+        options: with `repeat`, and `json` for every point of every curve.
+        targets: accuracies in the tables.
+        limit: seconds after which a peer was stopped.
+        beside: what is known and was not measured.
+    """
+    print(f"{common.machine()}\n{common.versions('torch', 'numpy', 'pillow')}, {options.repeat} round(s)")
+    with (
+        tempfile.TemporaryDirectory(prefix="svertka-bench-") as scratch,
+        common.unpacked(common.archive(name), pictures) as (folder, packed),
+    ):
+        competitors = line_up(folder, packed, Path(scratch), options)
+        races = run(competitors, options.repeat)
+    report(competitors, races, targets, limit)
+    print(beside)
+    if options.json:
+        curves = {name: [asdict(race) for race in runs] for name, runs in races.items()}
+        options.json.write_text(json.dumps(curves, indent=1), encoding="utf-8")
 
 
 def run(competitors: Sequence[Competitor], repeat: int) -> dict[str, list[Race]]:

@@ -41,7 +41,7 @@ SETS = {"500-pixel photos": (500, 375, 3000), "12-megapixel photos": (4000, 3000
 def photographs(folder: Path, width: int, height: int, n: int) -> list[Path]:
     """Real photographs brought to one size, with the fine noise that enlarging would lack."""
     g, files = np.random.default_rng(0), []
-    with zipfile.ZipFile(common.DATA / "flowers.zip") as archive:
+    with zipfile.ZipFile(common.archive("flowers.zip")) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
         for k in range(n):
             image = Image.open(io.BytesIO(archive.read(names[k % len(names)]))).convert("RGB")
@@ -105,4 +105,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except common.BenchError as error:
+        sys.exit(str(error))

@@ -41,13 +41,15 @@ def test_freed_memory_is_used_again_and_given_back_in_the_end():
     assert after < during - 5_000  # pages
 
 
-def test_another_c_library_is_left_alone(monkeypatch):
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_another_c_library_is_left_alone(monkeypatch, platform):
     class Musl:
         """Has no mallopt."""
 
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: Musl())
+    monkeypatch.setattr(allocator.sys, "platform", platform)
+    assert allocator._functions() is None
+    inside = False
     with allocator.kept_memory():
-        pass
-    monkeypatch.setattr(allocator.sys, "platform", "win32")
-    with allocator.kept_memory():
-        pass
+        inside = True
+    assert inside

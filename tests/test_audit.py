@@ -129,7 +129,9 @@ STARTS = [b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xe1\x01\x00Exif\0\0II*\0", b"GIF8
 @given(st.binary(max_size=300), st.sampled_from(STARTS))
 @settings(deadline=None)
 def test_traces_never_raise(data, start):
-    traces(start + data)
+    found = traces(start + data)
+    assert 0 <= found.format < len(FORMATS)
+    assert isinstance(found.camera, str)
 
 
 # -- copies --------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_convolution_is_one_operation_in_three_forms(call, seed):
     shapes, options = call
     random = torch.Generator().manual_seed(seed)
     tensors = [torch.randn(shape, generator=random) for shape in shapes]
-    ops.prove(f"conv{len(shapes[0]) - 2}d", *tensors, **options)
+    assert set(ops.prove(f"conv{len(shapes[0]) - 2}d", *tensors, **options).forms) == set(ops.FORMS)
 
 
 @st.composite
@@ -113,7 +113,7 @@ def test_pooling_is_one_operation_in_three_forms(call, kind, count_padding, seed
     x = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     if kind == "avg":
         options = {**options, "count_padding": count_padding}
-    ops.prove(f"{kind}pool{len(shape) - 2}d", x, **options)
+    assert set(ops.prove(f"{kind}pool{len(shape) - 2}d", x, **options).forms) == set(ops.FORMS)
 
 
 @calm

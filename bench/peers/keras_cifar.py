@@ -8,17 +8,13 @@ prefetched; steps are compiled by model.fit. After each epoch the test pictures 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-import time
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import tensorflow as tf
-
-VERSIONS = f"Python {sys.version.split()[0]}, keras {keras.__version__}, tensorflow {tf.__version__}"
+from keras_score import Score
 
 
 def pictures(folder: Path, batch: int, *, shuffled: bool) -> tuple[tf.data.Dataset, int]:
@@ -54,18 +50,6 @@ def six_layers(classes: int) -> keras.Model:
             layers.Dense(classes),
         ]
     )
-
-
-class Score(keras.callbacks.Callback):
-    def __init__(self, test: tf.data.Dataset) -> None:
-        super().__init__()
-        self.test = test
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        start = time.perf_counter()
-        scored = self.model.evaluate(self.test, verbose=0)[1]
-        point = {"epoch": epoch + 1, "accuracy": scored, "evaluating": time.perf_counter() - start}
-        print(json.dumps({**point, "versions": VERSIONS}), flush=True)
 
 
 def main() -> None:

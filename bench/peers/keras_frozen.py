@@ -9,19 +9,16 @@ After each epoch the validation pictures are scored and one JSON line is printed
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-import time
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 import tensorflow as tf
+from keras_score import Score
 
 SIDE = 224
-VERSIONS = f"Python {sys.version.split()[0]}, keras {keras.__version__}, tensorflow {tf.__version__}"
 
 
 def pictures(folder: Path, batch: int, *, shuffled: bool) -> tf.data.Dataset:
@@ -59,18 +56,6 @@ def classifier(weights: Path, classes: int) -> keras.Model:
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
     return keras.Model(given, layers.Dense(classes)(x))
-
-
-class Score(keras.callbacks.Callback):
-    def __init__(self, validation: tf.data.Dataset) -> None:
-        super().__init__()
-        self.validation = validation
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        start = time.perf_counter()
-        scored = self.model.evaluate(self.validation, verbose=0)[1]
-        point = {"epoch": epoch + 1, "accuracy": scored, "evaluating": time.perf_counter() - start}
-        print(json.dumps({**point, "versions": VERSIONS}), flush=True)
 
 
 def main() -> None:

@@ -9,15 +9,13 @@ each epoch the test pictures are scored and one JSON line is printed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-import time
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import tensorflow as tf
+from keras_score import Score
 
 
 def pictures(folder: Path, batch: int, *, shuffled: bool) -> tf.data.Dataset:
@@ -47,21 +45,6 @@ def lenet() -> keras.Model:
             layers.Dense(10),
         ]
     )
-
-
-class Score(keras.callbacks.Callback):
-    def __init__(self, test: tf.data.Dataset) -> None:
-        super().__init__()
-        self.test = test
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        start = time.perf_counter()
-        scored = self.model.evaluate(self.test, verbose=0)[1]
-        point = {"epoch": epoch + 1, "accuracy": scored, "evaluating": time.perf_counter() - start}
-        print(json.dumps({**point, "versions": VERSIONS}), flush=True)
-
-
-VERSIONS = f"Python {sys.version.split()[0]}, keras {keras.__version__}, tensorflow {tf.__version__}"
 
 
 def main() -> None:

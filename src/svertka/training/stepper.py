@@ -7,6 +7,7 @@ readers cannot tell them apart.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 
-class Stepper:
+class Stepper(ABC):
     """Parameters in groups, each with its own settings, and one rule that moves a group.
 
     Args:
@@ -27,9 +28,9 @@ class Stepper:
         self.param_groups = [{**shared, **group, "params": list(group["params"])} for group in groups]
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
 
+    @abstractmethod
     def move(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         """The rule: change these weights in place."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def step(self) -> None:

@@ -10,7 +10,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from svertka import data as rooms
 from svertka.errors import DataError, RunError
@@ -27,6 +27,9 @@ from svertka.transfer import finding
 from svertka.verbs import sharing
 from svertka.verbs.check import save_findings
 from svertka.verbs.job import Job, Trained, Watch, Where, silent
+
+if TYPE_CHECKING:
+    from svertka.transfer.backbones import Backbone
 
 
 @kept_memory()
@@ -68,7 +71,6 @@ def train(
     if not world().first:
         return sharing.follow(world())
     clock = Clock(started)
-    started = clock.started
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
     recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
     fixed = parse_plan(plan)
@@ -79,27 +81,44 @@ def train(
     source = rooms.open_source(data, group_by=recipe.group_by)
     facts = _facts(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
-    weights = finding.wanted(recipe, facts.side)
-    reasons: dict[str, str] = {}
+    command = command or shlex.join(["svertka", "train", *_words(data)])
+    job, backbones = _read(source, recipe, facts, earlier, out, fixed, clock, watch, command)
+    from svertka.verbs import learning, transferring
+
+    with job.run.read_along(_readers(job.run, readers, tensorboard)):
+        if backbones:
+            return sharing.by_one(transferring.start, job, backbones, facts)
+        if finding.sought(job.recipe, facts.side):
+            job.note(finding.missing_sentence())
+        return learning.learn(job, facts)
+
+
+def _read(
+    source: rooms.Source, recipe: Recipe, facts: auto.Facts, earlier: rooms.Manifest | None,
+    out: str | Path | None, fixed: dict[str, Any], clock: Clock, watch: Watch, command: str,
+) -> tuple[Job, list[Backbone]]:  # fmt: skip
+    """Decode in other processes while torch is imported here; make the run folder once nothing stands against it."""
+    weights, reasons = finding.wanted(recipe, facts.side), dict[str, str]()
     if weights:
         preprocess = _usual(recipe)
     else:
         recipe, reasons, preprocess = _own(recipe, facts)
-    run, backbones = None, []
+    run: Run | None = None
+    backbones: list[Backbone] = []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
         clock.now("import")
         from svertka.training.planning import refuse_impossible
-        from svertka.verbs import building, learning, transferring
+        from svertka.verbs import building, learning, transferring  # noqa: F401  all while the others decode
 
         refuse_impossible(fixed)
         if weights:
             clock.now("weights")
             backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
-            if not backbones:
-                recipe, reasons, needed = _own(recipe, facts)
-            else:
+            if backbones:
                 needed = backbones[0].preprocess
+            else:
+                recipe, reasons, needed = _own(recipe, facts)
             if not transferring.same_pixels(preprocess, needed):
                 reading.cancel()
                 reading = rooms.begin_store(source, needed)
@@ -118,15 +137,9 @@ def train(
         if run is not None:
             run.discard()
         raise
-    command = command or shlex.join(["svertka", "train", *_words(data)])
-    job = Job(run, source, store, files, preprocess, recipe, reasons, watch, started, command)
-    job.read_seconds, job.wanted, job.clock = time.perf_counter() - started, fixed, clock
-    with run.read_along(_readers(run, readers, tensorboard)):
-        if backbones:
-            return sharing.by_one(transferring.start, job, backbones, facts)
-        if finding.sought(recipe, facts.side):
-            job.note(finding.missing_sentence())
-        return learning.learn(job, facts)
+    job = Job(run, source, store, files, preprocess, recipe, reasons, watch, clock.started, command)
+    job.read_seconds, job.wanted, job.clock = time.perf_counter() - clock.started, fixed, clock
+    return job, backbones
 
 
 def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
