@@ -29,6 +29,7 @@ SETTINGS = {
     "layer_rate": {"layer_rate": 0.5},
     "muon": {"optimiser": "muon", "layer_rate": 0.7, "clip": 1.0},
     "adamw": {"optimiser": "adamw", "rate": 0.01, "average": 0.9, "accumulate": 2},
+    "grow": {"grow": 0.6, "epochs": 4},
     "lookahead": {"lookahead": 3, "average": 0.9},
     "rescue": {"optimiser": "sgd", "rate": 8.0, "momentum": 0.95, "schedule": "constant", "rescue": 9, "epochs": 5},
     "rescue and average": {

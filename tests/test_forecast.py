@@ -10,13 +10,14 @@ from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svertka.training.clock import Clock
 from svertka.training.forecast import Load, disk_bytes, end_seconds, pass_seconds, used_disk
 from svertka.training.pace import AIM, EARLY, LATE, MOST, Pace
 from svertka.training.plan import Plan
+from svertka.training.progressive import work
 from svertka.training.recipe import Recipe
 from svertka.training.waiting import Timed
 from svertka.verbs.forecasting import limit
@@ -169,18 +170,22 @@ def test_a_run_that_waits_for_its_pictures_says_so_once(sv, tmp_path, monkeypatc
 # --- minutes ---
 
 
+@settings(deadline=None)
 @given(
     budget=st.floats(20, 3600), each=st.floats(0.05, 30), believed=st.floats(0.6, 1.6), drift=st.floats(0.8, 1.25),
-    start=st.floats(0, 5), end=st.floats(0.5, 3), usual=st.integers(1, 400),
+    start=st.floats(0, 5), end=st.floats(0.5, 3), usual=st.integers(1, 400), grow=st.sampled_from([0.0, 0.5, 0.9]),
 )  # fmt: skip
-def test_whatever_a_pass_was_believed_to_take_the_minutes_are_kept(budget, each, believed, drift, start, end, usual):
+def test_whatever_a_pass_was_believed_to_take_the_minutes_are_kept(
+    budget, each, believed, drift, start, end, usual, grow
+):
     """A run as the clock sees it: passes of `each` seconds that slowly become slower or faster by `drift`."""
-    pace = Pace(budget, usual, end)
+    pace = Pace(budget, usual, end, grow)
     now, done = start, 0
     passes = pace.passes(now, each * believed)
     while done < passes:
         took = each * (1 + (drift - 1) * done / max(1, passes))
-        now, done = now + took, done + 1
+        now += took * (work(grow, done, passes) - work(grow, done + 1, passes))
+        done += 1
         passes = pace.again(passes, now, took, done)
         assert passes >= done
     now += end

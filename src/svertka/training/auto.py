@@ -9,6 +9,8 @@ from typing import Any
 from svertka.training.recipe import Recipe
 
 GLYPH = 40  # up to this side, pictures keep their size
+GROWN = 24  # from this side on, training begins with smaller pictures
+STOCK = ("small", "medium")  # networks that take any size
 PLENTY = 20_000  # pictures that a wider network pays for
 SIDES = (64, 96, 128, 160)  # sizes that larger pictures are brought to when training from scratch
 
@@ -71,6 +73,7 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
         if optimiser in ("adamw", "muon")
         else (0.003, "a strong decay pays in short runs with batch norm")
     )
+    choices["grow"] = _grow(recipe, recipe.net or choices["net"][0], size)
     choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
     choices["average"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"
     if facts.colour:
@@ -112,6 +115,16 @@ def _layer_rate(recipe: Recipe) -> tuple[float, str]:
     if recipe.weights in (None, "none"):
         return 1.0, "fresh weights have equally much to learn everywhere"
     return 0.6, "the deeper a layer, the less of what it knows fits your classes already (arXiv:1801.06146)"
+
+
+def _grow(recipe: Recipe, net: str, size: int) -> tuple[float, str]:
+    if recipe.weights not in (None, "none"):
+        return 0.0, "the weights know pictures of this size"
+    if net not in STOCK:
+        return 0.0, "not every network takes pictures of several sizes"
+    if size < GROWN:
+        return 0.0, "pictures this small cost little as they are"
+    return 0.5, "smaller pictures cost less, and teach what is coarse as well (arXiv:2104.00298)"
 
 
 def _batch(n: int) -> tuple[int, str]:

@@ -30,6 +30,7 @@ from svertka.training.optimiser import make_optimiser, set_rate
 from svertka.training.pieces import pieces, within_memory
 from svertka.training.plan import Plan
 from svertka.training.processes import Group, gathered
+from svertka.training.progressive import resized, size_at
 from svertka.training.recipe import Recipe
 from svertka.training.schedule import rate_at
 from svertka.training.state import State, snapshot
@@ -89,6 +90,7 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
     for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
         state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
         set_rate(state.optimiser, state.rate)
+        batch = batch._replace(x=resized(batch.x, size_at(recipe.grow or 0.0, state.step, steps)))
         yield from within_memory(step, state, batch, recipe, plan, number)
         state.step += 1
         now = time.perf_counter()

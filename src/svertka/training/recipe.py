@@ -67,6 +67,9 @@ class Recipe:
     patience: int = _field(
         0, "passes without a better one after which training ends early; 0 goes on to the end", 0, 100_000
     )
+    grow: float | None = _field(
+        None, "share of all steps that see smaller pictures, which grow to their size (progressive resizing)", 0, 0.9
+    )
     label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes", 0, 0.99)
     average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none", 0, 0.99999)
     keep: int = _field(1, "best passes whose models are kept, the others beside the run's own as best/pass-N", 1, 1000)

@@ -10,9 +10,10 @@ import torch
 from svertka import zoo
 from svertka.blocks import Net, measure_whitening
 from svertka.data.loader import Loader
-from svertka.errors import UnknownName, UsageError
+from svertka.errors import SvertkaError, UnknownName, UsageError
 from svertka.signals import Preprocess
 from svertka.training.plan import Plan
+from svertka.training.progressive import SIZES, resized
 from svertka.training.recipe import Recipe
 from svertka.training.variation import variation
 from svertka.training.world import World
@@ -25,10 +26,21 @@ AT_ONCE = 256  # pictures that are measured at once, at least
 
 def check_net(recipe: Recipe, preprocess: Preprocess, classes: int) -> None:
     """Refuse a network that does not exist or cannot take the pictures, before any time is spent on them."""
-    if recipe.net is not None:
-        with torch.device("meta"):
-            net = zoo.make(recipe.net, preprocess.shape, classes)
-            net.eval()(torch.empty(1, *preprocess.shape))
+    if recipe.net is None:
+        return
+    with torch.device("meta"):
+        net = zoo.make(recipe.net, preprocess.shape, classes).eval()
+        net(torch.empty(1, *preprocess.shape))
+        if recipe.grow:
+            smallest = resized(torch.empty(1, *preprocess.shape), SIZES[0])
+            try:
+                net(smallest)
+            except (RuntimeError, SvertkaError) as why:
+                sides = f"{smallest.shape[2]} x {smallest.shape[3]}"
+                raise UsageError(
+                    f"grow={recipe.grow:g} begins with pictures of {sides} pixels, which {recipe.net} does not take: "
+                    "leave grow out, or choose a network with global pooling."
+                ) from why
 
 
 def first_net(job: Job) -> Net:

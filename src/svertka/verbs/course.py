@@ -13,6 +13,7 @@ from svertka.training import machine
 from svertka.training.forecast import Forecast, end_seconds, pass_seconds, used_disk
 from svertka.training.pace import Pace
 from svertka.training.plan import Plan
+from svertka.training.progressive import work
 from svertka.training.waiting import Timed
 from svertka.training.world import world
 from svertka.verbs.building import loader
@@ -57,7 +58,7 @@ class Course:
         job, load = self.job, measure_load(self.job, self.train)
         if free and job.recipe.minutes is not None:
             each, end = pass_seconds(self.plan, load), end_seconds(self.plan, load)
-            self.pace = Pace(60 * job.recipe.minutes, job.recipe.epochs or 1, end)
+            self.pace = Pace(60 * job.recipe.minutes, job.recipe.epochs or 1, end, job.recipe.grow or 0.0)
             self._take(self.pace.passes(job.clock.elapsed, each), each)
             if job.clock.elapsed + each + end > self.pace.budget:
                 job.note(f"One pass takes about {each / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allow.")
@@ -84,8 +85,8 @@ class Course:
                 job.note(self.limit["advice"])
         if self.pace is None:
             return False
-        each = (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
-        before = job.recipe.epochs or 1
+        before, counted = job.recipe.epochs or 1, len(self.ends) - 1
+        each = (self.ends[-1] - self.ends[0]) / self._worth(record.epoch - counted, record.epoch)
         passes = self.pace.again(before, job.clock.elapsed, each, record.epoch)
         if passes == before:
             return False
@@ -93,6 +94,11 @@ class Course:
         if abs(passes - before) > CHANGED * before:
             job.note(f"A pass takes {each:.1f} seconds here: {passes} of them fit the time, not {before}.")
         return True
+
+    def _worth(self, first: int, last: int) -> float:
+        """The passes after pass `first` up to `last`, as passes over pictures of full size."""
+        grow, passes = self.job.recipe.grow or 0.0, self.job.recipe.epochs or 1
+        return work(grow, first, passes) - work(grow, last, passes)
 
     def close(self, checkpoints: float) -> None:
         """Training is over: say where its time went. Forward, backward and step share the rest as the plan measured."""

@@ -12,6 +12,7 @@ from svertka.errors import TrainingError
 from svertka.training import machine
 from svertka.training.forecast import Forecast, Load, disk_bytes, end_seconds, pass_seconds, spoken_bytes
 from svertka.training.plan import Plan
+from svertka.training.progressive import work
 from svertka.training.waiting import Timed
 from svertka.verbs.job import Job
 
@@ -43,7 +44,7 @@ def make_forecast(job: Job, net: nn.Module, plan: Plan, load: Load) -> Forecast:
     each, end = pass_seconds(plan, load), end_seconds(plan, load)
     scores = (load.validation + load.test) * len(job.manifest.classes)
     disk, peak = disk_bytes(sum(t.nbytes for t in net.state_dict().values()), job.recipe, scores)
-    seconds = job.clock.elapsed + (job.recipe.epochs or 1) * each + end
+    seconds = job.clock.elapsed + work(job.recipe.grow or 0.0, 0, job.recipe.epochs or 1) * each + end
     found = Forecast(seconds, each, end, _memory(job, plan), disk, peak)
     free = shutil.disk_usage(job.run.path).free
     if free < disk:

@@ -26,6 +26,12 @@ SENTENCES = {
     "a strong decay pays in short runs with batch norm": (
         "в коротких обучениях с нормализацией по батчу сильное затухание окупается"
     ),
+    "the weights know pictures of this size": "веса знают изображения этого размера",
+    "not every network takes pictures of several sizes": "не каждая сеть принимает изображения разных размеров",
+    "pictures this small cost little as they are": "такие маленькие изображения и так обходятся дёшево",
+    "smaller pictures cost less, and teach what is coarse as well (arXiv:2104.00298)": (
+        "уменьшенные изображения обходятся дешевле и так же учат крупным чертам (arXiv:2104.00298)"
+    ),
     "keeps the network from betting everything on one class (arXiv:1512.00567)": (
         "не даёт сети ставить всё на один класс (arXiv:1512.00567)"
     ),
