@@ -1,5 +1,6 @@
 """The cache: within its limit, shared by processes that start together, JPEG where pixels do not fit."""
 
+import json
 import os
 import pickle
 import shutil
@@ -22,6 +23,7 @@ from svertka.data.packed import Packed
 from svertka.data.scratch import LOCK, hold
 from svertka.errors import DataError, UsageError
 from svertka.signals import Preprocess
+from svertka.verbs.train import resume, train
 from test_audit import photo
 
 COLOUR = Preprocess(64, 64, 3, "crop")
@@ -184,16 +186,27 @@ def test_it_works_on_when_the_cache_is_deleted(little, cache):
     np.testing.assert_array_equal(store.pixels[:], before)
 
 
-def test_training_and_resuming_on_jpeg(little, sv, monkeypatch):
-    """A whole run with too little room: train, evaluate, the same weights twice."""
+def test_training_and_resuming_on_jpeg(little, sv, cache, monkeypatch):
+    """A whole run with too little room; stopped in the middle of a pass it ends with the same weights."""
+    monkeypatch.setenv("SVERTKA_CACHE", str(cache.parent))
     options = ("--net", "conv3-4 relu gap fc", "--size", "64", "--epochs", "2", "--set", "batch=4", "--weights", "none",
                "--json", "-q")  # fmt: skip
-    hashes = []
-    for name in ("one", "two"):
-        status, _, err = sv("train", little, "--out", name, "--cache-limit", str(17 * 64 * 64 * 3 * 3 // 4), *options)
-        assert status == 0, err
-        hashes.append(Path(name, "model", "weights.safetensors").read_bytes())
-    assert hashes[0] == hashes[1]
+    status, _, err = sv("train", little, "--out", "one", "--cache-limit", str(17 * 64 * 64 * 3 * 3 // 4), *options)
+    assert status == 0, err
+    (store,) = cache.iterdir()
+    assert (store / "pixels.bin").stat().st_size < 17 * 64 * 64 * 3
+
+    def stop(what, value):
+        if what == "step" and value.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    settings = {"net": "conv3-4 relu gap fc", "size": 64, "epochs": 2, "batch": 4, "weights": "none"}
+    assert train(little, out="two", watch=stop, **settings).stopped
+    log = [json.loads(line) for line in Path("two", "log.jsonl").read_text().splitlines()]
+    assert [r["epoch"] for r in log if r["kind"] == "epoch"] == [1]
+    assert not resume("two").stopped
+    one, two = (Path(name, "model", "weights.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
     assert sv("evaluate", "one", little, "--json")[0] == 0
 
 

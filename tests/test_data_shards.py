@@ -4,6 +4,7 @@ import functools
 import http.server
 import io
 import json
+import os
 import random
 import tarfile
 import threading
@@ -12,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svertka.data import begin_store, open_source, reopen_source
-from svertka.errors import ReadError
+from svertka.data import begin_store, cached_files, open_source, reopen_source
+from svertka.errors import DataError, ReadError
 from svertka.signals import Preprocess
 from test_data_places import sentence
 from test_data_source import as_tar, fill, png, told
@@ -250,9 +251,57 @@ def test_addresses_where_nothing_is(tmp_path, monkeypatch):
     put("memory://there/in/x.tar", b"")
     assert "is a folder; name the archives in it" in sentence("memory://there/in")
     assert "There is no folder or archive" in sentence("s3:bucket")
-    monkeypatch.setattr("svertka.data.remote._SPARE", 2**62)
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", "999")
     put("memory://bucket/full.tar", b"x" * 1000)
-    assert "does not fit into the cache folder" in sentence("memory://bucket/full.tar")
+    told = sentence("memory://bucket/full.tar")
+    assert "memory://bucket/full.tar: copies take 0.0 MB in the cache folder" in told
+    assert "--cache-limit" in told
+    assert "--size" not in told
+
+
+def used(cache):
+    return sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
+
+
+def test_copies_are_bounded_by_the_limit_of_the_cache_and_the_oldest_leaves(tmp_path, monkeypatch):
+    pytest.importorskip("fsspec")
+    pytest.importorskip("fcntl")
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SVERTKA_CACHE", str(cache))
+    address = "memory://bucket/{}.tar".format
+    for k in range(3):
+        samples = [{"png": png(20 * k + i), "cls": "ab"[i % 2]} for i in range(100)]
+        put(address(k), shard(tmp_path / "s.tar", *samples).read_bytes())
+    size = (tmp_path / "s.tar").stat().st_size
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", str(5 * size // 2))
+    for k in range(3):  # each as a process of its own would have it: its copy is no longer in use when it has ended
+        assert open_source(address(k)).read(0) == png(20 * k)
+        assert used(cache) <= 5 * size // 2
+        (target,) = [t for t in cached_files._used if t.parent == cache / "remote"]
+        cached_files._used.pop(target).close()
+        os.utime(target / "lock", (1000.0 + k, 1000.0 + k))
+    there = sorted((folder / "lock").stat().st_mtime for folder in (cache / "remote").iterdir())
+    assert there == [1001.0, 1002.0]
+    again = open_source(address(0))  # fetched again: the same source, so its store is the same
+    assert again.identity() == open_source(address(0)).identity()
+    assert used(cache) <= 5 * size // 2
+    with pytest.raises(DataError, match=r"copies take .* --cache-limit"):
+        open_source([address(k) for k in range(3)])  # all three at once do not fit
+
+
+def test_an_unpacked_archive_counts_too(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl")
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SVERTKA_CACHE", str(cache))
+    root = fill(tmp_path / "d", *(f"a/{k}.png" for k in range(40)), *(f"b/{k}.png" for k in range(40)))
+    packed, plain = as_tar(root, tmp_path / "d.tar.gz", "w:gz"), as_tar(root, tmp_path / "d.tar")
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", str(plain.stat().st_size - 1))
+    assert "unpacked it takes more than" in sentence(packed)
+    assert used(cache) == 0
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", str(plain.stat().st_size + 100))
+    source = open_source(packed)
+    assert source.read(0)
+    assert used(cache) <= plain.stat().st_size + 100
 
 
 def test_what_has_changed_at_an_address_is_fetched_again(tmp_path):

@@ -559,7 +559,7 @@ def test_a_truncated_compressed_tar(tmp_path):
     path = as_tar(root, tmp_path / "x.tar.gz", "w:gz")
     path.write_bytes(path.read_bytes()[:3000])
     assert "damaged or incomplete" in sentence(path)
-    assert not list((Path(os.environ["SVERTKA_CACHE"]) / "archives").glob("*.part"))
+    assert not list((Path(os.environ["SVERTKA_CACHE"]) / "archives").glob(".scratch-*"))
 
 
 def test_a_compressed_tar_that_is_a_bomb(tmp_path, monkeypatch):
@@ -570,7 +570,7 @@ def test_a_compressed_tar_that_is_a_bomb(tmp_path, monkeypatch):
     monkeypatch.setattr("svertka.data.unpacked._LARGE", 2**20)
     path = as_tar(root, tmp_path / "y.tar.gz", "w:gz")
     assert "unpacks to more than 200 times its size" in sentence(path)
-    assert not list((Path(os.environ["SVERTKA_CACHE"]) / "archives").glob("*.part"))
+    assert not list((Path(os.environ["SVERTKA_CACHE"]) / "archives").glob(".scratch-*"))
 
 
 def test_files_that_change_or_vanish_are_read_errors(tmp_path):

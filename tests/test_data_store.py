@@ -189,11 +189,11 @@ def test_a_damaged_store_is_built_again(pets, cache, harm):
         text = (folder / "store.json").read_text()
         (folder / "store.json").write_text(text.replace("web page", "web rage"))
     elif harm == "gone":
-        (folder / "columns.npy").unlink()
+        (folder / "columns.bin").unlink()
     else:
-        data = bytearray((folder / f"{harm}.npy").read_bytes())
+        data = bytearray((folder / f"{harm}.bin").read_bytes())
         data[-1] ^= 1
-        (folder / f"{harm}.npy").write_bytes(bytes(data))
+        (folder / f"{harm}.bin").write_bytes(bytes(data))
     job, second = build(pets, cache)
     assert job.fresh
     assert second.reasons == first.reasons

@@ -18,32 +18,62 @@ _TASTE = 256  # points that tell in which direction a part is spread most
 _TURNS = 6
 _GAIN, _LITTLE = 0.8, 0.95  # shares of its points that the larger half of a part, and of a crowd, may keep
 _DENSE = 4  # times the neighbours that are kept; more in a part are thinned at once
+_AT_ONCE = 2**16  # points whose coordinates are at hand at once
+_HELD = 2**20  # pairs that may be found before the farther ones are dropped
 _SLACK = 1e-5  # of squared distances in float32; who is let in by it is measured again
 
 
-def close_pairs(points: np.ndarray, radius: float, most: int, asked: np.ndarray | None = None) -> np.ndarray:
+def close_pairs(
+    points: np.ndarray, radius: float, most: int, asked: np.ndarray | None = None, among: np.ndarray | None = None
+) -> np.ndarray:
     """Each point's nearest neighbours within a radius, as pairs i < j: int64 (m, 2), ascending.
 
     Args:
-        points: float (n, d).
+        points: float (n, d), read part by part: they may be mapped from a disk.
         radius: the distance below which two are neighbours.
         most: neighbours of each point that are kept, the nearest first.
         asked: bool (n,), whose neighbours are wanted; everyone's where None.
+        among: int (k,), ascending, the points that take part; all where None.
     """
     wanted = np.ones(len(points), bool) if asked is None else asked
-    found = [np.zeros((0, 2), np.int64)]
-    near = [np.zeros(0, np.float32)]
-    chains = [np.zeros((0, 2), np.int64)]
-    for crowd in _parts(points, np.arange(len(points)), radius, wanted):
+    index = (np.arange(len(points)) if among is None else among).astype(np.int32)
+    found, chains = _Found(most), [np.zeros((0, 2), np.int32)]
+    for crowd in _parts(points, index, radius, wanted):
         if len(crowd) > _CROWD:
             crowd = crowd[np.argsort(_spread(points, crowd)[0], kind="stable")]
             chains.append(_chain(points, crowd, radius, wanted))
         for part in _stretches(crowd):
             pairs, distance = _within(points[part].astype(np.float32), radius, most, wanted[part])
-            found.append(part[pairs])
-            near.append(distance)
-    pairs = _nearest(np.concatenate(found), np.concatenate(near), most)
-    return np.unique(np.concatenate([pairs, *chains]), axis=0)
+            found.add(part[pairs], distance)
+    return np.unique(np.concatenate([found.pairs(), *chains]), axis=0).astype(np.int64)
+
+
+class _Found:
+    """Pairs of a point and a neighbour with their squared distances; of each point the nearest `most` are kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pairs = [np.zeros((0, 2), np.int32)]
+        self._near = [np.zeros(0, np.float32)]
+        self._new = 0
+
+    def add(self, pairs: np.ndarray, near: np.ndarray) -> None:
+        """Take some more; the farther ones are dropped before they fill the memory."""
+        self._pairs.append(pairs)
+        self._near.append(near)
+        self._new += len(pairs)
+        if self._new > _HELD:
+            self._thin()
+
+    def _thin(self) -> None:
+        pairs, near = np.concatenate(self._pairs), np.concatenate(self._near)
+        kept = _nearest(pairs, near, self._most)
+        self._pairs, self._near, self._new = [pairs[kept]], [near[kept]], 0
+
+    def pairs(self) -> np.ndarray:
+        """Each pair once, as i < j: int32 (m, 2)."""
+        self._thin()
+        return np.unique(np.sort(self._pairs[0], 1), axis=0)
 
 
 def _parts(points: np.ndarray, index: np.ndarray, radius: float, wanted: np.ndarray) -> Iterator[np.ndarray]:
@@ -77,7 +107,11 @@ def _spread(points: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, float]:
         axis = spread @ axis
         axis /= max(1e-30, float(np.sqrt(axis @ axis)))
     direction = axis.astype(np.float32)
-    return points[part].astype(np.float32) @ direction, float(np.median(taste @ direction))
+    along = np.empty(len(part), np.float32)
+    for first in range(0, len(part), _AT_ONCE):
+        some = part[first : first + _AT_ONCE]
+        along[first : first + _AT_ONCE] = points[some].astype(np.float32) @ direction
+    return along, float(np.median(taste @ direction))
 
 
 def _stretches(part: np.ndarray) -> Iterator[np.ndarray]:
@@ -117,10 +151,10 @@ def _within(points: np.ndarray, radius: float, most: int, wanted: np.ndarray) ->
 
 
 def _nearest(pairs: np.ndarray, distance: np.ndarray, most: int) -> np.ndarray:
-    """The nearest `most` of each first point, once each, as pairs i < j in order."""
+    """The places of the nearest `most` pairs of each first point, each pair once."""
     order = np.lexsort((pairs[:, 1], distance, pairs[:, 0]))
-    pairs = pairs[order]
-    pairs = pairs[(np.diff(pairs, axis=0, prepend=-1) != 0).any(1)]  # in two parts, so found twice
-    first = np.searchsorted(pairs[:, 0], pairs[:, 0])
-    pairs = pairs[np.arange(len(pairs)) - first < most]
-    return np.unique(np.sort(pairs, 1), axis=0)
+    ordered = pairs[order]
+    new = (np.diff(ordered, axis=0, prepend=-1) != 0).any(1)  # in two parts, so found twice
+    order, ordered = order[new], ordered[new, 0]
+    first = np.searchsorted(ordered, ordered)
+    return order[np.arange(len(ordered)) - first < most]

@@ -14,12 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from svertka.audit.close import close_pairs
 from svertka.data import Store
 from svertka.data.facts import as_grey
+from svertka.data.split import linked
 
 SIDE = 32
 TINY = 16  # pixels of a side below which different pictures may look the same: they are judged by STRICT
@@ -27,7 +26,8 @@ NEIGHBOURS = 8  # of each picture that are looked at; larger families hang toget
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
 _SAMPLE = 1000  # pictures that tell whether a set is crowded
-_BATCH = 512  # pairs that are verified at once
+_BATCH = 512  # pairs that are verified at once, at most
+_NUMBERS = 2**23  # of pixels on either side of the pairs that are verified at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,16 @@ class Copies:
 
 def find_copies(store: Store) -> Copies:
     """The copies among the readable files of a store."""
-    n = len(store)
-    first, content = _contents(store)
-    pairs = near_pairs(store, np.unique(first[store.readable]))
-    links = np.concatenate([np.stack([np.arange(n), first], 1), pairs])  # each file with the first of its content
-    graph = coo_matrix((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape=(n, n))
-    group = connected_components(graph, directed=False)[1].astype(np.int64)
-    whole = families(group[store.readable], np.flatnonzero(store.readable))
+    first = _first_of_content(store)
+    again = np.flatnonzero(first != np.arange(len(first)))
+    pairs = near_pairs(store, np.flatnonzero((first == np.arange(len(first))) & store.readable))
+    store.release()
+    exact = np.stack([again, first[again]], 1)  # each file with the first of its content
+    group = linked(len(store), np.concatenate([exact, pairs]))
+    same, alike = np.unique(exact), np.unique(np.concatenate([exact, pairs]))
     return Copies(
-        exact=families(content[store.readable], np.flatnonzero(store.readable)),
-        near=tuple(f for f in whole if len({int(content[i]) for i in f}) > 1),
+        exact=families(first[same], same),
+        near=tuple(f for f in families(group[alike], alike) if len({int(first[i]) for i in f}) > 1),
         group=group,
         pairs=pairs,
     )
@@ -86,23 +86,21 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     among = among[store.facts["deviation"][among] >= PLAIN]
     if len(among) < 2:
         return np.zeros((0, 2), np.int64)
-    points = store.facts["fingerprint"][among]  # (k, COSINES)
+    points = store.facts["fingerprint"]  # (n, COSINES)
     level = LOOSE
     if min(store.pixels.shape[1:3]) < TINY or _crowded(store.pixels, among, points):
         level = STRICT
-    pairs = among[close_pairs(points, level.radius, NEIGHBOURS)]
+    pairs = close_pairs(points, level.radius, NEIGHBOURS, among=among)
     return pairs[_confirmed(store.pixels, pairs, level)]
 
 
 def _crowded(pixels: np.ndarray, among: np.ndarray, points: np.ndarray) -> bool:
     """Whether pictures of this set have neighbours that are not the same picture: told by a sample of them."""
-    asked = np.ones(len(among), bool)
-    if len(among) > _SAMPLE:
-        asked = np.isin(np.arange(len(among)), np.random.default_rng(0).choice(len(among), _SAMPLE, replace=False))
-    tried = among[close_pairs(points, LOOSE.radius, NEIGHBOURS, asked)]
+    asked = np.zeros(len(points), bool)
+    asked[among if len(among) <= _SAMPLE else np.random.default_rng(0).choice(among, _SAMPLE, replace=False)] = True
+    tried = close_pairs(points, LOOSE.radius, NEIGHBOURS, asked, among)
     alone: set[int] = set()
-    for first in range(0, len(tried), _BATCH):
-        some = tried[first : first + _BATCH]
+    for some in _batches(pixels, tried):
         alone.update(some[~verify(pixels, some, LOOSE)].ravel().tolist())
         if len(alone) > CROWDED * np.count_nonzero(asked):
             return True
@@ -110,8 +108,14 @@ def _crowded(pixels: np.ndarray, among: np.ndarray, points: np.ndarray) -> bool:
 
 
 def _confirmed(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
-    parts = [verify(pixels, pairs[k : k + _BATCH], level) for k in range(0, len(pairs), _BATCH)]
+    parts = [verify(pixels, some, level) for some in _batches(pixels, pairs)]
     return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def _batches(pixels: np.ndarray, pairs: np.ndarray) -> list[np.ndarray]:
+    """Pairs in so many parts that the pixels of one part take little memory."""
+    step = max(1, min(_BATCH, _NUMBERS // int(np.prod(pixels.shape[1:]))))
+    return [pairs[first : first + step] for first in range(0, len(pairs), step)]
 
 
 def verify(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
@@ -135,19 +139,21 @@ def families(number: np.ndarray, index: np.ndarray) -> tuple[tuple[int, ...], ..
     return tuple(sorted(found))
 
 
-def _contents(store: Store) -> tuple[np.ndarray, np.ndarray]:
-    """For each file the first file of the same bytes, and a number of the content; unreadable ones are alone."""
+def _first_of_content(store: Store) -> np.ndarray:
+    """For each file the first file of the same bytes: int64 (n,); unreadable ones are alone."""
     n = len(store)
     keys = np.ascontiguousarray(store.digests).view("<u8")  # (n, 2)
-    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: of the same bytes the first file stays first
-    new = np.ones(n, bool)
-    new[1:] = (keys[order[1:]] != keys[order[:-1]]).any(1)
-    number = np.cumsum(new) - 1
-    first, content = np.empty(n, np.int64), np.empty(n, np.int64)
-    first[order], content[order] = order[new][number], number
-    bad = np.flatnonzero(~(store.readable & store.readable[first]))
-    first[bad], content[bad] = bad, n + bad
-    return first, content
+    order = np.argsort(keys[:, 0], kind="stable")  # of the same bytes the first file stays first
+    ordered = keys[order, 0]
+    again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+    one, other = order[again - 1], order[again]
+    again = again[(keys[one, 1] == keys[other, 1]) & store.readable[one] & store.readable[other]]
+    start = np.arange(n)
+    start[again] = 0
+    start = np.maximum.accumulate(start)  # where the run of each begins
+    first = np.arange(n)
+    first[order[again]] = order[start[again]]
+    return first
 
 
 def _small(grey: np.ndarray) -> np.ndarray:

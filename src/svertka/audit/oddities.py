@@ -37,15 +37,21 @@ class Oddity:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """The measures of the readable files, a row each."""
+    """The measures of the readable files, a row each; a column is at hand only as long as a rule looks at it."""
 
     index: np.ndarray
-    facts: np.ndarray
-    height: np.ndarray
-    width: np.ndarray
+    store: Store
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.store.facts[name][self.index]
 
     def median(self, name: str) -> float:
-        return float(np.median(self.facts[name]))
+        return float(np.median(self[name]))
+
+    @property
+    def sides(self) -> tuple[np.ndarray, np.ndarray]:
+        """Heights and widths."""
+        return self.store.sizes[self.index, 0], self.store.sizes[self.index, 1]
 
 
 _Rule = Callable[[_Columns], Iterator[tuple[int, str]]]  # gives (row, what was measured)
@@ -56,7 +62,7 @@ def find_oddities(source: Source, store: Store) -> tuple[Oddity, ...]:
     index = np.flatnonzero(store.readable)
     if not len(index):
         return ()
-    columns = _Columns(index, store.facts[index], *store.sizes[index].T)
+    columns = _Columns(index, store)
     found: dict[int, Oddity] = {}
     for kind, rule in RULES:
         for row, detail in rule(columns):
@@ -68,37 +74,39 @@ def find_oddities(source: Source, store: Store) -> tuple[Oddity, ...]:
 
 def _placeholders(c: _Columns) -> Iterator[tuple[int, str]]:
     """Drawings or texts in a format of their own among photographs: "photo not available"."""
-    share = np.bincount(c.facts["format"], minlength=len(FORMATS)) / len(c.index)
+    form, even = c["format"], c["even"]
+    share = np.bincount(form, minlength=len(FORMATS)) / len(form)
     usual = int(share.argmax())
     if share[usual] < MAIN:
         return
-    even, plain = c.facts["even"], np.percentile(c.facts["even"][c.facts["format"] == usual], 99)
-    odd = (share[c.facts["format"]] <= RARE) & (even >= max(DRAWN, plain))
+    plain = np.percentile(even[form == usual], 99)
+    odd = (share <= RARE)[form] & (even >= max(DRAWN, plain))
     for row in np.flatnonzero(odd).tolist():
-        name, others = FORMATS[c.facts["format"][row]], FORMATS[usual]
+        name, others = FORMATS[form[row]], FORMATS[usual]
         yield row, f"a {name} among {others} files, {even[row]:.0%} of it even colour: no photograph"
 
 
 def _empty(c: _Columns) -> Iterator[tuple[int, str]]:
-    for row in np.flatnonzero(c.facts["deviation"] < PLAIN).tolist():
-        yield row, f"almost one colour: its grey levels deviate by {c.facts['deviation'][row]:.1f} of 255"
+    deviation = c["deviation"]
+    for row in np.flatnonzero(deviation < PLAIN).tolist():
+        yield row, f"almost one colour: its grey levels deviate by {deviation[row]:.1f} of 255"
 
 
 def _dark(c: _Columns) -> Iterator[tuple[int, str]]:
-    mean, usual = c.facts["mean"], c.median("mean")
+    mean, usual = c["mean"], c.median("mean")
     for row in np.flatnonzero((mean < DARK) & (mean * FAR < usual) & (usual > MARGIN)).tolist():
         yield row, f"mean brightness {mean[row]:.0f} of 255, where {usual:.0f} is usual"
 
 
 def _bright(c: _Columns) -> Iterator[tuple[int, str]]:
-    mean, usual = c.facts["mean"], c.median("mean")
+    mean, usual = c["mean"], c.median("mean")
     for row in np.flatnonzero((mean > BRIGHT) & ((255 - mean) * FAR < 255 - usual) & (255 - usual > MARGIN)).tolist():
         yield row, f"mean brightness {mean[row]:.0f} of 255, where {usual:.0f} is usual"
 
 
 def _blurred(c: _Columns) -> Iterator[tuple[int, str]]:
-    sharp, usual = c.facts["sharpness"], c.median("sharpness")
-    for row in np.flatnonzero((sharp * BLUR < usual) & (c.facts["deviation"] >= PLAIN)).tolist():
+    sharp, usual = c["sharpness"], c.median("sharpness")
+    for row in np.flatnonzero((sharp * BLUR < usual) & (c["deviation"] >= PLAIN)).tolist():
         yield (
             row,
             f"its edges are {usual / max(1e-3, sharp[row]):,.0f} times weaker than usual (variance of the Laplacian)",
@@ -106,16 +114,19 @@ def _blurred(c: _Columns) -> Iterator[tuple[int, str]]:
 
 
 def _small(c: _Columns) -> Iterator[tuple[int, str]]:
-    side = np.minimum(c.height, c.width)
+    height, width = c.sides
+    side = np.minimum(height, width)
     usual = float(np.median(side))
     for row in np.flatnonzero(side * SMALL < usual).tolist():
-        yield row, f"{c.width[row]} x {c.height[row]} pixels, where {usual:.0f} along the shorter side are usual"
+        yield row, f"{width[row]} x {height[row]} pixels, where {usual:.0f} along the shorter side are usual"
 
 
 def _long(c: _Columns) -> Iterator[tuple[int, str]]:
-    shape = np.log(np.maximum(1, c.width) / np.maximum(1, c.height))
-    for row in np.flatnonzero(abs(shape - np.median(shape)) > np.log(LONG)).tolist():
-        yield row, f"{c.width[row]} x {c.height[row]} pixels"
+    height, width = c.sides
+    shape = np.log(np.maximum(1, width) / np.maximum(1, height))
+    shape -= np.median(shape)
+    for row in np.flatnonzero(abs(shape) > np.log(LONG)).tolist():
+        yield row, f"{width[row]} x {height[row]} pixels"
 
 
 RULES: tuple[tuple[str, _Rule], ...] = (

@@ -10,6 +10,7 @@ standard errors).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ MOST = 20_000  # pictures that are looked at, drawn by a fixed seed
 CLASSES = 200  # of the most frequent classes, for which an alarm is tried
 LEAST = 24  # pixels of a side below which a border is no border but half of the picture
 _BINS, _FOLDS, _CAMERAS = 16, 5, 15
+_LOOKED_AT = ("sharpness", "deviation", "even", "mean", "quality", "format", "border", "camera")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def find_shortcuts(source: Source, store: Store) -> tuple[Shortcut, ...]:
 
 def _facts(source: Source, store: Store, index: np.ndarray) -> dict[str, list[np.ndarray]]:
     """Each kind of fact as its columns (n,)."""
-    facts, sizes = store.facts[index], store.sizes[index].astype(np.float64)
+    facts = {name: store.facts[name][index] for name in _LOOKED_AT}
+    sizes = store.sizes[index].astype(np.float64)
     height, width, length = *np.maximum(1, sizes).T, source.sizes[index]
     told = bool((length > 0).all())  # those of bytes within a table are not known
     return {
@@ -76,10 +79,10 @@ def _facts(source: Source, store: Store, index: np.ndarray) -> dict[str, list[np
     }
 
 
-def _unexplained(log_bytes: np.ndarray, facts: np.ndarray, log_area: np.ndarray) -> np.ndarray:
+def _unexplained(log_bytes: np.ndarray, facts: Mapping[str, np.ndarray], log_area: np.ndarray) -> np.ndarray:
     """File sizes beyond what the picture explains (least squares): a plain thing makes a small file, and rightly."""
     explained = [
-        np.ones(len(facts)),
+        np.ones(len(log_area)),
         log_area,
         np.log1p(facts["sharpness"]),
         np.log1p(facts["deviation"]),

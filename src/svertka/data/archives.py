@@ -19,6 +19,8 @@ from svertka.data.tree import Tree, hidden
 from svertka.errors import DataError
 
 _MEMBER = struct.Struct("<I x B 2x H H 4x III HHH 4x II")  # one entry of the central directory
+_LONGEST = 46 + 3 * 0xFFFF  # bytes of one entry at most, with its name, extra fields and comment
+_BLOCK = 2**20  # bytes of the directory that are read at once
 _END = struct.Struct("<4s 6x H II H")
 _END64 = struct.Struct("<4s 28x QQQ")
 
@@ -29,23 +31,23 @@ def list_zip(path: Path) -> Tree:
     Raises:
         DataError: it is no zip archive, or a damaged one.
     """
-    with path.open("rb") as file:
-        directory, shift = _central_directory(file, path)
     tree, told = Tree(struct.Struct("<qqqIH")), set[str]()
-    for raw, flags, method, crc, packed, size, mode, offset in _members(directory, path):
-        name = _decoded(raw, flags)
-        reason = ""
-        if name.endswith("/"):
-            continue
-        if flags & 1:
-            reason = "encrypted"
-        elif stat.S_ISLNK(mode):
-            reason = "a link inside an archive is not followed"
-        elif method not in ZIP_METHODS:
-            reason = f"compressed by a method (number {method}) that is not read"
-        elif max(offset, packed, size) >= 2**62:
-            reason = "the archive is damaged here (a size that no file has)"
-        _put(tree, name, reason, (offset + shift, packed, size, crc, method), told)
+    with path.open("rb") as file:
+        start, length, shift = _central_directory(file, path)
+        for raw, flags, method, crc, packed, size, mode, offset in _members(file, start, length, path):
+            name = _decoded(raw, flags)
+            reason = ""
+            if name.endswith("/"):
+                continue
+            if flags & 1:
+                reason = "encrypted"
+            elif stat.S_ISLNK(mode):
+                reason = "a link inside an archive is not followed"
+            elif method not in ZIP_METHODS:
+                reason = f"compressed by a method (number {method}) that is not read"
+            elif max(offset, packed, size) >= 2**62:
+                reason = "the archive is damaged here (a size that no file has)"
+            _put(tree, name, reason, (offset + shift, packed, size, crc, method), told)
     return tree
 
 
@@ -142,8 +144,8 @@ def _put(tree: Tree, name: str, reason: str, row: tuple[int, ...], told: set[str
 # ---------------------------------------------------------------------------------------
 
 
-def _central_directory(file: IO[bytes], path: Path) -> tuple[bytes, int]:
-    """The bytes of the directory, and by how much its offsets are too small (data before the archive)."""
+def _central_directory(file: IO[bytes], path: Path) -> tuple[int, int, int]:
+    """Where the directory begins, its bytes, and by how much its offsets are too small (data before the archive)."""
     length = file.seek(0, 2)
     tail_start = max(0, length - 65557)  # the end record is last, before a comment of at most 65,535 bytes
     file.seek(tail_start)
@@ -158,8 +160,7 @@ def _central_directory(file: IO[bytes], path: Path) -> tuple[bytes, int]:
     start = end - size
     if start < 0 or start < offset:
         raise DataError(f"{path} is a damaged zip archive (its directory is not where it should be).")
-    file.seek(start)
-    return file.read(size), start - offset
+    return start, size, start - offset
 
 
 def _zip64_end(file: IO[bytes], end: int, size: int, offset: int) -> tuple[int, int, int]:
@@ -182,22 +183,31 @@ def _zip64_end(file: IO[bytes], end: int, size: int, offset: int) -> tuple[int, 
     return size, offset, end
 
 
-def _members(directory: bytes, path: Path) -> Iterator[tuple[bytes, int, int, int, int, int, int, int]]:
-    """(name, flags, method, crc, packed, size, mode, offset) of each member."""
-    at, length, unpack = 0, len(directory), _MEMBER.unpack_from
-    while at + 46 <= length:
+def _members(
+    file: IO[bytes], start: int, length: int, path: Path
+) -> Iterator[tuple[bytes, int, int, int, int, int, int, int]]:
+    """(name, flags, method, crc, packed, size, mode, offset) of each member; the directory is read in blocks."""
+    block, at, read, unpack = b"", 0, 0, _MEMBER.unpack_from
+    while True:
+        if len(block) - at < _LONGEST and read < length:
+            file.seek(start + read)
+            more = file.read(min(_BLOCK, length - read))
+            block, at, read = block[at:] + more, 0, read + len(more) if more else length
+        if at + 46 > len(block):
+            return
         signature, system, flags, method, crc, packed, size, names, extras, notes, attributes, offset = unpack(
-            directory, at
+            block, at
         )
         if signature != 0x02014B50:
-            raise DataError(f"{path} is a damaged zip archive (its directory makes no sense at byte {at}).")
-        start = at + 46
-        name = directory[start : start + names]
+            place = read - len(block) + at
+            raise DataError(f"{path} is a damaged zip archive (its directory makes no sense at byte {place}).")
+        first = at + 46
+        name = block[first : first + names]
         if 0xFFFFFFFF in (packed, size, offset):
-            extra = directory[start + names : start + names + extras]
+            extra = block[first + names : first + names + extras]
             size, packed, offset = _zip64_sizes(extra, size, packed, offset)
         yield name, flags, method, crc, packed, size, attributes >> 16 if system == 3 else 0, offset
-        at = start + names + extras + notes
+        at = first + names + extras + notes
 
 
 def _zip64_sizes(extra: bytes, *values: int) -> list[int]:

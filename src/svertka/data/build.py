@@ -26,7 +26,7 @@ from svertka.data.packed import Packed, packed_size
 from svertka.data.room import make_room, room, too_little_room
 from svertka.data.scratch import Lock, Scratch, hold, remove, reserve, sweep, unwritable
 from svertka.data.source import Source
-from svertka.data.store import COLUMNS, Store, map_store, open_store, store_key, write_facts
+from svertka.data.store import Store, column_file, map_store, open_store, seal, store_key
 from svertka.data.workers import Chunk, Worker
 from svertka.errors import DataError
 from svertka.signals.image import Preprocess
@@ -119,7 +119,6 @@ class StoreJob:
             self._clean()
             raise
         self._begun = True
-        self._results = np.zeros(self.total, COLUMNS)
         self._reasons: dict[int, str] = {}
         self._error: Exception | None = None
         self._changed = threading.Condition()
@@ -129,7 +128,8 @@ class StoreJob:
 
     def _reserve(self) -> None:
         """Choose between pixels and JPEGs by what fits, and make room for them."""
-        each, columns = int(np.prod(self._preprocess.shape)), self.total * COLUMNS.itemsize
+        self._columns = column_file(self._scratch.path, self.total)
+        each, columns = int(np.prod(self._preprocess.shape)), self._columns.nbytes
         whole, small = self.total * each + columns, self.total * packed_size(each) + columns
         self._room = room(self._cache)
         self._packed = whole > self._room and small < whole
@@ -137,6 +137,7 @@ class StoreJob:
         if needed > self._room:
             raise DataError(too_little_room(self._cache, needed, self._room))
         make_room(self._cache, needed)
+        reserve(self._columns.path, columns)
         reserve(self._pixels, 0 if self._packed else self.total * each)
         self._end = 0  # of the JPEGs written so far
 
@@ -196,10 +197,11 @@ class StoreJob:
     def _completed(self) -> Store:
         folder = self._scratch.path
         try:
-            write_facts(folder, self._preprocess, self._results, self._reasons)
+            seal(folder, self._preprocess, self.total, self._packed, self._reasons)
+            columns = self._columns.mapped()
         except OSError as why:
             raise DataError(unwritable(folder.parent, str(why.strerror))) from why
-        store = map_store(folder, self._preprocess, self._results, self._reasons, self._scratch.lock)
+        store = map_store(folder, self._preprocess, columns, self._packed, self._reasons, self._scratch.lock)
         if isinstance(store.pixels, Packed):
             store.pixels.filename = str(self._target / self._pixels.name)  # where it will be for other processes
         self._clean.detach()
@@ -245,18 +247,20 @@ class StoreJob:
         return None
 
     def _record(self, chunk: Chunk, results: np.ndarray, reasons: dict[int, str], packed: bytes) -> None:
-        part = self._results[chunk.first : chunk.stop]
-        for name in results.dtype.names or ():
-            part[name] = results[name]
+        rows = {name: results[name] for name in results.dtype.names or ()}
         if self._packed:
-            part["start"] = self._append(packed) + np.cumsum(results["length"], dtype=np.int64) - results["length"]
+            rows["start"] = self._append(packed) + np.cumsum(results["length"], dtype=np.int64) - results["length"]
+        try:
+            self._columns.write(chunk.first, rows)
+        except OSError as why:
+            raise DataError(unwritable(self._cache, str(why.strerror))) from why
         self._report({chunk.first + k: why for k, why in reasons.items()}, chunk.stop - chunk.first)
 
     def _append(self, packed: bytes) -> int:
         """Write JPEGs behind those that are there; gives where they begin."""
         with self._changed:
             start, self._end = self._end, self._end + len(packed)
-            if self._end + self._results.nbytes > self._room:
+            if self._end + self._columns.nbytes > self._room:
                 raise DataError(too_little_room(self._cache, self._end * self.total // max(1, self.done), self._room))
             try:
                 with self._pixels.open("r+b") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -28,31 +29,42 @@ def arranged(tree: Tree, reader: Reader, where: str, stamp: str = "") -> Source:
     places = lay_out(tree, where)
     kinds: Counter[str] = Counter()
     order = sorted(places, key=lambda d: (places[d].part, natural(places[d].label), natural(d)))
-    kept: list[tuple[Place, Paths, np.ndarray]] = []
-    for directory in order:
-        names, rows = _pictures_of(tree, directory, reader, kinds)
-        if places[directory].reason:
-            _leave_out(tree, directory, names, places[directory].reason)
-        elif names:
-            paths = Paths.of(f"{directory}/{name}" if directory else name for name in names)
-            kept.append((places[directory], paths, rows))
-    _name_empty(tree, places, {(place.label, place.part) for place, _, _ in kept})
+    kept: list[tuple[Place, int]] = []
+    rows = np.empty(sum(map(len, tree.directories.values())), reader.row)
+
+    def pictures() -> Iterator[str]:
+        """The paths in order; their rows are put into place, and the tree is taken apart as its files leave it."""
+        taken = 0
+        for directory in order:
+            names, own = _pictures_of(tree, directory, reader, kinds)
+            if places[directory].reason:
+                _leave_out(tree, directory, names, places[directory].reason)
+            elif names:
+                kept.append((places[directory], len(names)))
+                rows[taken : taken + len(names)] = own
+                taken += len(names)
+                yield from (f"{directory}/{name}" if directory else name for name in names)
+            del own
+            tree.directories[directory].clear()
+
+    paths = Paths.of(pictures())
+    _name_empty(tree, places, {(place.label, place.part) for place, _ in kept})
     if not kept:
         raise DataError(_nothing(where, kinds, tree))
-    names = list(dict.fromkeys(place.label for place, _, _ in kept))
+    names = list(dict.fromkeys(place.label for place, _ in kept))
     classes, label_of = labelled(names, np.arange(len(names)))
     index = dict(zip(names, label_of.tolist(), strict=True))
-    rows = np.concatenate([rows for *_, rows in kept])
-    lengths = [len(paths) for _, paths, _ in kept]
+    rows = rows[: len(paths)]
+    lengths = [n for _, n in kept]
     return Source(
         name=name_of(where),
         kind=reader.kind,
         where=where,
         classes=classes,
-        paths=Paths.joined([paths for _, paths, _ in kept]),
-        labels=np.repeat(np.array([index[place.label] for place, _, _ in kept], np.int32), lengths),
-        parts=np.repeat(np.array([place.part for place, _, _ in kept], np.uint8), lengths),
-        sizes=rows["size"].astype(np.int64),
+        paths=paths,
+        labels=np.repeat(np.array([index[place.label] for place, _ in kept], np.int32), lengths),
+        parts=np.repeat(np.array([place.part for place, _ in kept], np.uint8), lengths),
+        sizes=rows["size"],
         skipped=tuple(tree.skipped),
         reader=reader,
         rows=rows,
@@ -122,7 +134,7 @@ def _nothing(where: str, kinds: Counter[str], tree: Tree) -> str:
         packed = next((kind for kind, _ in kinds.most_common() if kind in _PACKED), None)
         hint = f" What is packed is read when it is named, as {where}/*{packed}." if packed else ""
         return f"There are no pictures in {where}, only other files ({found}).{hint}"
-    if any(tree.directories.values()) or tree.skipped:
+    if tree.skipped:
         example = next((f", for example {u.path}: {u.reason}" for u in tree.skipped), "")
         return f"There are no pictures in class folders in {where}{example}."
     return f"{where} is empty; it should hold one folder of pictures for each class."

@@ -30,12 +30,12 @@ class Paths(Sequence[str]):
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Paths:
-        """Pack names."""
-        blob, ends = bytearray(), array("q", [0])  # no object for each name stays behind
+        """Pack names; no object for each stays behind."""
+        blob, ends = bytearray(), array("q", [0])
         for name in names:
             blob += name.encode("utf-8", "surrogateescape")
             ends.append(len(blob))
-        return cls(bytes(blob), np.array(ends, np.int64))
+        return cls(bytes(blob), np.frombuffer(ends, np.int64))
 
     @classmethod
     def joined(cls, some: Sequence[Paths]) -> Paths:

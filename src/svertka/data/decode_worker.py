@@ -108,9 +108,11 @@ def _decode(
     digests, sizes, facts = zip(*told, strict=True)
     results["digest"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
     results["size"] = sizes
-    results["facts"] = picture_facts(pixels)
+    measured = picture_facts(pixels)
     for name, column in zip(("format", "quality", "camera"), zip(*facts, strict=True), strict=True):
-        results["facts"][name] = column
+        measured[name] = column
+    for name in measured.dtype.names or ():
+        results[name] = measured[name]
     return pixels, results, reasons
 
 

@@ -35,13 +35,12 @@ def parts_as_before(
             f"The manifest puts {counted(len(moved), 'file')} elsewhere than the folder does, such as {paths[first]} "
             f"into {PART_NAMES[known[first]]}; the manifest is followed."
         )
-    there = set(map(bytes, digests))
-    missing = [k for k, digest in enumerate(map(bytes, earlier.digests)) if digest not in there]
-    if missing:
+    missing = np.flatnonzero(~np.isin(_keys(earlier.digests), _keys(digests)))
+    if len(missing):
         have = "has" if len(missing) == 1 else "have"
         notes.append(
             f"{counted(len(missing), 'file')} of the manifest {have} gone or changed, such as "
-            f"{earlier.paths[missing[0]]}."
+            f"{earlier.paths[int(missing[0])]}."
         )
     if not old.all():
         are = "is" if (~old).sum() == 1 else "are"
@@ -52,5 +51,16 @@ def parts_as_before(
 
 
 def _part_of_each(digests: np.ndarray, earlier: Manifest) -> np.ndarray:
-    place = {bytes(d): p or TRAIN for d, p in zip(earlier.digests, earlier.parts.tolist(), strict=True)}
-    return np.array([place.get(bytes(d), UNDECIDED) for d in digests], np.uint8)
+    """The part in which the manifest has a file of that content, the last one where it has several: uint8 (n,)."""
+    keys, known = _keys(digests), _keys(earlier.digests)
+    order = np.argsort(known, kind="stable")
+    if not len(order):
+        return np.full(len(keys), UNDECIDED, np.uint8)
+    place = order[np.maximum(0, np.searchsorted(known[order], keys, "right") - 1)]
+    parts = np.where(earlier.parts == UNDECIDED, TRAIN, earlier.parts)
+    return np.where(known[place] == keys, parts[place], UNDECIDED).astype(np.uint8)
+
+
+def _keys(digests: np.ndarray) -> np.ndarray:
+    """uint64 (n,); of the hashes 64 bits will do."""
+    return np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)[:, 0]

@@ -33,16 +33,13 @@ def list_folder(root: Path) -> Tree:
         folder, above = pending.pop()
         try:
             with os.scandir(root / folder) as entries:
-                found = sorted(entries, key=lambda e: e.name)
+                below = [inner for entry in entries if (inner := _take(tree, folder, entry, above, visits))]
         except OSError as why:
             if not folder:
                 raise DataError(f"The folder {root} cannot be listed ({why.strerror}).") from why
             tree.skip(folder + "/", f"the folder cannot be listed ({why.strerror})")
             continue
-        for entry in found:
-            below = _take(tree, folder, entry, above, visits)
-            if below is not None:
-                pending.append(below)
+        pending += sorted(below)
     return tree
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from svertka.errors import DataError, RunError
 Part = Literal["train", "validation", "test"]
 
 _VERSION = 1
+_AT_ONCE = 2**14  # files whose entries are written at once
 _LETTERS = "?tve"  # undecided, train, validation, test (e for evaluation)
 
 
@@ -68,30 +69,47 @@ class Manifest:
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON; the file is there in full or not at all."""
-        data = {
-            "svertka": _VERSION,
-            "classes": list(self.classes),
-            "seed": self.seed,
-            "notes": list(self.notes),
-            "unreadable": {str(i): reason for i, reason in sorted(self.reasons.items())},
-            "parts": "".join(_LETTERS[p] for p in self.parts.tolist()),
-            "labels": self.labels.tolist(),
-            "paths": list(self.paths),
-            "digests": _hex(self.digests),
-        }
-        # one column a line: a person finds the way, and the size stays small
-        lines = ",\n".join(
-            f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in data.items()
-        )
         path = Path(path)
         partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            partial.write_text(f"{{\n{lines}\n}}\n", encoding="ascii")
+            with partial.open("w", encoding="ascii") as file:
+                file.writelines(self._json())
             partial.replace(path)
         except OSError as why:
             raise RunError(f"The manifest cannot be written to {path} ({why.strerror}).") from why
         finally:
             partial.unlink(missing_ok=True)
+
+    def _json(self) -> Iterator[str]:
+        """The text of the file in pieces: of a million files it is never in memory as a whole."""
+        small = {
+            "svertka": _VERSION,
+            "classes": list(self.classes),
+            "seed": self.seed,
+            "notes": list(self.notes),
+            "unreadable": {str(i): reason for i, reason in sorted(self.reasons.items())},
+        }
+        # one column a line: a person finds the way, and the size stays small
+        for n, (name, value) in enumerate(small.items()):
+            yield f"{',' if n else '{'}\n{_brief(name)}: {_brief(value)}"
+        yield ',\n"parts": "'
+        for rows in self._stretches():
+            yield "".join(_LETTERS[p] for p in self.parts[rows].tolist())
+        yield '"'
+        columns: dict[str, Callable[[slice], list[Any]]] = {
+            "labels": lambda rows: self.labels[rows].tolist(),
+            "paths": lambda rows: list(self.paths[rows]),
+            "digests": lambda rows: _hex(self.digests[rows]),
+        }
+        for name, column in columns.items():
+            yield f",\n{_brief(name)}: ["
+            for rows in self._stretches():
+                yield ("," if rows.start else "") + _brief(column(rows))[1:-1]
+            yield "]"
+        yield "\n}\n"
+
+    def _stretches(self) -> Iterator[slice]:
+        return (slice(first, min(first + _AT_ONCE, len(self))) for first in range(0, len(self), _AT_ONCE))
 
     @classmethod
     def load(cls, path: str | Path) -> Manifest:
@@ -101,11 +119,11 @@ class Manifest:
             RunError: the file is missing, damaged, or of another version.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = _read(Path(path))
         except OSError as why:
             raise RunError(f"The manifest {path} cannot be read ({why.strerror}).") from why
-        except ValueError as why:
-            raise RunError(f"The manifest {path} is damaged ({why}).") from why
+        except (ValueError, TypeError, AttributeError, OverflowError) as why:
+            raise RunError(f"The manifest {path} is damaged ({type(why).__name__}: {why}).") from why
         if not isinstance(data, dict) or data.get("svertka") != _VERSION:
             raise RunError(f"The manifest {path} is of another version than this svertka reads ({_VERSION}).")
         try:
@@ -204,11 +222,40 @@ def _without_validation(source: Source, pool: np.ndarray, chosen: np.ndarray) ->
     ]
 
 
+def _read(path: Path) -> Any:
+    """The columns of a manifest by name, each packed as soon as it has been read where each has a line of its own."""
+    data: dict[str, Any] = {}
+    with path.open(encoding="utf-8") as file:
+        if file.readline() == "{\n":
+            for line in file:
+                if line == "}\n":
+                    return data
+                try:
+                    one = json.loads("{" + line.removesuffix("\n").removesuffix(",") + "}")
+                except ValueError:  # another program has written it anew, or it is damaged
+                    break
+                data |= {name: _packed(name, column) for name, column in one.items()}
+        file.seek(0)
+        data = json.load(file)
+    return {name: _packed(name, column) for name, column in data.items()} if isinstance(data, dict) else data
+
+
+def _packed(name: str, column: Any) -> Any:
+    """A column without an object for each file."""
+    if name == "paths":
+        return Paths.of(column)
+    if name == "labels":
+        return np.array(column, np.int32)
+    if name == "parts":
+        return np.array([_LETTERS.index(letter) for letter in column], np.uint8)
+    if name == "digests":
+        return np.frombuffer(bytes.fromhex("".join(column)), np.uint8).reshape(-1, 16)
+    return column
+
+
 def _from_json(data: dict[str, Any]) -> Manifest:
-    classes, paths = tuple(map(str, data["classes"])), Paths.of(data["paths"])
-    labels = np.array(data["labels"], np.int32)
-    parts = np.array([_LETTERS.index(letter) for letter in data["parts"]], np.uint8)
-    digests = np.frombuffer(bytes.fromhex("".join(data["digests"])), np.uint8).reshape(-1, 16).copy()
+    classes, paths, labels, parts, digests = (data[name] for name in ("classes", "paths", "labels", "parts", "digests"))
+    classes = tuple(map(str, classes))
     reasons = {int(i): str(reason) for i, reason in data["unreadable"].items()}
     n = len(paths)
     if not len(labels) == len(parts) == len(digests) == n:
@@ -218,6 +265,10 @@ def _from_json(data: dict[str, Any]) -> Manifest:
     if any(not 0 <= i < n for i in reasons):
         raise ValueError("an unreadable file that is not listed")
     return Manifest(classes, paths, labels, parts, digests, int(data["seed"]), reasons, tuple(map(str, data["notes"])))
+
+
+def _brief(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _hex(digests: np.ndarray) -> list[str]:

@@ -24,7 +24,7 @@ RESULT = np.dtype(
         ("size", "<i4", (2,)),
         ("sum", "<u4"),  # CRC-32 of what the store keeps of it: pixels, or a JPEG
         ("length", "<i4"),  # bytes of that JPEG; 0 where pixels are kept, or there are none
-        ("facts", FACTS),
+        *((name, FACTS[name]) for name in FACTS.names or ()),
     ]
 )
 

@@ -7,28 +7,45 @@ makes that one stream, lets many processes read at once, and is there when the c
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from svertka.cache import cache_folder
+from svertka.data.cached_files import cached_file, make_cached_file
+from svertka.data.room import make_room, room, too_little_room
+from svertka.data.scratch import unwritable
 from svertka.errors import DataError
 
 _AT_ONCE = 8  # files that are fetched side by side
-_SPARE = 2**30  # bytes of disk that are left free
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """A file at an address: the store it lies in, its path there, its bytes where they are known, and its copy."""
+
+    address: str
+    system: Any
+    path: str
+    size: int | None
+    target: Path
 
 
 def local_copies(addresses: Sequence[str]) -> dict[str, Path]:
     """Where a copy of each lies on this machine; what is not there yet, or has changed, is fetched.
 
     Raises:
-        DataError: there is nothing at an address, it cannot be reached, or the cache is full.
+        DataError: there is nothing at an address, it cannot be reached, or the cache has no room for it.
     """
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(addresses, pool.map(_local_copy, addresses), strict=True))
+        there = list(pool.map(_look, addresses))
+        copies = {one.address: cached_file(one.target) for one in there}
+        missing = [one for one in there if copies[one.address] is None]
+        _make_room(missing)
+        copies |= dict(zip([one.address for one in missing], pool.map(_fetched, missing), strict=True))
+    return {address: copy for address, copy in copies.items() if copy is not None}
 
 
 def matching(pattern: str) -> list[str]:
@@ -40,43 +57,60 @@ def matching(pattern: str) -> list[str]:
         raise _unreachable(pattern, why) from why
 
 
-def _local_copy(address: str) -> Path:
+def _look(address: str) -> _Remote:
     system, path = _file_system(address)
-    folder = cache_folder("remote")
     try:
         facts = system.info(path)
-        if facts.get("type") == "directory":
-            raise DataError(f"{address} is a folder; name the archives in it, as in {address.rstrip('/')}/*.tar.")
-        # size, time, tag: whatever this kind of store knows of the file
-        told = f"{address}\0{sorted((k, str(v)) for k, v in facts.items())}"
-        target = folder / hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
-        if not target.exists():
-            _fetch(system, path, target, facts.get("size"), address)
     except FileNotFoundError as why:
         raise DataError(f"There is nothing at {address}.") from why
-    except DataError:
-        raise
     except Exception as why:  # each kind of store has errors of its own
         raise _unreachable(address, why) from why
-    return target
+    if facts.get("type") == "directory":
+        raise DataError(f"{address} is a folder; name the archives in it, as in {address.rstrip('/')}/*.tar.")
+    # size, time, tag: whatever this kind of store knows of the file
+    told = f"{address}\0{sorted((k, str(v)) for k, v in facts.items())}"
+    key = hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+    return _Remote(address, system, path, facts.get("size"), cache_folder("remote") / key)
 
 
-def _fetch(system: Any, path: str, target: Path, size: int | None, address: str) -> None:
-    partial = target.with_suffix(f".{os.getpid()}.part")
+def _make_room(missing: Sequence[_Remote]) -> None:
+    """Make room for all that will be fetched, as far as their sizes are known."""
+    if not missing:
+        return
+    folder, needed = missing[0].target.parent, sum(one.size or 0 for one in missing)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if size is not None and size > shutil.disk_usage(target.parent).free - _SPARE:
-            raise DataError(
-                f"{address} ({size / 2**20:,.0f} MB) does not fit into the cache folder {target.parent}; "
-                "the environment variable SVERTKA_CACHE names another."
-            )
-        system.get_file(path, str(partial))
-        came = partial.stat().st_size
-        if size is not None and came != size:
-            raise DataError(f"{address} came incomplete ({came:,} of {size:,} bytes); try again.")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        there = room(folder)
+    except OSError as why:
+        raise DataError(unwritable(folder, str(why.strerror))) from why
+    if needed > there:
+        what = missing[0].address if len(missing) == 1 else f"{missing[0].address} and {len(missing) - 1} more"
+        raise DataError(too_little_room(folder, needed, there, f"{what}: copies take"))
+    make_room(folder, needed)
+
+
+def _fetched(one: _Remote) -> Path:
+    """Fetch one file into the cache."""
+
+    def fetch(place: Path) -> None:
+        one.system.get_file(one.path, str(place))
+        came = place.stat().st_size
+        if one.size is not None and came != one.size:
+            raise DataError(f"{one.address} came incomplete ({came:,} of {one.size:,} bytes); try again.")
+        if one.size is None:  # only now is it known
+            there = room(one.target.parent)
+            if not there:
+                raise DataError(too_little_room(one.target.parent, came, there, f"{one.address}: a copy takes"))
+            make_room(one.target.parent, 0)
+
+    try:
+        return make_cached_file(one.target, fetch)
+    except DataError:
+        raise
+    except FileNotFoundError as why:
+        raise DataError(f"There is nothing at {one.address}.") from why
+    except Exception as why:  # each kind of store has errors of its own
+        raise _unreachable(one.address, why) from why
 
 
 def _file_system(address: str) -> tuple[Any, str]:

@@ -1,4 +1,7 @@
-"""How much the cache may hold, and who leaves first: the store that nobody has used for longest, never one in use."""
+"""How much the cache may hold, and who leaves first: what nobody has used for longest, never what is in use.
+
+Stores, fetched archives and unpacked ones leave alike. Each is a folder with a lock, which whoever uses it holds.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ from pathlib import Path
 from svertka.cache import cache_folder, cache_limit
 from svertka.data.scratch import LOCK, Lock, hold, megabytes, remove
 
+LEAVING = ("stores", "remote", "archives")  # folders of the cache whose folders may leave
 SHARE = 0.5  # of the disk that is free or the cache's own: the limit where nobody names one
 
 
-def room(stores: Path) -> int:
-    """Bytes that new stores may take beside what must stay: other cached things, and stores in use."""
-    held = _unused(stores)
+def room(place: Path) -> int:
+    """Bytes that something new in this folder of the cache may take, beside what must stay, such as what is in use."""
+    held = _unused(place)
     try:
-        used, free = _used(stores), shutil.disk_usage(stores).free
+        used, free = _used(place), shutil.disk_usage(place).free
         limit = cache_limit()
         allowed = int(SHARE * (used + free)) if limit is None else limit
         leaving = sum(size for _, size, _, _ in held)
@@ -27,10 +31,10 @@ def room(stores: Path) -> int:
             lock.close()
 
 
-def make_room(stores: Path, needed: int) -> None:
-    """Remove unused stores, the oldest first, until `needed` bytes more fit into the limit and onto the disk."""
-    held = sorted(_unused(stores), key=lambda one: one[0])
-    used, free = _used(stores), shutil.disk_usage(stores).free
+def make_room(place: Path, needed: int) -> None:
+    """Remove what is unused, the oldest first, until `needed` bytes more fit into the limit and onto the disk."""
+    held = sorted(_unused(place), key=lambda one: one[0])
+    used, free = _used(place), shutil.disk_usage(place).free
     limit = cache_limit()
     allowed = int(SHARE * (used + free)) if limit is None else limit
     missing = max(used + needed - allowed, needed - free)
@@ -41,19 +45,19 @@ def make_room(stores: Path, needed: int) -> None:
         lock.close()
 
 
-def too_little_room(stores: Path, needed: int, there: int) -> str:
-    """The sentence for pictures that do not fit, not even as JPEG."""
+def too_little_room(place: Path, needed: int, there: int, what: str = "The decoded pictures need") -> str:
+    """The sentence for what does not fit; of pictures not even as JPEG."""
+    smaller = "choose smaller pictures by --size, " if place.name not in LEAVING[1:] else ""
     return (
-        f"The decoded pictures need {megabytes(needed)} in the cache folder {stores}, "
-        f"where {megabytes(there)} are free; make room there, allow more by --cache-limit, choose smaller pictures by "
-        "--size, or name another folder by the environment variable SVERTKA_CACHE."
+        f"{what} {megabytes(needed)} in the cache folder {place}, where {megabytes(there)} are free; make room there, "
+        f"allow more by --cache-limit, {smaller}or name another folder by the environment variable SVERTKA_CACHE."
     )
 
 
-def _unused(stores: Path) -> list[tuple[float, int, Path, Lock]]:
-    """(last use, bytes, folder, lock) of every store that no process has open; locked until that lock is closed."""
+def _unused(place: Path) -> list[tuple[float, int, Path, Lock]]:
+    """(last use, bytes, folder, lock) of everything that no process has open; locked until that lock is closed."""
     found = []
-    for folder in _folders(stores):
+    for folder in _folders(place):
         with contextlib.suppress(OSError):
             when = (folder / LOCK).stat().st_mtime
             lock = hold(folder / LOCK)
@@ -62,16 +66,22 @@ def _unused(stores: Path) -> list[tuple[float, int, Path, Lock]]:
     return found
 
 
-def _folders(stores: Path) -> list[Path]:
-    try:
-        return [folder for folder in stores.iterdir() if not folder.name.startswith(".") and folder.is_dir()]
-    except OSError:
-        return []
+def _folders(place: Path) -> list[Path]:
+    """What may leave: of the whole cache, or of this one folder where it lies elsewhere."""
+    found = list[Path]()
+    for parent in [cache_folder(kind) for kind in LEAVING] if _in_cache(place) else [place]:
+        with contextlib.suppress(OSError):
+            found += [folder for folder in parent.iterdir() if not folder.name.startswith(".") and folder.is_dir()]
+    return found
 
 
-def _used(stores: Path) -> int:
-    """Bytes of the whole cache folder, or of these stores alone where they lie elsewhere."""
-    return _size(cache_folder() if stores == cache_folder("stores") else stores)
+def _used(place: Path) -> int:
+    """Bytes of the whole cache folder, or of this one folder where it lies elsewhere."""
+    return _size(cache_folder() if _in_cache(place) else place)
+
+
+def _in_cache(place: Path) -> bool:
+    return place in [cache_folder(kind) for kind in LEAVING]
 
 
 def _size(folder: Path) -> int:

@@ -72,9 +72,9 @@ class Source:
     def identity(self) -> bytes:
         """16 bytes that differ when a file is added, renamed or changed (as far as its outside tells)."""
         digest = hashlib.blake2b(f"{self.kind}\0{self.stamp}\0".encode("utf-8", "surrogateescape"), digest_size=16)
-        digest.update(self.paths.ends.tobytes())
+        digest.update(np.ascontiguousarray(self.paths.ends).data)
         digest.update(self.paths.blob)
-        digest.update(self.rows.tobytes())
+        digest.update(np.ascontiguousarray(self.rows).view(np.uint8).data)
         return digest.digest()
 
     def to_dict(self) -> dict[str, Any]:

@@ -73,18 +73,29 @@ def usual_share(n: int) -> float:
 
 def joined(*columns: np.ndarray) -> np.ndarray:
     """Number files so that those agree which agree in any column, directly or over others: each (n,) -> (n,) from 0."""
+    links = []
+    for column in columns:
+        order = np.argsort(column, kind="stable")
+        again = np.flatnonzero(column[order[1:]] == column[order[:-1]])
+        links.append(np.stack([order[again], order[again + 1]], 1))
+    first = linked(len(columns[0]), np.concatenate(links))
+    number: np.ndarray = (np.cumsum(first == np.arange(len(first))) - 1)[first]
+    return number
+
+
+def linked(n: int, links: np.ndarray) -> np.ndarray:
+    """For each of n files the first of those that hang together with it over links (m, 2): int64 (n,)."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    n = len(columns[0])
-    links = []
-    for column in columns:
-        _, first, place = np.unique(column, return_index=True, return_inverse=True)
-        links.append(first[place])
-    rows, others = np.tile(np.arange(n), len(columns)), np.concatenate(links)
-    graph = coo_matrix((np.ones(len(rows), bool), (rows, others)), shape=(n, n))
-    number: np.ndarray = connected_components(graph, directed=False)[1].astype(np.int64)
-    return number
+    first = np.arange(n)
+    if len(links):
+        files, place = np.unique(links, return_inverse=True)  # of a million files few are linked
+        place = place.reshape(links.shape)
+        graph = coo_matrix((np.ones(len(links), bool), (place[:, 0], place[:, 1])), shape=(len(files), len(files)))
+        family = connected_components(graph, directed=False)[1]
+        first[files] = files[np.unique(family, return_index=True)[1]][family]
+    return first
 
 
 def hash_groups(keys: np.ndarray, number: np.ndarray, seed: int) -> np.ndarray:

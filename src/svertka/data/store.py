@@ -6,7 +6,8 @@ again. Whoever uses a store holds its lock, so that no one removes it meanwhile.
 
     pixels.bin   uint8 (n, h, w, c), row by row; zeros where a file could not be read. Where that would not fit the
                  cache, JPEGs of that size instead, behind each other (`svertka.data.packed`)
-    columns.npy  COLUMNS (n,): digest of each file, its size before it was resized, checksum of what is kept, facts
+    columns.bin  COLUMNS, a column behind the other: digest of each file, its size before it was resized, checksum of
+                 what is kept, facts
     store.json   shape, kind, reasons for unreadable files, checksum of the columns and of itself
     lock         held by those who use it; its time is that of the last use
 """
@@ -25,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from svertka.data.facts import FACTS
+from svertka.data.column_file import ColumnFile, MappedColumns, MappedFile
+from svertka.data.facts import FACTS, Facts
 from svertka.data.messages import RESULT
 from svertka.data.packed import Packed
 from svertka.data.scratch import LOCK, Lock, hold
@@ -33,7 +35,7 @@ from svertka.data.source import Source
 from svertka.errors import DataError
 from svertka.signals.image import Preprocess
 
-VERSION = 4  # of what is written here and of the decoder: pixels of another version are not trusted
+VERSION = 5  # of what is written here and of the decoder: pixels of another version are not trusted
 _LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time
 _MANY = 2**17  # pictures of which that is done at most
 COLUMNS = np.dtype([*((name, RESULT[name]) for name in RESULT.names or ()), ("start", "<i8")])
@@ -50,7 +52,7 @@ class Store:
         digests: uint8 (n, 16), BLAKE2b-128 of the file bytes.
         sizes: int32 (n, 2), original (height, width); 0 where unreadable.
         preprocess: how the pictures were brought to one size.
-        facts: FACTS (n,), small measures of each picture; zeros where unreadable.
+        facts: small measures of each picture, read as FACTS (n,); zeros where unreadable.
     """
 
     pixels: Any
@@ -59,10 +61,16 @@ class Store:
     digests: np.ndarray
     sizes: np.ndarray
     preprocess: Preprocess
-    facts: np.ndarray = field(default_factory=lambda: np.zeros(0, FACTS))
+    facts: Facts | np.ndarray = field(default_factory=lambda: np.zeros(0, FACTS))
+    columns: MappedColumns | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def release(self) -> None:
+        """Give back the memory of columns that have been looked at; looking again reads them from the disk again."""
+        if self.columns is not None:
+            self.columns.mapped.release()
 
 
 def store_key(source: Source, preprocess: Preprocess) -> str:
@@ -85,15 +93,19 @@ def pixel_shape(n: int, preprocess: Preprocess) -> tuple[int, int, int, int]:
     return n, height, width, channels
 
 
-def write_facts(folder: Path, preprocess: Preprocess, columns: np.ndarray, reasons: dict[int, str]) -> None:
-    """Write everything but the pixels, which are in place already, and the checksums of all."""
-    np.save(folder / "columns.npy", columns)
+def column_file(folder: Path, n: int) -> ColumnFile:
+    """Where the columns of a store of n pictures lie."""
+    return ColumnFile(folder / "columns.bin", COLUMNS, n)
+
+
+def seal(folder: Path, preprocess: Preprocess, n: int, packed: bool, reasons: dict[int, str]) -> None:
+    """Write what tells that a store is whole: its pixels and columns are in place already."""
     facts = {
         "version": VERSION,
-        "shape": pixel_shape(len(columns), preprocess),
-        "packed": bool(columns["length"].any()),
+        "shape": pixel_shape(n, preprocess),
+        "packed": packed,
         "reasons": {str(i): reasons[i] for i in sorted(reasons)},
-        "columns": _digest(columns),
+        "columns": column_file(folder, n).digest(),
     }
     text = json.dumps(facts, ensure_ascii=True)
     checksum = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -113,17 +125,18 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
         with contextlib.suppress(OSError):  # a cache that may only be read keeps no time of last use
             os.utime(folder / LOCK)
         facts = json.loads(text)
-        columns = np.asarray(np.load(folder / "columns.npy", mmap_mode="c"))  # a million rows take no memory of ours
+        kept = column_file(folder, n)
         if (
             facts["version"] == VERSION
             and tuple(facts["shape"]) == pixel_shape(n, preprocess)
-            and columns.dtype == COLUMNS
-            and len(columns) == n
-            and facts["columns"] == _digest(columns)
-            and (folder / "pixels.bin").stat().st_size == _bytes(columns, preprocess, facts["packed"])
-            and _intact(folder / "pixels.bin", columns, preprocess, facts["packed"])
+            and kept.path.stat().st_size == kept.nbytes
+            and facts["columns"] == kept.digest()
         ):
-            return map_store(folder, preprocess, columns, _by_index(facts["reasons"]), lock)
+            columns, packed = kept.mapped(), facts["packed"]
+            if (folder / "pixels.bin").stat().st_size == _bytes(columns, preprocess, packed) and _intact(
+                folder / "pixels.bin", columns, preprocess, packed
+            ):
+                return map_store(folder, preprocess, columns, packed, _by_index(facts["reasons"]), lock)
     except (OSError, ValueError, KeyError, EOFError, UnicodeDecodeError):  # not there, or damaged: it is built again
         pass
     if lock is not None:
@@ -132,52 +145,51 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
 
 
 def map_store(
-    folder: Path, preprocess: Preprocess, columns: np.ndarray, reasons: dict[int, str], lock: Lock | None
+    folder: Path,
+    preprocess: Preprocess,
+    columns: MappedColumns,
+    packed: bool,
+    reasons: dict[int, str],
+    lock: Lock | None,
 ) -> Store:
-    """A store whose columns are known and whose pixels lie in the folder."""
-    shape, pixels = pixel_shape(len(columns), preprocess), folder / "pixels.bin"
+    """A store whose columns are mapped and whose pixels lie in the folder."""
+    n = len(columns["digest"])
+    shape, pixels = pixel_shape(n, preprocess), folder / "pixels.bin"
     try:
-        if columns["length"].any():
+        if packed:
             kept: Any = Packed(pixels, columns["start"], columns["length"], columns["sum"], shape)
         else:
-            kept = np.memmap(pixels, np.uint8, "c", shape=shape)
+            kept = MappedFile(pixels, shape)
     except OSError as why:
         raise DataError(f"The store in {folder} cannot be opened ({why.strerror}).") from why
-    readable = np.ones(len(columns), bool)
+    readable = np.ones(n, bool)
     readable[list(reasons)] = False
-    digests = np.ascontiguousarray(columns["digest"])
     kept.lock = lock  # so long as anyone has the pixels, nobody removes the store
-    return Store(kept, readable, reasons, digests, columns["size"], preprocess, columns["facts"])
+    return Store(kept, readable, reasons, columns["digest"], columns["size"], preprocess, Facts(columns), columns)
 
 
 def _by_index(reasons: dict[str, str]) -> dict[int, str]:
     return {int(i): reason for i, reason in reasons.items()}
 
 
-def _digest(columns: np.ndarray) -> str:
-    return hashlib.blake2b(columns.view(np.uint8).data, digest_size=16).hexdigest()
-
-
-def _bytes(columns: np.ndarray, preprocess: Preprocess, packed: bool) -> int:
+def _bytes(columns: MappedColumns, preprocess: Preprocess, packed: bool) -> int:
     if packed:
         return int(columns["length"].sum(dtype=np.int64))
-    return int(np.prod(pixel_shape(len(columns), preprocess), dtype=np.int64))
+    return int(np.prod(pixel_shape(len(columns["digest"]), preprocess), dtype=np.int64))
 
 
-def _intact(path: Path, columns: np.ndarray, preprocess: Preprocess, packed: bool) -> bool:
+def _intact(path: Path, columns: MappedColumns, preprocess: Preprocess, packed: bool) -> bool:
     """Whether pictures fit their checksums: all of a small store, of a large one others each time it is opened."""
-    each = int(np.prod(preprocess.shape))
-    lengths = columns["length"] if packed else np.full(len(columns), each)
-    starts = columns["start"] if packed else np.arange(len(columns), dtype=np.int64) * each
-    chosen = np.arange(len(columns))
-    most = max(1, min(_MANY, _LOOK // max(1, int(lengths.mean()))))
-    if len(chosen) > most:
-        chosen = np.sort(np.random.default_rng().choice(len(chosen), most, replace=False))
-    pieces = zip(starts[chosen].tolist(), lengths[chosen].tolist(), strict=True)
+    n, each = len(columns["digest"]), int(np.prod(preprocess.shape))
+    mean = int(columns["length"].mean()) if packed else each
+    most = max(1, min(_MANY, _LOOK // max(1, mean)))
+    chosen = np.arange(n) if n <= most else np.unique(np.random.default_rng().integers(n, size=most))
+    starts = columns["start"][chosen].tolist() if packed else (chosen * each).tolist()
+    lengths = columns["length"][chosen].tolist() if packed else [each] * len(chosen)
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
         memoryview(mapped) as view,
     ):
-        sums = [zlib.crc32(view[start : start + length]) for start, length in pieces]
+        sums = [zlib.crc32(view[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
     return bool((np.array(sums, np.uint32) == columns["sum"][chosen]).all())

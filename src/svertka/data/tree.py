@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import le
 from struct import Struct
 from typing import Any
 
@@ -32,16 +34,23 @@ class Directory:
     A million files are no million objects.
     """
 
-    __slots__ = ("_names", "_pack", "_rows")
+    __slots__ = ("_names", "_pack", "_rows", "_size")
 
     def __init__(self, row: Struct) -> None:
-        self._names, self._rows, self._pack = bytearray(), bytearray(), row.pack
+        self._names, self._rows, self._pack, self._size = bytearray(), bytearray(), row.pack, row.size
 
     def add(self, name: str, row: tuple[int, ...]) -> None:
         """Put one file in."""
         self._names += name.encode("utf-8", "surrogateescape")
         self._names += b"\0"  # no name has one
         self._rows += self._pack(*row)
+
+    def __len__(self) -> int:
+        return len(self._rows) // self._size
+
+    def clear(self) -> None:
+        """Let go of all files."""
+        self._names, self._rows = bytearray(), bytearray()
 
     @property
     def names(self) -> list[str]:
@@ -50,9 +59,11 @@ class Directory:
 
     def ordered(self, dtype: np.dtype[Any]) -> tuple[list[str], np.ndarray]:
         """Names in order, and their rows as an array."""
-        names, rows = self.names, np.frombuffer(bytes(self._rows), dtype)
+        names, rows = self.names, np.frombuffer(self._rows, dtype)
+        if all(map(le, names, islice(names, 1, None))):
+            return names, rows
         order = sorted(range(len(names)), key=names.__getitem__)
-        return [names[i] for i in order], rows[order] if order else rows
+        return [names[i] for i in order], rows[order]
 
 
 @dataclass(slots=True)

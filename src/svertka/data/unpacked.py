@@ -6,18 +6,18 @@ import bz2
 import gzip
 import hashlib
 import lzma
-import os
-import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from svertka.cache import cache_folder
+from svertka.data.cached_files import cached_file, make_cached_file
+from svertka.data.room import make_room, room, too_little_room
 from svertka.errors import DataError
 
 _BLOCK = 2**20
-_SPARE = 2**30  # bytes of disk that are left free
+_STRIDE = 2**26  # bytes for which room is made at a time
 _BOMB = 200  # times its size to which no archive of pictures unpacks, where that is more than _LARGE bytes
 _LARGE = 2**32
 
@@ -42,36 +42,35 @@ def unpacked_tar(path: Path, mark: bytes) -> Path:
     """
     facts = path.stat()
     name = f"{path.absolute()}|{facts.st_size}|{facts.st_mtime_ns}".encode("utf-8", "surrogateescape")
-    folder = cache_folder("archives")
-    target = folder / f"{hashlib.blake2b(name, digest_size=16).hexdigest()}.tar"
-    if target.exists():
-        return target
-    partial = target.with_suffix(f".{os.getpid()}.part")
+    target = cache_folder("archives") / hashlib.blake2b(name, digest_size=16).hexdigest()
+    found = cached_file(target)
+    if found is not None:
+        return found
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        room = shutil.disk_usage(folder).free - _SPARE
-        most = max(_BOMB * facts.st_size, _LARGE)
-        with _OPENERS[mark](path) as packed, partial.open("wb") as plain:
-            while block := _next(packed, path):
-                room, most = room - len(block), most - len(block)
-                if most < 0:
-                    raise DataError(
-                        f"{path} unpacks to more than {_BOMB} times its size, which no archive of pictures does."
-                    )
-                if room < 0:
-                    raise DataError(
-                        f"{path} does not fit unpacked into the cache folder {folder}; "
-                        "the environment variable SVERTKA_CACHE names another."
-                    )
-                plain.write(block)
-        partial.replace(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return make_cached_file(target, lambda place: _unpack(path, mark, place, target.parent))
     except OSError as why:
         raise DataError(
-            f"{path} cannot be unpacked into {folder} ({why.strerror}); SVERTKA_CACHE names another."
+            f"{path} cannot be unpacked into {target.parent} ({why.strerror}); SVERTKA_CACHE names another."
         ) from why
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
+
+
+def _unpack(path: Path, mark: bytes, place: Path, folder: Path) -> None:
+    """Write the archive to its place, and make room in the cache as it grows: how large it gets nobody knows."""
+    there, most, written, made = room(folder), max(_BOMB * path.stat().st_size, _LARGE), 0, 0
+    with _OPENERS[mark](path) as packed, place.open("wb") as plain:
+        while block := _next(packed, path):
+            written += len(block)
+            if written > most:
+                raise DataError(
+                    f"{path} unpacks to more than {_BOMB} times its size, which no archive of pictures does."
+                )
+            if written > there:
+                raise DataError(too_little_room(folder, written, there, f"{path}: unpacked it takes more than"))
+            if written > made:
+                make_room(folder, _STRIDE)
+                made += _STRIDE
+            plain.write(block)
 
 
 def _next(packed: IO[bytes], path: Path) -> bytes:

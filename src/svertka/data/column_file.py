@@ -1,0 +1,88 @@
+"""Columns of numbers in one file, one behind the other: a million rows take no memory, and one is read alone.
+
+They are written where they lie, as the rows come in any order, and mapped when they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_BLOCK = 2**20  # bytes that are read at once where all are
+_ALIGNED = 64  # bytes, at a multiple of which each column begins
+
+
+class ColumnFile:
+    """`n` rows of the fields of `dtype`, a field behind the other; the file has its size before anything is written."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any], n: int) -> None:
+        self.path, self.dtype, self.n = path, dtype, n
+        self._places: dict[str, int] = {}
+        end = 0
+        for name in dtype.names or ():
+            self._places[name] = end
+            end += -(-n * dtype[name].itemsize // _ALIGNED) * _ALIGNED
+        self.nbytes = end
+        self._lock = threading.Lock()
+
+    def write(self, first: int, rows: dict[str, np.ndarray]) -> None:
+        """Put rows into their place, from number `first` on; fields that are not given stay zeros.
+
+        Raises:
+            OSError: the disk is full, or the file has gone.
+        """
+        with self._lock, self.path.open("r+b", buffering=0) as file:
+            for name, values in rows.items():
+                field = self.dtype[name]
+                file.seek(self._places[name] + first * field.itemsize)
+                left = memoryview(np.ascontiguousarray(values, field.base).reshape(-1)).cast("B")
+                while left:
+                    left = left[file.write(left) :]
+
+    def digest(self) -> str:
+        """A checksum of everything."""
+        found = hashlib.blake2b(digest_size=16)
+        with self.path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+        return found.hexdigest()
+
+    def mapped(self) -> MappedColumns:
+        """All columns as arrays that are read from the disk as they are looked at.
+
+        Raises:
+            OSError, ValueError: the file is not there, or has another size.
+        """
+        raw = MappedFile(self.path, (self.nbytes,))
+        columns = {}
+        for name, start in self._places.items():
+            field = self.dtype[name]
+            block = np.asarray(raw)[start : start + self.n * field.itemsize]
+            columns[name] = block.view(field.base).reshape(self.n, *field.shape)
+        return MappedColumns(columns, raw)
+
+
+class MappedColumns(dict[str, np.ndarray]):
+    """Arrays by name that lie in one mapped file."""
+
+    def __init__(self, columns: dict[str, np.ndarray], mapped: MappedFile) -> None:
+        super().__init__(columns)
+        self.mapped = mapped
+
+
+class MappedFile(np.memmap):
+    """A finished file of the cache as uint8 of any shape: read from the disk as it is looked at, and never written."""
+
+    def __new__(cls, path: Path, shape: tuple[int, ...]) -> MappedFile:
+        """Raises OSError, ValueError: the file is not there, or has another size."""
+        return super().__new__(cls, path, np.uint8, "c", shape=shape)  # "c": PyTorch wants arrays that may be written
+
+    def release(self) -> None:
+        """Give back the memory of what has been looked at; looking again reads it again."""
+        if hasattr(mmap, "MADV_DONTNEED") and isinstance(self._mmap, mmap.mmap):
+            self._mmap.madvise(mmap.MADV_DONTNEED)
