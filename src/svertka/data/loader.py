@@ -17,14 +17,13 @@ from torch import Tensor
 from svertka.data.ahead import ahead
 from svertka.data.augment import Augment
 from svertka.data.buffers import Buffers
-from svertka.data.column_file import MappedFile
+from svertka.data.column_file import MappedFile, mapped_memory
 from svertka.data.mixing import mix_pictures, partners
 from svertka.data.packed import Packed
 from svertka.data.random import mix
 from svertka.signals import Preprocess
 
 LOOKED_AT = 1 << 27  # bytes of a mapped store after which the process lets go of them
-_AROUND = 1 << 16  # bytes that come into memory with each place of a mapped file (Linux maps pages around it)
 AT_ONCE = 1 << 20  # numbers of pixels that are varied at once: of small pictures several batches, which costs less
 
 
@@ -105,7 +104,7 @@ class Loader:
         self.classes = int(self.labels.max()) + 1 if classes is None else classes
         self._buffers: Buffers | None = None  # kept from pass to pass
         self._mapped = pixels if isinstance(pixels, MappedFile) else None
-        self._looked_at = 0  # bytes of the mapped file since its memory was given back
+        self._least = mapped_memory()  # bytes of files in this process when little of that one was
         self.pool = self.index.to(self.device)  # whom a picture may be mixed with
         if self.device.type != "cpu":  # resident on the device: every later batch is a gather there
             self.pixels, self.labels = self.pixels.to(self.device), self.labels.to(self.device)
@@ -158,7 +157,7 @@ class Loader:
             for pixels, y, index, chosen in self._parts(batches, epoch):
                 out = self._buffers.take(len(index), *shape) if self._buffers else None
                 yield Batch(self.preprocess.normalise(pixels, out, chosen), y, index)
-                self._forget(len(index) * max(one, _AROUND))
+                self._forget()
 
     def _parts(self, batches: Sequence[Tensor], epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
         """Of each batch of samples: pixels, y, its pictures, and which of the pixels are its own (all where None)."""
@@ -171,13 +170,15 @@ class Loader:
         for pixels, y, of in zip(*(t.split(sizes) for t in (*self.varied(samples, epoch), index)), strict=True):
             yield pixels, y, of, None
 
-    def _forget(self, looked_at: int) -> None:
-        """Keep no more of a store in this process than LOOKED_AT: the system has what lies on the disk, and may drop it."""
-        if self._mapped is not None and self._mapped.nbytes > LOOKED_AT:
-            self._looked_at += looked_at
-            if self._looked_at > LOOKED_AT:
-                self._mapped.release()
-                self._looked_at = 0
+    def _forget(self) -> None:
+        """Keep no more of a store in this process than LOOKED_AT: the system has what lies on the disk."""
+        if self._mapped is None or self._mapped.nbytes <= LOOKED_AT:
+            return
+        now = mapped_memory()
+        if now > self._least + LOOKED_AT:
+            self._mapped.release()
+            now = mapped_memory()
+        self._least = min(self._least, now)
 
     @property
     def pristine(self) -> bool:
