@@ -68,7 +68,9 @@ def test_an_epoch_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monk
     monkeypatch.setattr("svertka.data.loader.LOOKED_AT", 1 << 20)
     monkeypatch.setattr("svertka.data.loader.AT_ONCE", 1)
     pixels = MappedFile(path, (n, side, side, 1))
-    loader = Loader(pixels, np.arange(n) % 2, np.arange(n), Preprocess(side, side, 1), batch=10, seed=0)
+    loader = Loader(
+        pixels, np.arange(n) % 2, np.arange(n), Preprocess(side, side, 1), batch=2, seed=0
+    )  # a place may bring 2 MB along
 
     def mapped() -> int:
         """Kilobytes of the file that are in this process."""
@@ -78,7 +80,7 @@ def test_an_epoch_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monk
     most, total = 0, 0
     for k, batch in enumerate(loader):
         most, total = max(most, mapped() if k % 20 == 0 else 0), total + float(batch.x.double().sum())
-    assert most < n * side * side / 1024 / 4
+    assert 0 < most < n * side * side / 1024 / 3
     assert total == pytest.approx((np.asarray(pixels) / 127.5 - 1).sum(), abs=1)
 
 
