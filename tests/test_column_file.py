@@ -81,7 +81,7 @@ def test_an_epoch_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monk
     for k, batch in enumerate(loader):
         most, total = max(most, mapped() if k % 20 == 0 else 0), total + float(batch.x.double().sum())
     assert 0 < most < n * side * side / 1024 / 3
-    assert total == pytest.approx((np.asarray(pixels) / 127.5 - 1).sum(), abs=1)
+    assert total == pytest.approx((np.asarray(pixels) / 127.5 - 1).sum(), abs=10)  # of float32
 
 
 def test_pairs_are_thinned_as_they_are_found(monkeypatch):
