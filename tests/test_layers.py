@@ -10,7 +10,7 @@ import svertka
 ROOT = Path(svertka.__file__).parent
 LAYERS = [
     "errors",
-    "shapes records cache",
+    "shapes records cache budget",
     "ops",
     "blocks signals",
     "notation",

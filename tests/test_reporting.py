@@ -55,7 +55,7 @@ def page(digits):
 class Reader(HTMLParser):
     """Tags, attributes and text of a page; fails where tags do not nest."""
 
-    VOID = frozenset({"meta", "link", "img", "br", "line", "circle", "rect", "path"})
+    VOID = frozenset({"meta", "link", "img", "br", "input", "line", "circle", "rect", "path"})
 
     def __init__(self, page):
         super().__init__()
@@ -253,7 +253,7 @@ def test_a_thousand_classes_stay_small(tmp_path):
     run = make_run.invented(tmp_path / "run", classes=1000, files=12_000, scored=5000, skill=6)
     path = write_report(run)
     assert path.stat().st_size < 5_000_000
-    assert "Of 1,000 classes the 40 with the most mistakes are shown" in text_of(path.read_text(encoding="utf-8"))
+    assert "The 1,000 classes stand in an order" in text_of(path.read_text(encoding="utf-8"))
 
 
 def test_large_pictures_are_made_small(tmp_path):

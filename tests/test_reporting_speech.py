@@ -119,7 +119,7 @@ def test_templates_hold_no_bare_words(name):
 class Visible(HTMLParser):
     """The words that a person sees or hears, but for names, paths, code, and what is marked as English."""
 
-    VOID = frozenset({"meta", "link", "img", "br", "line", "circle", "rect", "path"})
+    VOID = frozenset({"meta", "link", "img", "br", "input", "line", "circle", "rect", "path"})
     HIDDEN = frozenset({"title", "style", "bdi", "code", "pre"})
 
     def __init__(self, page):

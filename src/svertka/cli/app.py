@@ -302,12 +302,13 @@ def report(
     full: Annotated[
         bool, typer.Option("--full", help="Look longer: slow explanations, changed pictures, baselines.")
     ] = False,
+    minutes: Annotated[float, typer.Option(help="That --full may take; what does not fit is left out.")] = 2.0,
     as_json: Json = False,
 ) -> None:
     """Write the report of a run again, from its folder."""
     from svertka.verbs.report import report as write
 
-    page = write(run, out=out, lang=lang, full=full, progress=lambda part: say(f"looking: {part}"))
+    page = write(run, out=out, lang=lang, full=full, minutes=minutes, progress=lambda part: say(f"looking: {part}"))
     if as_json:
         print_json({"report": str(page)})
     else:

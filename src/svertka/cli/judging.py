@@ -21,6 +21,7 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN", help="Run folders, two or more.")],
     part: Annotated[str | None, typer.Option(help="test or validation; test where all runs have it.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with the pictures that changed to this file.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the page: en or ru.")] = "en",
     as_json: Json = False,
 ) -> None:
     """Hold runs against each other on the same pictures."""
@@ -29,7 +30,7 @@ def compare(
 
     found = run(runs, part=part)
     if html is not None:
-        write_page(found, html)
+        write_page(found, html, lang)
     if as_json:
         print_json(found.to_dict())
     else:

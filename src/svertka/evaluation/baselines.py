@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from svertka.budget import Budget
 from svertka.evaluation.intervals import wilson
 from svertka.records import Interval
 
@@ -31,35 +32,53 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
 
 
 def by_colour(
-    pixels: np.ndarray, train: np.ndarray, asked: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0
+    pixels: np.ndarray,
+    train: np.ndarray,
+    asked: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    *,
+    budget: Budget | None = None,
+    seed: int = 0,
 ) -> Interval:
-    """Accuracy on the pictures `asked` (m,) of the nearest neighbours in colour among `train` (k,) of (n, h, w, c)."""
-    if len(train) > MOST:
-        train = np.sort(np.random.default_rng(seed).choice(train, MOST, replace=False))
-    known = _by_batches(pixels, train)
-    right = 0
-    step = _at_once(pixels)
+    """Accuracy on the pictures `asked` (m,) of the nearest neighbours in colour among `train` (k,) of (n, h, w, c).
+
+    With a budget, as many of `train` are remembered as half of it allows, drawn by `seed`, and as many of `asked` are
+    answered as the rest does: the interval's n. One batch of each is always taken.
+    """
+    budget = budget or Budget()
+    generator = np.random.default_rng(seed)
+    if len(train) > MOST or budget.seconds is not None:
+        train = generator.permutation(train)[:MOST]
+        asked = generator.permutation(asked)
+    step, known = _at_once(pixels), list[np.ndarray]()
+    half = budget.part(0.5)
+    for first in range(0, len(train), step):
+        known.append(histograms(np.asarray(pixels[np.sort(train[first : first + step])])))
+        if half.left() <= 0:
+            break
+    remembered = np.concatenate(known)
+    answer = np.concatenate([labels[np.sort(train[k : k + step])] for k in range(0, len(remembered), step)])
+    right = answered = 0
     for first in range(0, len(asked), step):
-        part = asked[first : first + step]
-        near = histograms(np.asarray(pixels[part])) @ known.T  # (b, k), 1 where the same
-        k = min(NEAREST, len(train))
+        part = np.sort(asked[first : first + step])
+        near = histograms(np.asarray(pixels[part])) @ remembered.T  # (b, k), 1 where the same
+        k = min(NEAREST, len(remembered))
         best = np.argpartition(-near, k - 1, axis=1)[:, :k]
         votes = np.zeros((len(part), classes))
         distance = np.sqrt(np.maximum(2 - 2 * np.take_along_axis(near, best, 1), 0))
-        np.add.at(votes, (np.arange(len(part))[:, None], labels[train[best]]), 1 / (distance + 1e-3))
+        np.add.at(votes, (np.arange(len(part))[:, None], answer[best]), 1 / (distance + 1e-3))
         right += int((votes.argmax(1) == labels[part]).sum())
-    return wilson(right, len(asked))
+        answered += len(part)
+        if budget.left() <= 0:
+            break
+    return wilson(right, answered)
 
 
 def majority(train: np.ndarray, asked: np.ndarray, classes: int) -> Interval:
     """Accuracy of the class that is most frequent in the labels `train` (k,), on the labels `asked` (m,)."""
     usual = int(np.bincount(train, minlength=classes).argmax())
     return wilson(int((asked == usual).sum()), len(asked))
-
-
-def _by_batches(pixels: np.ndarray, index: np.ndarray) -> np.ndarray:
-    step = _at_once(pixels)
-    return np.concatenate([histograms(np.asarray(pixels[index[k : k + step]])) for k in range(0, len(index), step)])
 
 
 def _at_once(pixels: np.ndarray) -> int:

@@ -3,7 +3,7 @@
 heats(net, x, "grad-cam")            where it looked: a `Heat` for each input; METHODS has the others
 deletion, insertion, randomisation   is the explanation itself true?
 arithmetic(net, x, layer, at)        one number, opened until multiplications and sums are left
-feature_maps, filters, field, effective_field, exciting, imagined, nearest    what is in it: see `seeing`
+feature_maps, filters, field, effective_field, exciting, imagined, nearest    what is in it: see `seeing`, `peaks`
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from svertka.explanation.borrowed import bare, borrowed
 from svertka.explanation.gradients import attributions
 from svertka.explanation.heat import Heat
 from svertka.explanation.methods import METHODS, Method, heats, method
+from svertka.explanation.peaks import Patch, exciting
 from svertka.explanation.places import layers
 from svertka.explanation.seeing import (
-    Patch,
     effective_field,
     embeddings,
-    exciting,
     feature_maps,
     field,
     filters,

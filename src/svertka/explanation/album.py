@@ -1,30 +1,33 @@
 """What the report shows of a network at work, as arrays that are drawn later without torch.
 
-    heats    where it looked in the worst mistakes: for its answer, and for the strongest other class
+    heat     where it looked in the worst mistakes: for its answer, and for the strongest other class
     inside   its first filters, the maps of its layers for one picture, what a place can see, what excites a channel
-    checks   whether these explanations are true (in full albums)
+    full     a slow method beside the quick one, what channels dream of, whether the explanations are true
 
-The pieces are made in this order, and each only while time is left: how many pictures are explained is decided by how
-long the first took. An album is a dictionary of arrays, so that a run folder can keep it and anything read it.
+PIECES orders them. Each gets a share of the time that is left when its turn comes, and is stopped between two passes of
+the network when that is over; what it had made by then is kept, and `left_out` names what was cut. An album is a
+dictionary of arrays, so that a run folder can keep it and anything read it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from svertka.budget import Budget
 from svertka.bundle import Model
 from svertka.errors import UsageError
+from svertka.explanation.borrowed import bare
 from svertka.explanation.heat import Heat
 from svertka.explanation.methods import heats
-from svertka.explanation.places import choose, find
-from svertka.explanation.seeing import effective_field, exciting, feature_maps, filters, imagined, seen
+from svertka.explanation.peaks import Peaks, patches, peaks
+from svertka.explanation.places import find
+from svertka.explanation.seeing import effective_field, fields, filters, imagined, layer_maps, within
 from svertka.explanation.truth import deletion, insertion, randomisation
 
 Album = dict[str, np.ndarray]
@@ -33,30 +36,56 @@ METHOD, SLOW = "grad-cam", "score-cam"
 CHECKED = ("grad-cam", "guided-backprop", "integrated-gradients", SLOW)  # whose truth a full album tests, quick first
 MAPS, CHANNELS = 8, 6  # shown of a layer; that patches are sought for
 PATCHES, FILTERS = 6, 96  # of each channel; of the first layer
+FIELDS, BATCH = 32, 32  # pictures that the effective field is a mean of; in a pass at most
 SLOWLY, TESTED = 6, 3  # pictures for the slow method; for the checks
-SAMPLES = {
-    SLOW: 48,
-    "integrated-gradients": 16,
-}  # channels; steps. Each channel and step is a pass of the whole network
-GROWTH = 2.5  # a batch of twice the pictures takes at most so many times as long
+# channels; steps. Each channel and step is a pass of the whole network
+SAMPLES = {SLOW: 48, "integrated-gradients": 16}
+GROWTH = 2.5  # an answer and its rival, and a quarter for luck
 STEPS, CURVE = 48, 16  # of gradient ascent; of a curve of deletion
-SLOW_SHARE, DREAM_SHARE = 0.5, 0.4  # of the time left when a full album comes to its slow heats, and to its dreams
+ASKED = 20  # times at least that a piece's time is looked at, where its passes can be made so small
 
 
 @dataclass
-class Budget:
-    """Seconds that may still be spent; None is no limit."""
+class Look:
+    """An album while it is made.
 
-    seconds: float | None
-    begun: float = field(default_factory=time.perf_counter)
+    order   places in `pixels`: the picture that is followed through the layers, then mistakes, the worst first
+    layers  stem and stages that give maps, with the shapes of these
+    pace    seconds that a picture takes, there and back; 0 until it is known
+    """
 
-    def left(self) -> float:
-        """Seconds; below zero where more was spent."""
-        return float("inf") if self.seconds is None else self.seconds - (time.perf_counter() - self.begun)
+    model: Model
+    pixels: np.ndarray
+    x: Tensor
+    order: list[int]
+    progress: Callable[[str], None]
+    made: Album = field(default_factory=dict)
+    own: list[Heat] = field(default_factory=list)
+    against: list[Heat] = field(default_factory=list)
+    shares: list[np.ndarray] = field(default_factory=list)
+    layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    pace: float = 0.0
 
-    def part(self, share: float) -> Budget:
-        """A share of what is left, from now on."""
-        return Budget(None if self.seconds is None else share * max(0.0, self.left()))
+    @property
+    def watched(self) -> str:
+        """The layer that is explained."""
+        return self.own[0].layer
+
+    def batch(self, budget: Budget) -> int:
+        """Pictures in a pass that leave time to look at the clock."""
+        if not self.pace or budget.seconds is None:
+            return BATCH
+        return max(1, min(BATCH, int(budget.left() / ASKED / self.pace)))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of an album: its name in `left_out`, its share of the time left, whether only full albums have it."""
+
+    name: str
+    share: float
+    full: bool
+    make: Callable[[Look, Budget], None]
 
 
 def album(
@@ -70,187 +99,207 @@ def album(
         pixels: uint8 (k, h, w, c), as the network takes them.
         mistakes: places in `pixels` of wrong answers, the worst first.
         sample: place in `pixels` of the picture that is followed through the layers.
-        seconds: that may be spent; pieces that do not fit are left out.
+        seconds: that may be spent; what does not fit is left out.
         full: slow methods and checks as well.
         progress: told what is looked at next, in a few words.
 
     Returns:
-        Arrays by name; places are those in `pixels`. `took` is how many seconds it was, and
-        `allowed` those it could be.
+        Arrays by name; places are those in `pixels`. `took` is how many seconds it was, `allowed` those it could be,
+        `left_out` the names of pieces that are missing or were cut.
     """
     budget = Budget(seconds)
-    x = model.preprocess.normalise(pixels)
-    made: Album = {}
-    for piece in _pieces(model, pixels, x, mistakes, sample, budget, full, progress):
-        made |= piece
-        if budget.left() <= 0:
-            break
-    allowed = {} if seconds is None else {"allowed": np.float64(seconds)}
-    return made | allowed | {"took": np.float64(time.perf_counter() - budget.begun)}
-
-
-def _pieces(
-    model: Model, pixels: np.ndarray, x: Tensor, mistakes: Sequence[int], sample: int, budget: Budget, full: bool,
-    progress: Callable[[str], None],
-) -> Iterator[Album]:  # fmt: skip
     order = [sample, *(m for m in mistakes if m != sample)]
+    look = Look(model, pixels, model.preprocess.normalise(pixels), order, progress)
     progress(f"where it looked in {len(order)} pictures ({METHOD})")
-    yield _heats(model, pixels, x, order, METHOD, "heat", budget)
-    progress("what is in its layers")
-    yield _filters(model)
-    yield _maps(model, x[sample : sample + 1], sample)
-    yield from _fields(model, x)
-    yield _exciting(model, x)
-    if full:
-        progress(f"where it looked, once more ({SLOW})")
-        slowly = _heats(model, pixels, x, order[:SLOWLY], SLOW, "slow", budget.part(SLOW_SHARE))
-        yield slowly | {"slow_channels": np.array(SAMPLES[SLOW])}
-        progress("what its channels dream of")
-        yield _imagined(model, budget.part(DREAM_SHARE))
-        progress("whether these explanations are true")
-        yield _checks(model, x[order[:TESTED]], budget)
+    _heat(look, 1)  # the one thing that no budget takes away
+    left_out: list[str] = []
+    pieces = [piece for piece in PIECES if full or not piece.full]
+    for piece in pieces:
+        part = budget.part(1.0 if piece is pieces[-1] else piece.share)
+        if part.allows(0.0):
+            piece.make(look, part)
+        if part.cut and piece.name not in left_out:
+            left_out.append(piece.name)
+    if len(look.own) == len(order) and "heat" in left_out:
+        left_out.remove("heat")  # it had a second turn
+    allowed = {} if seconds is None else {"allowed": np.float64(seconds)}
+    times = allowed | {"took": np.float64(budget.spent()), "left_out": np.array(left_out, dtype=np.str_)}
+    return _heated(look) | look.made | times
 
 
 # ---- where it looked
 
 
-def _heats(
-    model: Model, pixels: np.ndarray, x: Tensor, places: Sequence[int], method: str, name: str, budget: Budget
-) -> Album:
-    """For as many pictures as fit: maps of the answer and of the strongest other class."""
-    shares = model.probabilities(pixels[list(places)])  # (k, classes)
-    answers = shares.topk(min(2, shares.shape[1]), dim=1)
-    maps: list[list[Heat]] = [[], []]
-    size = 1
-    while len(maps[0]) < len(places):
-        some = range(len(maps[0]), min(len(maps[0]) + size, len(places)))
-        begun = time.perf_counter()
-        for found, rank in zip(maps, (0, -1), strict=True):
-            asked = x[[places[k] for k in some]]
-            target = answers.indices[list(some), rank]
-            found += heats(model.net, asked, method, target=target, samples=SAMPLES.get(method))
-        size *= 2
-        if GROWTH * (time.perf_counter() - begun) > budget.left():
-            break
-    own, against = maps
+def _heat(look: Look, count: int) -> None:
+    """Explain the next `count` pictures: the answer, and the strongest other class."""
+    some = look.order[len(look.own) : len(look.own) + count]
+    begun = time.perf_counter()
+    answers = look.model.probabilities(look.pixels[some]).topk(min(2, len(look.model.classes)), dim=1)
+    found = [
+        heats(look.model.net, look.x[some], METHOD, target=answers.indices[:, rank], batch=count) for rank in (0, -1)
+    ]
+    for kept, new in zip((look.own, look.against), found, strict=True):
+        kept += new
+    look.shares += list(answers.values[:, [0, -1]].cpu().numpy().astype(np.float32))
+    look.pace = (time.perf_counter() - begun) / (2 * len(some))
+
+
+def _heats(look: Look, budget: Budget) -> None:
+    size = 2
+    with budget.over(bare(look.model.net)):
+        while len(look.own) < len(look.order):
+            size = min(size, len(look.order) - len(look.own), BATCH)
+            if not budget.allows(GROWTH * look.pace * size):
+                break
+            _heat(look, size)
+            size *= 2
+
+
+def _heated(look: Look) -> Album:
+    own, against = look.own, look.against
     return {
-        f"{name}_place": np.array(places[: len(own)]),
-        f"{name}_target": np.array([h.target for h in own]),
-        f"{name}_rival": np.array([h.target for h in against]),
-        f"{name}_share": answers.values[: len(own), [0, -1]].cpu().numpy().astype(np.float32),
-        f"{name}_own": _bytes(np.stack([h.values for h in own])),
-        f"{name}_against": _bytes(np.stack([h.values for h in against])),
-        f"{name}_layer": np.array(own[0].layer),
+        "heat_place": np.array(look.order[: len(own)]),
+        "heat_target": np.array([h.target for h in own]),
+        "heat_rival": np.array([h.target for h in against]),
+        "heat_share": np.stack(look.shares),
+        "heat_own": _bytes(np.stack([h.values for h in own])),
+        "heat_against": _bytes(np.stack([h.values for h in against])),
+        "heat_layer": np.array(look.watched),
     }
 
 
 # ---- what is in it
 
 
-def _filters(model: Model) -> Album:
-    try:
-        return {"filters": filters(model.net)[:FILTERS]}
-    except UsageError:  # a network without a convolution has none to show
-        return {}
+def _filters(look: Look, _: Budget) -> None:
+    with contextlib.suppress(UsageError):  # a network without a convolution has none to show
+        look.made["filters"] = filters(look.model.net)[:FILTERS]
 
 
-def _layers(model: Model) -> list[str]:
-    """The silhouette's layers that give maps: stem and stages."""
-    names = ["stem", *(f"stages.{name}" for name, _ in model.net.stages.named_children())]
-    return [name for name in names if any(True for _ in find(model.net, name).children())]
+def _maps(look: Look, budget: Budget) -> None:
+    """Of each layer of the silhouette the channels that the picture excites most, each from its least to its most."""
+    look.progress("what is in its layers")
+    net, sample = look.model.net, look.order[0]
+    names = ["stem", *(f"stages.{name}" for name, _ in net.stages.named_children())]
+    names = [name for name in names if any(True for _ in find(net, name).children())]
+    with budget.over(bare(net)):
+        found = layer_maps(net, look.x[sample : sample + 1], names)
+        look.layers = {name: maps.shape for name, maps in found.items() if maps.ndim == 4}
+        shown = [name for name, shape in look.layers.items() if shape[2] * shape[3] > 1]
+        for k, name in enumerate(shown):
+            maps = found[name][0]  # (c, h, w)
+            strongest = np.argsort(-maps.std((1, 2)), kind="stable")[:MAPS]
+            low = maps[strongest].min((1, 2), keepdims=True)
+            reach = maps[strongest].max((1, 2), keepdims=True) - low
+            look.made[f"maps_{k}"] = _bytes((maps[strongest] - low) / np.maximum(reach, 1e-12))
+            look.made[f"maps_{k}_channels"] = np.array([*strongest, len(maps)])  # and of how many
+        look.made |= {"maps_sample": np.array(sample), "maps_layers": np.array(shown, dtype=np.str_)}
 
 
-def _maps(model: Model, x: Tensor, sample: int) -> Album:
-    """Of each layer the channels that the picture excites most, each from its least to its most."""
-    made: Album = {"maps_sample": np.array(sample)}
-    names = []
-    for name in _layers(model):
-        maps = feature_maps(model.net, x, name)[0]  # (c, h, w)
-        if maps.ndim != 3 or maps[0].size < 2:
-            continue
-        strongest = np.argsort(-maps.std((1, 2)), kind="stable")[:MAPS]
-        low = maps[strongest].min((1, 2), keepdims=True)
-        reach = maps[strongest].max((1, 2), keepdims=True) - low
-        made[f"maps_{len(names)}"] = _bytes((maps[strongest] - low) / np.maximum(reach, 1e-12))
-        made[f"maps_{len(names)}_channels"] = np.array([*strongest, len(maps)])  # and of how many
-        names.append(name)
-    return made | {"maps_layers": np.array(names, dtype=np.str_)}
-
-
-def _fields(model: Model, x: Tensor) -> Iterator[Album]:
+def _fields(look: Look, budget: Budget) -> None:
     """What the middle place of each layer can see, and of the layer that is explained, what it does see."""
+    net, shape = look.model.net, look.model.preprocess.shape
     names, boxes = [], []
-    for name in _layers(model):
-        maps = feature_maps(model.net, x[:1], name)
-        if maps.ndim == 4:
-            with contextlib.suppress(UsageError):  # of a layer that runs no operation, or follows no pixels
-                boxes.append(seen(model.net, model.preprocess.shape, name, tuple(n // 2 for n in maps.shape[2:])))
+    with budget.over(bare(net)):
+        for name, views in fields(net, shape, list(look.layers)).items():
+            if views is not None:  # else it follows no pixels
                 names.append(name)
-    yield {"field_layers": np.array(names, dtype=np.str_), "field_box": np.array(boxes, np.int64)}
-    watched = choose(model.net, x[:1])
-    yield {
-        "field_effective": _bytes(effective_field(model.net, x[:32], watched)),
-        "field_watched": np.array(watched),
-    }
+                boxes.append(within(views, shape[1:], tuple(n // 2 for n in look.layers[name][2:])))
+        some = look.x[: min(FIELDS, look.batch(budget) * ASKED // 2)]
+        effective = effective_field(net, some, look.watched)
+        look.made |= {"field_layers": np.array(names, dtype=np.str_), "field_box": np.array(boxes, np.int64)}
+        look.made |= {"field_effective": _bytes(effective), "field_watched": np.array(look.watched)}
 
 
-def _exciting(model: Model, x: Tensor) -> Album:
+def _exciting(look: Look, budget: Budget) -> None:
     """The channels of the watched layer that these pictures excite most differently, and the patches that do."""
-    layer = choose(model.net, x[:1])
-    channels = _telling(model, x, layer)
-    try:
-        found = [exciting(model.net, x.split(32), layer, channel, PATCHES) for channel in channels]
-    except UsageError:  # what such a layer sees is not known, so no patch can be cut
-        return {}
-    return {
-        "patch_layer": np.array(layer),
-        "patch_channel": np.array(channels),
-        "patch_place": np.array([[p.picture for p in row] for row in found]),  # (channels, patches)
-        "patch_box": np.array([[p.box for p in row] for row in found]),
-    }
+    net = look.model.net
+    with budget.over(bare(net)), contextlib.suppress(UsageError):  # what such a layer sees may not be known
+        found = peaks(net, look.x.split(look.batch(budget)), look.watched)
+        if found is None:
+            return
+        channels = _telling(found)
+        rows = patches(net, found, look.watched, channels, PATCHES)
+        look.made |= {
+            "patch_layer": np.array(look.watched),
+            "patch_channel": np.array(channels),
+            "patch_place": np.array([[p.picture for p in row] for row in rows]),  # (channels, patches)
+            "patch_box": np.array([[p.box for p in row] for row in rows]),
+        }
 
 
-def _telling(model: Model, x: Tensor, layer: str) -> list[int]:
-    maps = feature_maps(model.net, x, layer)  # (n, c, h, w)
-    peaks = maps.max((2, 3))  # (n, c)
-    spread = peaks.std(0) / np.maximum(np.abs(maps).mean((0, 2, 3)), 1e-6)
-    return [int(c) for c in np.argsort(-np.where(peaks.max(0) > 0, spread, -1), kind="stable")[:CHANNELS]]
+def _telling(found: Peaks) -> list[int]:
+    spread = found.value.std(0) / np.maximum(found.mean, 1e-6)
+    alive = found.value.max(0) > 0
+    return [int(c) for c in np.argsort(-np.where(alive, spread, -1), kind="stable")[:CHANNELS]]
 
 
 # ---- full albums
 
 
-def _imagined(model: Model, budget: Budget) -> Album:
-    """A picture made to excite each of the first channels of the watched layer, as pixels; at least one."""
-    shape = model.preprocess.shape
-    layer = choose(model.net, torch.zeros(1, *shape))
-    width = feature_maps(model.net, torch.zeros(1, *shape), layer).shape[1]
-    made: list[np.ndarray] = []
-    for channel in range(min(CHANNELS, width)):
-        begun = time.perf_counter()
-        made.append(imagined(model.net, shape, layer, channel, steps=STEPS))
-        if time.perf_counter() - begun > budget.left():
-            break
-    mean, std = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (model.preprocess.mean, model.preprocess.std))
-    pixels = [_bytes((picture * std + mean).clip(0, 1)).transpose(1, 2, 0) for picture in made]
-    return {"imagined": np.stack(pixels), "imagined_layer": np.array(layer)}
+def _slow(look: Look, budget: Budget) -> None:
+    """The slow method's heat for the answers of the first pictures, one picture at a time."""
+    look.progress(f"where it looked, once more ({SLOW})")
+    found: list[Heat] = []
+    with budget.over(bare(look.model.net)):
+        for place, known in zip(look.order[:SLOWLY], look.own, strict=False):
+            x = look.x[place : place + 1]
+            found += heats(
+                look.model.net, x, SLOW, target=known.target, samples=SAMPLES[SLOW], batch=look.batch(budget)
+            )
+    if found:
+        look.made |= {
+            "slow_place": np.array(look.order[: len(found)]),
+            "slow_target": np.array([h.target for h in found]),
+            "slow_own": _bytes(np.stack([h.values for h in found])),
+            "slow_channels": np.array(SAMPLES[SLOW]),
+        }
 
 
-def _checks(model: Model, x: Tensor, budget: Budget) -> Album:
+def _imagined(look: Look, budget: Budget) -> None:
+    """A picture made to excite each of the first channels of the watched layer, as pixels."""
+    look.progress("what its channels dream of")
+    net, preprocess, made = look.model.net, look.model.preprocess, list[np.ndarray]()
+    with budget.over(bare(net)):
+        width = layer_maps(net, look.x[:1], [look.watched])[look.watched].shape[1]
+        for channel in range(min(CHANNELS, width)):
+            made.append(imagined(net, preprocess.shape, look.watched, channel, steps=STEPS))
+    if made:
+        mean, std = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (preprocess.mean, preprocess.std))
+        pixels = [_bytes((picture * std + mean).clip(0, 1)).transpose(1, 2, 0) for picture in made]
+        look.made |= {"imagined": np.stack(pixels), "imagined_layer": np.array(look.watched)}
+
+
+def _checks(look: Look, budget: Budget) -> None:
     """Deletion, insertion and shuffled weights for as many methods as fit: means over the pictures."""
+    look.progress("whether these explanations are true")
+    net, x, batch = look.model.net, look.x[look.order[:TESTED]], look.batch(budget)
     rows: list[list[float]] = []
-    for method in CHECKED:
-        begun, samples = time.perf_counter(), SAMPLES.get(method)
-        areas = [
-            [test(model.net, x[k : k + 1], heat, steps=CURVE).area for test in (deletion, insertion)]
-            for k, heat in enumerate(heats(model.net, x, method, samples=samples))
-        ]
-        shuffled = randomisation(model.net, x, method, samples=samples, repeats=1)
-        rows.append([*np.mean(areas, axis=0), shuffled.similarity])
-        if GROWTH * (time.perf_counter() - begun) > budget.left():
-            break
-    tested = np.array(CHECKED[: len(rows)])
-    return {"check_method": tested, "check": np.array(rows, np.float64), "check_pictures": np.array(len(x))}
+    with budget.over(bare(net)):
+        for method in CHECKED:
+            own = heats(net, x, method, samples=SAMPLES.get(method), batch=batch)
+            areas = [
+                [test(net, x[k : k + 1], heat, steps=CURVE, batch=batch).area for test in (deletion, insertion)]
+                for k, heat in enumerate(own)
+            ]
+            shuffled = randomisation(net, x, method, samples=SAMPLES.get(method), repeats=1, batch=batch, own=own)
+            rows.append([*np.mean(areas, axis=0), shuffled.similarity])
+    if rows:
+        tested = np.array(CHECKED[: len(rows)])
+        look.made |= {"check_method": tested, "check": np.array(rows, np.float64), "check_pictures": np.array(len(x))}
+
+
+PIECES = (
+    Piece("heat", 0.4, False, _heats),
+    Piece("filters", 1.0, False, _filters),
+    Piece("maps", 0.4, False, _maps),
+    Piece("fields", 0.4, False, _fields),
+    Piece("patches", 0.5, False, _exciting),
+    Piece("heat", 0.4, False, _heats),  # what the others have left over; of a full album a part
+    Piece("slow", 0.4, True, _slow),
+    Piece("dreams", 0.4, True, _imagined),
+    Piece("checks", 1.0, True, _checks),
+)
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

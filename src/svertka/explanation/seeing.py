@@ -1,18 +1,16 @@
-"""What is in a network: feature maps, first filters, receptive fields, and what excites a channel most.
+"""What is in a network: feature maps, first filters, receptive fields, and pictures made for its channels.
 
 feature_maps(net, x, layer)          what a layer makes of a picture
 filters(net)                         the weights of the first convolution, as pictures
 field(net, shape, layer)             which pixels one place of a layer can see (theory: sizes and strides)
 effective_field(net, x, layer)       which pixels it does see (gradients); Luo et al. 2016, arXiv:1701.04128
-exciting(net, batches, layer, ...)   the places of real pictures that excite a channel most
 imagined(net, shape, layer, ...)     a picture made to excite it; Erhan et al. 2009; Olah et al. 2017, Distill
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import torch
@@ -27,21 +25,8 @@ from svertka.explanation.methods import on_device_of
 from svertka.shapes import Field
 from svertka.tabulate.watching import watch
 
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """A part of a real picture that excites a channel.
-
-    picture  its number, in the order in which pictures came
-    box      left, top, right, bottom in pixels of the input: what the place can see, cut at the border
-    value    how much it excites
-    """
-
-    picture: int
-    box: Box
-    value: float
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+Views = tuple[Field | None, ...]  # what a place sees along each axis; None: all of it
 
 
 def feature_maps(module: nn.Module, x: Tensor, layer: str) -> np.ndarray:
@@ -51,8 +36,13 @@ def feature_maps(module: nn.Module, x: Tensor, layer: str) -> np.ndarray:
         UnknownName: no such layer.
         UsageError: the layer does not run, or gives no tensor.
     """
+    return layer_maps(module, x, [layer])[layer]
+
+
+def layer_maps(module: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
+    """`feature_maps` of several layers from one pass, in the order in which they are named."""
     with borrowed(module) as net:
-        return _maps(net, on_device_of(net, x), layer).cpu().numpy()
+        return {name: maps.cpu().numpy() for name, maps in maps_of(net, on_device_of(net, x), layers).items()}
 
 
 def filters(module: nn.Module) -> np.ndarray:
@@ -73,7 +63,7 @@ def filters(module: nn.Module) -> np.ndarray:
     return (127.5 + 127.5 * weight / reach).round().astype(np.uint8)
 
 
-def field(module: nn.Module, shape: tuple[int, ...], layer: str) -> tuple[Field | None, ...]:
+def field(module: nn.Module, shape: tuple[int, ...], layer: str) -> Views:
     """Which pixels a place of a layer can see, axis by axis; None along an axis that is mixed as a whole.
 
     Args:
@@ -89,21 +79,36 @@ def field(module: nn.Module, shape: tuple[int, ...], layer: str) -> tuple[Field 
         UnknownName: no such layer.
         UsageError: it does not run.
     """
-    with borrowed(module) as net:
-        places.find(net, layer)
-        weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
-        rows, _ = watch(net, shape, weight.dtype, numbers=True)
-    inside = [row for row in rows if row.name == layer or row.name.startswith(layer + ".")]
-    if not inside or inside[-1].seen is None:
+    found = fields(module, shape, [layer])[layer]
+    if found is None:
         raise UsageError(
             f"What the layer {layer} sees is not known: it does not run, or does not follow from the input."
         )
-    return tuple(view if isinstance(view, Field) else None for view in inside[-1].seen.views)
+    return found
+
+
+def fields(module: nn.Module, shape: tuple[int, ...], layers: Sequence[str]) -> Mapping[str, Views | None]:
+    """`field` of several layers from one pass; None where it is not known.
+
+    Raises:
+        UnknownName: no such layer.
+    """
+    with borrowed(module) as net:
+        for layer in layers:
+            places.find(net, layer)
+        weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
+        rows, _ = watch(net, shape, weight.dtype, numbers=True)
+    found: dict[str, Views | None] = {}
+    for layer in layers:
+        inside = [row for row in rows if row.name == layer or row.name.startswith(layer + ".")]
+        sight = inside[-1].seen if inside else None
+        found[layer] = sight and tuple(view if isinstance(view, Field) else None for view in sight.views)
+    return found
 
 
 def seen(module: nn.Module, shape: tuple[int, ...], layer: str, at: tuple[int, ...]) -> Box:
     """The box of input pixels that one place (y, x) of a layer can see, cut at the border: left, top, right, bottom."""
-    return _box(field(module, shape, layer), shape[1:], at)
+    return within(field(module, shape, layer), shape[1:], at)
 
 
 def effective_field(module: nn.Module, x: Tensor, layer: str, at: tuple[int, ...] | None = None) -> np.ndarray:
@@ -134,39 +139,6 @@ def effective_field(module: nn.Module, x: Tensor, layer: str, at: tuple[int, ...
     return scaled(gradient.abs().sum(1).mean(0).cpu().numpy())
 
 
-def exciting(module: nn.Module, batches: Iterable[Tensor], layer: str, channel: int, count: int = 9) -> list[Patch]:
-    """The places of real pictures that excite a channel most, one a picture, the strongest first.
-
-    Args:
-        module: the network.
-        batches: (n, channels, h, w) each, all of one size, normalised.
-        layer: its name.
-        channel: the number of the map.
-        count: how many.
-
-    Raises:
-        UnknownName: no such layer.
-        UsageError: the layer gives no maps, or has no such channel.
-    """
-    best: list[tuple[float, int, tuple[int, ...]]] = []
-    number, shape = 0, (1, 1, 1)
-    with borrowed(module) as net:
-        for batch in batches:
-            shape = tuple(batch.shape[1:])
-            own = _channel(_maps(net, on_device_of(net, batch), layer), layer, channel)  # (n, h, w)
-            for map_ in own.cpu().numpy():
-                at = tuple(int(i) for i in np.unravel_index(map_.argmax(), map_.shape))
-                heapq.heappush(best, (float(map_[at]), -number, at))
-                if len(best) > count:
-                    heapq.heappop(best)
-                number += 1
-    if not best:
-        return []
-    views = field(module, shape, layer)
-    ranked = sorted(best, reverse=True)
-    return [Patch(-negative, _box(views, shape[1:], at), value) for value, negative, at in ranked]
-
-
 def imagined(
     module: nn.Module, shape: tuple[int, ...], layer: str, channel: int, *, steps: int = 128, seed: int = 0,
     low: float = -2.0, high: float = 2.0,
@@ -184,7 +156,8 @@ def imagined(
         for _ in range(steps):
             dy, dx = (int(torch.randint(-2, 3, (), generator=generator)) for _ in range(2))
             with torch.enable_grad():
-                score = _channel(_gradient_maps(net, x.roll((dy, dx), (2, 3)), layer), layer, channel).mean()
+                maps = _gradient_maps(net, x.roll((dy, dx), (2, 3)), layer)
+                score = channel_of(maps, layer, channel).mean()
                 rough = x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()
                 (x.grad,) = torch.autograd.grad(0.2 * rough - score, x)
             optimiser.step()
@@ -220,10 +193,17 @@ def nearest(own: Tensor, many: Tensor, count: int = 5) -> tuple[np.ndarray, np.n
 
 
 @torch.no_grad()
-def _maps(net: nn.Module, x: Tensor, layer: str) -> Tensor:
-    with watching(places.find(net, layer)) as watched:
+def maps_of(net: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """What some layers of a borrowed network give for x, from one pass.
+
+    Raises:
+        UnknownName: no such layer.
+        UsageError: one does not run, or gives no tensor.
+    """
+    with ExitStack() as stack:
+        watched = {name: stack.enter_context(watching(places.find(net, name))) for name in layers}
         places.forward(net, x)
-        return watched.given().detach()
+        return {name: one.given().detach() for name, one in watched.items()}
 
 
 def _gradient_maps(net: nn.Module, x: Tensor, layer: str) -> Tensor:
@@ -236,15 +216,23 @@ def _gradient_maps(net: nn.Module, x: Tensor, layer: str) -> Tensor:
     return met[-1]
 
 
-def _channel(maps: Tensor, layer: str, channel: int) -> Tensor:
+def channel_of(maps: Tensor, layer: str, channel: int | None) -> Tensor:
+    """One channel of maps (n, c, h, w), as (n, 1, h, w); all where None.
+
+    Raises:
+        UsageError: these are no maps, or there is no such channel.
+    """
     if maps.dim() != 4:
         raise UsageError(f"The layer {layer} gives no maps for this input.")
+    if channel is None:
+        return maps
     if not 0 <= channel < maps.shape[1]:
         raise UsageError(f"The layer {layer} has the channels 0 to {maps.shape[1] - 1}; received {channel}.")
-    return maps[:, channel]
+    return maps[:, channel : channel + 1]
 
 
-def _box(views: tuple[Field | None, ...], size: tuple[int, ...], at: tuple[int, ...]) -> Box:
+def within(views: Views, size: tuple[int, ...], at: tuple[int, ...]) -> Box:
+    """What a place that sees `views` sees of an input of (h, w), cut at the border."""
     spans = [
         view.sees(place, length) if view else range(length) for view, length, place in zip(views, size, at, strict=True)
     ]

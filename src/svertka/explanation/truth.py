@@ -72,18 +72,21 @@ def randomisation(
     samples: int | None = None,
     seed: int = 0,
     repeats: int = 3,
+    batch: int = 32,
+    own: list[Heat] | None = None,
 ) -> Randomised:
     """Compare a method's maps with those of the same network with every tensor of weights shuffled.
 
-    The class is held fixed. The network itself is not touched: a copy is shuffled.
+    The class is held fixed. The network itself is not touched: a copy is shuffled. `own` are the maps of the network,
+    where they are known already.
     """
-    own = heats(module, x, how, layer=layer, samples=samples, seed=seed)
+    own = own or heats(module, x, how, layer=layer, samples=samples, seed=seed, batch=batch)
     target = torch.tensor([heat.target for heat in own])
     found = []
     for repeat in range(repeats):
         other = _shuffled(bare(module), seed + repeat)
         place = own[0].layer if own[0].layer != "input" else layer
-        maps = heats(other, x, how, layer=place, target=target, samples=samples, seed=seed)
+        maps = heats(other, x, how, layer=place, target=target, samples=samples, seed=seed, batch=batch)
         found += [rank_correlation(a.values, b.values) for a, b in zip(own, maps, strict=True)]
     similarity = float(np.mean(found))
     return Randomised(round(similarity, 4), similarity >= SAME)

@@ -303,13 +303,12 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], support: 
         say("prediction"),
         Markup("").join(head.format(name) for name in classes),
         Markup("").join(
-            line.format(name, _cells(i, counts[i], int(totals[i]), classes, numbers=size != "small"))
-            for i, name in enumerate(classes)
+            line.format(name, _cells(i, counts[i], int(totals[i]), classes)) for i, name in enumerate(classes)
         ),
     )
 
 
-def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str], numbers: bool) -> Markup:
+def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str]) -> Markup:
     cells = []
     for guess, n in enumerate(row):
         if not n:
@@ -322,5 +321,5 @@ def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str], n
             else say("{truth} taken for {guess}: {n} of {of} ({share})", guess=quoted(classes[guess]), **told)
         )
         kind = f"{'h' if guess == truth else 'm'}{heat_level(n, total)}"
-        cells.append(Markup('<td class="{}" title="{}">{}</td>').format(kind, tip, n if numbers else ""))
+        cells.append(Markup('<td class="{}" title="{}">{}</td>').format(kind, tip, n))
     return Markup("").join(cells)

@@ -25,6 +25,7 @@ from svertka.training.run import check_format
 
 ALBUM, LAYERS = "explanations.npz", "network.json"
 PROBES = ("robustness", "baselines")  # each in a file of its name, with the weights that it is true of
+REPEATS = "repeats.json"  # of a folder of repeated trainings
 WEIGHTS = "model/weights.safetensors"
 MISTAKES = 24  # shown
 

@@ -35,6 +35,12 @@ def environment() -> Environment:
     return made
 
 
+def place_of(folder: Path, out: Path | None) -> Path:
+    """Where the page of a folder goes: `out`, where it is named (a folder receives a report.html), or into itself."""
+    place = out if out is not None else folder
+    return place / "report.html" if place.is_dir() or out is None else place
+
+
 def replace_page(page: Path, html: str) -> None:
     """The old report, or no file, becomes the new one at once; a killed process leaves the old one."""
     # a path that is no text on this system holds lone surrogates, which UTF-8 has no bytes for

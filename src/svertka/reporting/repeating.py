@@ -8,18 +8,18 @@ from typing import Any
 
 from svertka.records import Interval
 from svertka.reporting import charts, colours
-from svertka.reporting.page import MARK, environment, replace_page
+from svertka.reporting.page import MARK, environment, place_of, replace_page
 from svertka.reporting.speech import language, say
 from svertka.reporting.words import interval, percent
 
 
-def write_page(parent: Path, found: Mapping[str, Any]) -> Path:
-    """Write report.html into the parent folder, from what repeats.json holds.
+def write_page(parent: Path, found: Mapping[str, Any], out: Path | None = None) -> Path:
+    """Write report.html into the parent folder (or `out`), from what repeats.json holds.
 
     Raises:
         RunError: the page cannot be written.
     """
-    place = parent / "report.html"
+    place = place_of(parent, out)
     replace_page(place, page(found))
     return place
 

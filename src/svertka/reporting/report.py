@@ -11,7 +11,7 @@ from pathlib import Path
 from svertka.reporting import charts, colours, head
 from svertka.reporting.contents import CONTENTS
 from svertka.reporting.folder import RunFolder, read_run
-from svertka.reporting.page import MARK, environment, replace_page
+from svertka.reporting.page import MARK, environment, place_of, replace_page
 from svertka.reporting.speech import language, speaking
 
 
@@ -26,9 +26,7 @@ def write_report(run: Path | RunFolder, out: Path | None = None, lang: str = "en
         UnknownName: there is no such language.
     """
     folder = run.path if isinstance(run, RunFolder) else Path(run)
-    page = Path(out) if out is not None else folder / "report.html"
-    if page.is_dir():
-        page = page / "report.html"
+    page = place_of(folder, Path(out) if out is not None else None)
     with speaking(lang):
         html = render(run if isinstance(run, RunFolder) else read_run(folder))
     replace_page(page, html)

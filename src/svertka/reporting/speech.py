@@ -172,7 +172,7 @@ class _Pattern:
 def _value(text: str, form: str) -> Any:
     if "|" in form or re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", text):
         return int(text.replace(",", ""))
-    return float(text) if form and re.fullmatch(r"-?\d+(\.\d+)?", text) else text
+    return float(text) if form and re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else text
 
 
 @functools.cache

@@ -86,7 +86,12 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 def quoted(name: str) -> str:
     """A class name inside a sentence; isolated, so that a right-to-left name leaves the sentence in order."""
     left, right = "“”" if language() == "en" else "«»"
-    return f"{left}\u2068{shorten(name)}\u2069{right}"
+    return f"{left}{isolated(shorten(name))}{right}"
+
+
+def isolated(name: str) -> str:
+    """A name that leaves the direction of the text around it alone, where <bdi> cannot stand."""
+    return f"\u2068{name}\u2069"
 
 
 def value(thing: Any) -> str:

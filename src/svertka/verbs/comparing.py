@@ -12,19 +12,22 @@ from svertka.data import reopen_source
 from svertka.errors import ReadError, SvertkaError
 from svertka.reporting.comparing import SHOWN, page
 from svertka.reporting.page import replace_page
+from svertka.reporting.speech import speaking
 from svertka.signals import Preprocess
 from svertka.signals.image import read
 from svertka.verbs.compare import Compared
 
 
-def write_page(found: Compared, out: Path) -> Path:
+def write_page(found: Compared, out: Path, lang: str = "en") -> Path:
     """Write the comparison as one HTML file; a page of ours that is there is replaced, no other file is.
 
     Raises:
         RunError: the page cannot be written.
+        UnknownName: there is no such language.
     """
     told = found.to_dict()
-    replace_page(out, page(told, _pictures(found, Path(told["runs"][0]["run"]))))
+    with speaking(lang):
+        replace_page(out, page(told, _pictures(found, Path(told["runs"][0]["run"]))))
     return out
 
 

@@ -177,7 +177,7 @@ def _heats(
 
 
 def _check(model: Model, x: torch.Tensor, heat: Heat, ask: dict[str, Any]) -> dict[str, Any]:
-    shuffled = randomisation(model.net, x, heat.method, **ask)
+    shuffled = randomisation(model.net, x, heat.method, own=[heat], **ask)
     return {
         "deletion": deletion(model.net, x, heat).area,
         "insertion": insertion(model.net, x, heat).area,

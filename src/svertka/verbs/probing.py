@@ -8,12 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from svertka.budget import Budget
 from svertka.bundle import Model
 from svertka.verbs.baselines import beside
 from svertka.verbs.reopening import reopen
 from svertka.verbs.robustness import robustness
 
-SECONDS = 60.0  # for the changes; the baselines have limits of their own
+SECONDS = 60.0  # for reading the pictures again and both
+SIMPLER = 0.3  # share of it for the baselines
 
 
 def probe(run: Path, model: Model, weights: str, *, seconds: float = SECONDS) -> dict[str, dict[str, Any]]:
@@ -23,16 +25,20 @@ def probe(run: Path, model: Model, weights: str, *, seconds: float = SECONDS) ->
         run: the folder; the data that its recipe.json names are read again.
         model: its model.
         weights: the SHA-256 of that model's weights.
-        seconds: for the changes; fewer pictures take part where a network is slow.
+        seconds: for all of it; fewer pictures and kinds of change take part where they do not fit. Only reading the
+            data is not cut short, where the cache does not hold them any more.
 
     Raises:
         RunError: it is no finished run.
         DataError: the data are gone or have changed, or no picture judged the run.
     """
+    budget = Budget(seconds)
     found = reopen(run)
+    simpler = beside(found, seconds=max(0.0, SIMPLER * budget.left()))
     part = "validation" if "validation" in found.answers else "test"
-    changed = robustness(model, found.store.pixels, found.answers[part].index, found.files.labels, seconds=seconds)
+    index, left = found.answers[part].index, max(0.0, budget.left())
+    changed = robustness(model, found.store.pixels, index, found.files.labels, seconds=left)
     return {
         "robustness": {"weights": weights, "part": part, **changed},
-        "baselines": {"weights": weights, **beside(found)},
+        "baselines": {"weights": weights, **simpler},
     }

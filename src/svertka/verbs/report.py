@@ -15,44 +15,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from svertka.errors import DataError, ReadError, RunError, ShapeError, WeightsError
+from svertka.budget import Budget
+from svertka.errors import DataError, ReadError, RunError, ShapeError, UsageError, WeightsError
 from svertka.reporting import write_report
-from svertka.reporting.folder import ALBUM, LAYERS, PROBES, WEIGHTS, RunFolder, read_run
+from svertka.reporting.folder import ALBUM, LAYERS, PROBES, REPEATS, WEIGHTS, RunFolder, optional, read_run
+from svertka.reporting.repeating import write_page as write_repeats
 from svertka.reporting.speech import say, speaking
 
 if TYPE_CHECKING:
     from svertka.bundle import Model
 
 LOOKING = 0.025  # share of the time of a training that its report may take to look at the network
-MOST = 30.0  # seconds, for the same
-FULL = 60.0  # seconds that `--full` may look; changed pictures come on top
+MOST = 25.0  # seconds, for the same
+FULL = 2.0  # minutes that `--full` may take
+INSIDE, DRAWN = 0.5, 0.95  # shares of what is left for looking at the network, and then for its pictures
 
 
 def report(
-    run: str | Path, *, out: str | Path | None = None, lang: str = "en", full: bool = False,
+    run: str | Path, *, out: str | Path | None = None, lang: str = "en", full: bool = False, minutes: float = FULL,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Path:  # fmt: skip
     """Write report.html of a run folder (or `out`) in English ("en") or Russian ("ru"), and return its path.
 
     Args:
-        run: the folder.
+        run: the folder, also one of repeated trainings.
         out: a file, or a folder for a report.html.
         lang: the language of the page.
-        full: look longer, about two minutes: slow explanations, whether the explanations are true, changed pictures,
-            baselines.
+        full: look longer: slow explanations, whether the explanations are true, changed pictures, baselines.
+        minutes: that a full report may take; what does not fit is left out, and the page says what.
         progress: told what is looked at next, in a few words.
 
     Raises:
         RunError: the folder is not a run, or a file of it is damaged.
         UnknownName: there is no such language.
+        UsageError: the minutes are not above zero.
     """
+    if not minutes > 0:
+        raise UsageError(f"A full report takes more than 0 minutes; received {minutes:g}.")
+    budget = Budget(60 * minutes if full else MOST)
     with speaking(lang):
+        if (repeats := optional(Path(run) / REPEATS)) is not None:
+            return _of_repeats(Path(run), repeats, Path(out) if out is not None else None, full=full)
         found = read_run(Path(run))
-        if full or found.layers is None or not found.album:
-            found = _with_looks(found, seconds=FULL if full else MOST, full=full, progress=progress)
-        if full and len(found.probes) < len(PROBES):
+        if full or found.layers is None or _lacks_looks(found):
+            looking = budget.part(INSIDE).left() if full else MOST
+            found = _with_looks(found, seconds=looking, full=full, progress=progress)
+        if full and _lacks_probes(found):
             progress("how far pictures may change, and what simpler answers reach")
-            found = _probed(found)
+            found = _probed(found, DRAWN * budget.left())
     return write_report(found, Path(out) if out is not None else None, lang)
 
 
@@ -60,6 +70,15 @@ def report_training(run: Path, model: Model, seconds: float) -> Path:
     """The report at the end of a training that took so long, with the network still at hand."""
     found = read_run(run)
     return write_report(_looked(found, model, seconds=min(MOST, LOOKING * seconds), full=False))
+
+
+def _of_repeats(parent: Path, found: Mapping[str, Any], out: Path | None, *, full: bool) -> Path:
+    if full:
+        raise UsageError(f"{parent} holds repeated trainings: a full report is that of one of them.")
+    try:
+        return write_repeats(parent, found, out)
+    except (KeyError, TypeError, AttributeError) as why:
+        raise RunError(f"{parent / REPEATS} is damaged: {why!r}.") from why
 
 
 def _with_looks(run: RunFolder, *, seconds: float, full: bool, progress: Callable[[str], None]) -> RunFolder:
@@ -73,13 +92,23 @@ def _with_looks(run: RunFolder, *, seconds: float, full: bool, progress: Callabl
     return _looked(run, model, seconds=seconds, full=full, progress=progress)
 
 
-def _probed(run: RunFolder) -> RunFolder:
+def _lacks_looks(run: RunFolder) -> bool:
+    """Whether nothing was looked at, or the end of a training left less time for it than there is now."""
+    album = run.album
+    return not album or (len(album.get("left_out", ())) > 0 and float(album.get("allowed", MOST)) < MOST)
+
+
+def _lacks_probes(run: RunFolder) -> bool:
+    return len(run.probes) < len(PROBES) or bool(run.probes["robustness"].get("left_out"))
+
+
+def _probed(run: RunFolder, seconds: float) -> RunFolder:
     """The run with what `probe` measures on its data; where these are gone, with a sentence instead."""
     from svertka.bundle import Model
     from svertka.verbs.probing import probe
 
     try:
-        found = probe(run.path, Model.load(run.path), run.hashes.get(WEIGHTS, ""))
+        found = probe(run.path, Model.load(run.path), run.hashes.get(WEIGHTS, ""), seconds=seconds)
     except WeightsError:
         return run  # told already, where the network was to be looked at
     except (DataError, ReadError, RunError) as why:

@@ -19,15 +19,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from svertka.budget import Budget, OutOfTime
 from svertka.bundle import Model
 from svertka.data import moves, tones
 from svertka.evaluation import wilson
+from svertka.records import Interval
 from svertka.verbs.job import Watch, silent
 
 MOST = 2000  # pictures that are changed; more are thinned out evenly
-LEAST = 200  # pictures that are changed however slow the network is, where there are so many
+LEAST = 100  # pictures that are changed, where there are so many, though not all kinds of change fit then
 SECONDS = 60.0  # that it may take; a slow network is tried on fewer pictures
-BATCH, PACE = 256, 16  # pictures in a batch, and in the one that shows how fast the network is
+BATCH, PACE = 256, 8  # pictures in a batch, and in the ones that show how long they take
+ASKED = 100  # times at least that the clock is looked at, where batches can be made so small
 NOISE = 7  # seed of the noise
 
 # uint8 (n, h, w, c), strength -> the same, changed
@@ -133,50 +136,63 @@ def robustness(
         pixels: uint8 (n, h, w, c), prepared as the model wants them.
         index: (m,) of the pictures that take part; at most MOST of them do, and no more than `seconds` allow.
         labels: (n,) indices into the model's classes.
-        seconds: what it may take; after that no further kind is begun, and those left out are named in "left_out".
+        seconds: what it may take; kinds that do not fit are named in "left_out".
         watch: called with ("read", (done, total)) after each kind.
     """
-    begun = time.perf_counter()
-    taken = min(len(index), _affordable(model, pixels, index, seconds))
+    budget = Budget(seconds)
+    each = _pace(model, pixels, index)  # seconds a picture
+    asked = 1 + sum(len(kind.strengths) for kind in KINDS.values())
+    least = max(PACE, min(LEAST, int(budget.left() / 4 / each)))
+    taken = min(len(index), MOST, max(least, int(budget.left() / (asked * each))))
     index = index[np.arange(taken) * len(index) // taken]
     truth = torch.from_numpy(labels[index].astype(np.int64))
+    size = max(1, min(BATCH, int(seconds / ASKED / each)))
 
-    def right(change: Change, strength: float) -> int:
+    def right(change: Change, strength: float, *, whatever: bool = False) -> Interval:
         hits = 0
-        for k in range(0, len(index), BATCH):
-            part = torch.from_numpy(np.asarray(pixels[index[k : k + BATCH]]))
-            hits += int((model.probabilities(change(part, strength)).argmax(1) == truth[k : k + BATCH]).sum())
-        return hits
+        for k in range(0, len(index), size):
+            if not whatever:
+                budget.check()
+            part = torch.from_numpy(np.asarray(pixels[index[k : k + size]]))
+            hits += int((model.probabilities(change(part, strength)).argmax(1) == truth[k : k + size]).sum())
+        return wilson(hits, len(index))
 
-    n = len(index)
-    plain = wilson(right(lambda x, _: x, 0.0), n)
-    told: dict[str, Any] = {"n": n, "accuracy": plain.value, "low": plain.low, "high": plain.high, "kinds": {}}
-    left_out = []
+    plain = right(lambda x, _: x, 0.0, whatever=True)
+    told: dict[str, Any] = {
+        "n": plain.n, "accuracy": plain.value, "low": plain.low, "high": plain.high, "kinds": {}, "left_out": [],
+    }  # fmt: skip
     for number, (name, kind) in enumerate(KINDS.items()):
-        if time.perf_counter() - begun > seconds:
-            left_out.append(name)
-            continue
-        points = []
-        for strength in kind.strengths:
-            found = wilson(right(kind.change, strength), n)
-            points.append({"strength": strength, "accuracy": found.value, "low": found.low, "high": found.high})
-        falls = next((p["strength"] for p in points if p["high"] < plain.low), None)
-        told["kinds"][name] = {
-            "unit": kind.unit, "points": points, "falls": falls, "sentence": _sentence(name, kind, falls),
-        }  # fmt: skip
+        try:
+            shares = {strength: right(kind.change, strength) for strength in kind.strengths}
+            told["kinds"][name] = _curve(name, kind, shares, plain)
+        except OutOfTime:
+            told["left_out"].append(name)
         watch("read", (number + 1, len(KINDS)))
-    return {**told, "left_out": left_out}
+    return told
 
 
-def _affordable(model: Model, pixels: np.ndarray, index: np.ndarray, seconds: float) -> int:
-    """How many pictures the network can be asked about at every strength in that time: LEAST to MOST."""
+def _curve(name: str, kind: Kind, shares: dict[float, Interval], plain: Interval) -> dict[str, Any]:
+    """One kind of change as plain data: its points, and from which strength on it is surely worse."""
+    falls = next((strength for strength, share in shares.items() if share.high < plain.low), None)
+    return {
+        "unit": kind.unit,
+        "points": [{"strength": x, "accuracy": a.value, "low": a.low, "high": a.high} for x, a in shares.items()],
+        "falls": falls,
+        "sentence": _sentence(name, kind, falls),
+    }
+
+
+def _pace(model: Model, pixels: np.ndarray, index: np.ndarray) -> float:
+    """Seconds for changing a picture and asking the network about it, the mean over the kinds of change."""
     some = torch.from_numpy(np.asarray(pixels[index[:PACE]]))
     model.probabilities(some)  # the first is slow
     begun = time.perf_counter()
     model.probabilities(some)
-    each = (time.perf_counter() - begun) / len(some)
-    asked = 1 + sum(len(kind.strengths) for kind in KINDS.values())
-    return min(MOST, max(LEAST, int(seconds / (asked * each))))
+    asking = time.perf_counter() - begun
+    begun = time.perf_counter()
+    for kind in KINDS.values():
+        kind.change(some, kind.strengths[0])
+    return (asking + (time.perf_counter() - begun) / len(KINDS)) / len(some)
 
 
 def _sentence(name: str, kind: Kind, falls: float | None) -> str:

@@ -101,7 +101,18 @@ SENTENCES = {
     "Of the maps, at most the {n} that vary most are tried.": (
         "Из карт пробуются не более {n} — те, что меняются сильнее всего."
     ),
-    "This look took {took}; about {allowed} were allowed, and what did not fit was left out.": (
-        "Осмотр занял {took}; отведено было около {allowed}, и то, что не уместилось, опущено."
+    "where it looked in all of the mistakes": "куда сеть смотрела на всех ошибках",
+    "the first filters": "первые фильтры",
+    "feature maps": "карты признаков",
+    "receptive fields": "поля восприятия",
+    "what excites its channels": "что возбуждает каналы",
+    "the second opinion": "второе мнение",
+    "what its channels dream of": "что снится каналам",
+    "tests of the explanations": "проверки объяснений",
+    "This look took {took} of the {allowed} that it was allowed, which was not enough for: {names}. "
+    "<code>svertka report --full --minutes 10</code> on the run folder looks longer.": (
+        "Осмотр занял {took} из отведённых {allowed}; этого не хватило на: {names}. "
+        "<code>svertka report --full --minutes 10</code> для папки запуска посмотрит дольше."
     ),
+    "This look took {took}; nothing was left out.": "Осмотр занял {took}; ничего не опущено.",
 }

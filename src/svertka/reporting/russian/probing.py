@@ -37,6 +37,10 @@ SENTENCES = {
         "каждый раз одним способом, всё сильнее. «Наверняка хуже» — там, где весь интервал лежит ниже интервала "
         "неизменённых изображений (серый)."
     ),
+    "of {n}": "из {n}",
+    "Where there was no time for all pictures, the row says how many were asked about.": (
+        "Где на все изображения не хватило времени, в строке сказано, о скольких спрашивали."
+    ),
     "There was no time for: {names}.": "Не хватило времени на: {names}.",
     "The numbers of these curves": "Числа этих кривых",
     "change": "изменение",

@@ -58,9 +58,22 @@ SENTENCES = {
     "Blue cells on the diagonal are right, orange ones are mistakes; the deeper, the larger the share of the row.": (
         "Синие клетки на диагонали — верные ответы, оранжевые — ошибки; чем гуще цвет, тем больше доля строки."
     ),
-    "Of {all} classes the {shown} with the most mistakes are shown.": (
-        "Из {all:# класса|# классов|# классов} {shown:показан # класс|показаны # класса|показаны # классов} "
-        "с наибольшим числом ошибок."
+    "The {all} classes stand in an order in which those that are taken for each other are neighbours (average "
+    "linkage).": (
+        "Классы ({all}) стоят в таком порядке, что те, которые принимаются друг за друга, — соседи (метод "
+        "средней связи)."
+    ),
+    "Framed are the groups with the most mistakes among themselves, {inside} of {wrong} in all; each follows below "
+    "with its numbers.": (
+        "В рамках — группы, внутри которых ошибок больше всего: {inside} из {wrong}; ниже каждая показана с числами."
+    ),
+    "larger": "крупнее",
+    "{n:# mistake|# mistakes} among {k:# picture|# pictures}": (
+        "{n:# ошибка|# ошибки|# ошибок} на {k:# изображение|# изображения|# изображений}"
+    ),
+    "Confusion matrix of group {n}": "Матрица ошибок группы {n}",
+    "The confusion matrix of {n:# class|# classes}, rows the truth, columns the prediction": (
+        "Матрица ошибок для {n:# класса|# классов|# классов}: строки — истина, столбцы — ответ"
     ),
     "Confusion matrix": "Матрица ошибок",
     "Most often confused": "Чаще всего путает",

@@ -30,12 +30,15 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         ],
         "beaten": model["low"] > best["high"],
         "best": recognised(best["name"]) or best["name"],
+        "thinned": any(row.get("n", n) < n for row in simpler),
     }
 
 
-def _row(name: str, found: dict[str, Any], n: int, tone: str, p: float | None) -> dict[str, Any]:
+def _row(name: str, found: dict[str, Any], every: int, tone: str, p: float | None) -> dict[str, Any]:
+    n = found.get("n", every)  # runs of earlier versions asked about all
     return {
         "name": name,
+        "of": n if n < every else None,
         "chart": charts.whisker(found["accuracy"], found["low"], found["high"], (0, 1), tone),
         "accuracy": percent(found["accuracy"], n),
         "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),

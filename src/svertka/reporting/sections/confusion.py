@@ -1,4 +1,4 @@
-"""The confusion matrix (of the most confused classes where there are very many) and its worst pairs."""
+"""The confusion matrix, its worst pairs, and of many classes the groups that are taken for each other."""
 
 from __future__ import annotations
 
@@ -7,31 +7,53 @@ from typing import Any
 import numpy as np
 
 from svertka.evaluation import most_confused
+from svertka.evaluation.grouping import grouped
 from svertka.reporting import charts
 from svertka.reporting.folder import RunFolder
+from svertka.reporting.matrix import matrix
 
-CLASSES = 100  # the most classes that a confusion matrix shows in full
-WORST = 40  # classes in it when there are more
-PAIRS = 8
+CLASSES = 40  # the most classes whose matrix is one table of numbers
+GROUPS = 6  # tables of groups when there are more
+PAIRS, MORE = 8, 16  # worst pairs that are listed; where the matrix is a drawing
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
-    """The matrix as a table, rows the truth, and the pairs that are confused most often."""
+    """The matrix, rows the truth: a table of numbers, or a drawing with tables of its groups; and the worst pairs."""
     scored = run.looked_at
     if scored is None:
         return None
     names, counts = list(scored.evaluation.per_class), np.array(scored.evaluation.confusion)
-    pairs = most_confused(counts, names, PAIRS)
-    wrong = counts.sum(0) + counts.sum(1) - 2 * counts.diagonal()
-    kept = np.arange(len(names))
-    if len(names) > CLASSES:
-        kept = np.sort(np.argsort(-wrong, kind="stable")[:WORST])
+    many = len(names) > CLASSES
+    pairs = most_confused(counts, names, MORE if many else PAIRS)
     return {
         "part": scored.part,
         "all": len(names),
-        "shown": len(kept),
-        "table": charts.confusion(counts[np.ix_(kept, kept)].tolist(), [names[i] for i in kept], counts.sum(1)[kept]),
+        "table": None if many else charts.confusion(counts.tolist(), names),
         "pairs": [
             {"truth": p.truth, "guess": p.predicted, "count": p.count, "of": round(p.count / p.share)} for p in pairs
         ],
+        **(_of_many(counts, names) if many else {"drawing": None, "groups": [], "inside": 0, "wrong": 0}),
+    }
+
+
+def _of_many(counts: np.ndarray, names: list[str]) -> dict[str, Any]:
+    found, support = grouped(counts), counts.sum(1)
+    shown = found.groups[:GROUPS]
+    order = found.order
+    tables = []
+    for group in shown:
+        members = order[group]
+        part = counts[np.ix_(members, members)]
+        tables.append(
+            {
+                "table": charts.confusion(part.tolist(), [names[i] for i in members], support[members].tolist()),
+                "wrong": int(part.sum() - part.trace()),
+                "of": int(support[members].sum()),
+            }
+        )
+    return {
+        "drawing": matrix(counts[np.ix_(order, order)], [names[i] for i in order], support[order], shown),
+        "groups": tables,
+        "inside": sum(t["wrong"] for t in tables),
+        "wrong": int(counts.sum() - counts.trace()),
     }

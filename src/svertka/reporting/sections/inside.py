@@ -10,9 +10,19 @@ import numpy as np
 from svertka.reporting import drawing, pictures
 from svertka.reporting.folder import RunFolder
 from svertka.reporting.sections.mistakes import heat_of
-from svertka.reporting.speech import decimal
+from svertka.reporting.speech import decimal, say, to_say
 from svertka.reporting.words import percent
 
+LEFT_OUT = {  # pieces of the album, as the page calls them where they were cut
+    "heat": to_say("where it looked in all of the mistakes"),
+    "filters": to_say("the first filters"),
+    "maps": to_say("feature maps"),
+    "fields": to_say("receptive fields"),
+    "patches": to_say("what excites its channels"),
+    "slow": to_say("the second opinion"),
+    "dreams": to_say("what its channels dream of"),
+    "checks": to_say("tests of the explanations"),
+}
 BLIND = 0.5  # rank correlation with a shuffled network from which an explanation is marked
 
 
@@ -36,7 +46,8 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "slow": _slow(run),
         "channels": int(album.get("slow_channels", 0)),
         "took": float(album.get("took", 0.0)),
-        "allowed": float(album["allowed"]) if "allowed" in album and "slow_place" in album else None,
+        "allowed": float(album["allowed"]) if "allowed" in album else None,
+        "left_out": [say(LEFT_OUT[name]) for name in album.get("left_out", ()) if name in LEFT_OUT],
         "checks": _checks(run),
     }
 
