@@ -6,8 +6,11 @@ Everything here is frozen. What is written into a run folder or printed by `--js
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any
+
+WIDTH = 160  # of a line of JSON: a layer of a network fits on one
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +93,38 @@ class Note:
 def plain(record: Any) -> dict[str, Any]:
     """A record as a dictionary for JSON, with its kind: Step(...) -> {"kind": "step", ...}."""
     return {"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}
+
+
+def readable(content: dict[str, Any]) -> str:
+    """JSON for people: what fits on a line stands on one, whatever does not is indented.
+
+    Raises:
+        ValueError: a number is not finite.
+
+    >>> print(readable({"shape": [3, 32, 32], "long": {"a": "x" * 80, "b": "y" * 80}}))
+    {
+     "shape": [3, 32, 32],
+     "long": {
+      "a": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+      "b": "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
+     }
+    }
+    """
+    return _spread(content, "", 1)
+
+
+def _spread(value: Any, key: str, indent: int) -> str:
+    """`key` and value, on one line or as an indented block; the outermost is a block."""
+    line = key + json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if not value or not isinstance(value, dict | list | tuple) or ((key or indent > 1) and indent + len(line) < WIDTH):
+        return line
+    if isinstance(value, dict):
+        left, right = "{}"
+        rows = [
+            _spread(one, f"{json.dumps(str(name), ensure_ascii=False)}: ", indent + 1) for name, one in value.items()
+        ]
+    else:
+        left, right = "[]"
+        rows = [_spread(one, "", indent + 1) for one in value]
+    pad = "\n" + " " * indent
+    return f"{key}{left}{pad}{(',' + pad).join(rows)}{pad[:-1]}{right}"

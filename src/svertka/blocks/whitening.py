@@ -34,6 +34,7 @@ class Whitening(nn.Conv2d):
         kernel = 2 * stride
         components = min(components, channels * kernel**2)
         super().__init__(channels, 2 * components, kernel, stride, stride // 2, bias=False)
+        self.channels, self.components = channels, components
         del self._parameters["weight"]
         directions = torch.empty(components, channels * kernel**2)  # (k, d)
         if not directions.is_meta:

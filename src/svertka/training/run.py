@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svertka.errors import RunError, TrainingError, UsageError
+from svertka.records import readable
 
 Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
 CHECKPOINT = "checkpoint"
@@ -62,7 +63,7 @@ class Run:
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write one JSON file of the run, whole or not at all."""
-        text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+        text = readable(content)
         aside = self.path / f".{name}.part"
         try:
             aside.write_text(text + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from svertka.blocks import Net
-from svertka.bundle import Model, build, describe
+from svertka.bundle import Model, build, describe, outline
 from svertka.errors import NotFinite, UsageError
 from svertka.records import Epoch, Note, Step
 from svertka.training import auto, checkpoint, loop
@@ -61,7 +61,8 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
         job.watch("plan", plan)
         course = Course.of(job, plan)
         course.look_ahead(net, free="epochs" in reasons)
-        write_recipe(job, plan, {"network": describe(net, job.recipe.net, job.preprocess.shape)})
+        spec = describe(net, job.recipe.net, job.preprocess.shape)
+        write_recipe(job, plan, {"network": spec, "structure": outline(net)})
         for sentence in (*job.manifest.notes, *sentences(job)):
             job.note(sentence)
         job.run.log({"kind": "plan", **plan.to_dict()})
@@ -82,7 +83,8 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
         saved = (job.run.path / CHECKPOINT / checkpoint.NAME).is_file()  # else from the start
-        net = build(told["network"], len(job.manifest.classes)) if saved else first_net(job)
+        classes = len(job.manifest.classes)
+        net = build(told["network"], classes, told.get("structure")) if saved else first_net(job)
         return _carry_out(job, Course.of(job, plan), net, job.run.path / CHECKPOINT if saved else None)
 
 
@@ -98,7 +100,7 @@ def _compiled_here(job: Job, plan: Plan) -> Plan:
 
 def _carry_out(job: Job, course: Course, net: Net, saved: Path | None) -> Trained:
     plan, train = course.plan, course.train
-    sharing.tell_work(job, plan, describe(net, job.recipe.net, job.preprocess.shape))
+    sharing.tell_work(job, plan, describe(net, job.recipe.net, job.preprocess.shape), outline(net))
     with asked_to_stop(patiently=not world().alone) as asked:
         with plan.settled(), sharing.at_work(job, plan, net, saved) as state:
             state.group.wish = asked.is_set

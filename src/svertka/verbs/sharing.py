@@ -47,8 +47,8 @@ def tell_read(reading: StoreJob) -> None:
         tell(f"read on {here.machine}", {})
 
 
-def tell_work(job: Job, plan: Plan, network: dict[str, Any]) -> None:
-    """What is trained, and how."""
+def tell_work(job: Job, plan: Plan, network: dict[str, Any], structure: dict[str, Any]) -> None:
+    """What is trained, and how; the network as `bundle.describe` and `bundle.outline` have it."""
     if not world().alone:
         tell(
             "work",
@@ -58,6 +58,7 @@ def tell_work(job: Job, plan: Plan, network: dict[str, Any]) -> None:
                 "preprocess": job.preprocess.to_dict(),
                 "plan": plan.to_dict(),
                 "network": network,
+                "structure": structure,
                 "classes": list(job.manifest.classes),
                 "pictures": _fingerprint(job.store),
             },
@@ -162,7 +163,7 @@ def _train(work: dict[str, Any], source: rooms.Source, store: rooms.Store) -> No
     )
     preprocess, run = Preprocess.from_dict(work["preprocess"]), Run(Path(work["run"]))
     job = Job(run, source, store, manifest, preprocess, recipe, {}, silent, 0.0, "")
-    net = build(work["network"], len(manifest.classes))
+    net = build(work["network"], len(manifest.classes), work["structure"])
     with asked_to_stop(patiently=True) as asked, plan.settled(), at_work(job, plan, net, None) as state:
         state.group.wish = asked.is_set
         train = loader(job, "train", plan, training=True, here=state.group.world)

@@ -1,15 +1,15 @@
 """A model on disk and in memory: network, weights, class names and preprocessing, together or not at all.
 
-On disk: `model.json`, which a person can read, and `weights.safetensors`. Nothing in them executes. `Model.load` takes
-a run folder or its `model/`; what predicts is the same code that trained: `signals` makes the pixels, `Preprocess` the
-input.
+On disk: `model.json`, which a person can read, and `weights.safetensors`. Nothing in them executes. The network is kept
+layer by layer (structure.py), so that a model stays what it is when the zoo changes. `Model.load` takes a run folder or
+its `model/`; what predicts is the same code that trained: `signals` makes the pixels, `Preprocess` the input.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,16 @@ from torch import Tensor
 
 import svertka
 from svertka import signals, zoo
-from svertka.blocks import Net, Together, put_head, put_netvlad
-from svertka.errors import ReadError, RunError, SvertkaError
-from svertka.records import Prediction, Unreadable
+from svertka.blocks import Net
+from svertka.bundle.spec import build, describe
+from svertka.bundle.structure import outline
+from svertka.errors import ReadError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
+from svertka.records import Prediction, Unreadable, readable
 from svertka.signals import Preprocess
 from svertka.zoo import weights as catalogue
 from svertka.zoo.convert import load_state
 
-FORMAT = 1
+FORMAT = 2  # 1 named a network of the zoo; 2 has its structure as well
 FACTS, WEIGHTS = "model.json", "weights.safetensors"
 
 
@@ -40,7 +42,7 @@ class Model:
     net          in evaluation mode
     classes      names, in the order of the outputs
     preprocess   how bytes become input
-    spec         how to build the empty network again (see `describe`)
+    spec         how the network is called, its options and the shape of its input (see `describe`)
     temperature  the logits are divided by it before softmax
     abstaining   rows [threshold, coverage, accuracy, low] on validation, for a model that may say "unsure"
     mirror       the answer is the mean over the picture and its mirror image
@@ -61,7 +63,13 @@ class Model:
     # ---- on disk
 
     def save(self, folder: Path) -> Path:
-        """Write model.json and weights.safetensors into `folder`, each whole or not at all."""
+        """Write model.json and weights.safetensors into `folder`, each whole or not at all.
+
+        Raises:
+            UsageError: the network has parts that could not be built again.
+            SvertkaError: the folder cannot be written.
+        """
+        structure = outline(self.net)
         folder.mkdir(parents=True, exist_ok=True)
         data = save({k: v.detach().cpu().contiguous() for k, v in self.net.state_dict().items()})
         facts = {
@@ -74,9 +82,10 @@ class Model:
             "abstaining": self.abstaining,
             "mirror": self.mirror,
             "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(data).hexdigest()},
+            "structure": structure,
         }
         _write(folder / WEIGHTS, data)
-        _write(folder / FACTS, json.dumps(facts, ensure_ascii=False, indent=1).encode())
+        _write(folder / FACTS, f"{readable(facts)}\n".encode())
         self.facts = facts
         return folder
 
@@ -85,8 +94,8 @@ class Model:
         """The model of a run folder, or of a folder that holds model.json.
 
         Raises:
-            RunError: no model there, damaged, or written by a newer version.
-            WeightsError: the weights are not those of the network that model.json names.
+            RunError: no model there, damaged, or written by a newer version; or by an older one, as a network that the
+                zoo no longer has.
         """
         folder = Path(where)
         folder = folder / "model" if (folder / "model" / FACTS).is_file() else folder
@@ -97,9 +106,7 @@ class Model:
         try:
             tensors = load(data)
             classes = tuple(map(str, facts["classes"]))
-            with zoo.without_storage():
-                net = build(facts["network"], len(classes))
-            load_state(net, tensors)
+            net = _filled(facts, tensors, len(classes), folder)
             preprocess = Preprocess.from_dict(facts["preprocess"])
             temperature, mirror = float(facts["temperature"]), bool(facts.get("mirror", False))
             abstaining = [list(map(float, row)) for row in facts.get("abstaining", ())]
@@ -182,42 +189,6 @@ def answer(net: Net, x: Tensor, mirror: bool = False) -> Tensor:
     return (logits + net(x.flip(-1)).float()) / 2 if mirror else logits
 
 
-def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """How to build a network again without its weights, as JSON: {"name", "shape", "options"}.
-
-    With "head" where another head was put in (`blocks.put_head`), "pool" where NetVLAD was (`blocks.put_netvlad`), and
-    "together", a list of such descriptions, where several networks stand side by side (`blocks.Together`).
-
-    Args:
-        net: the network.
-        what: its name in the zoo, or the line of notation it was built from.
-        shape: of one input, (channels, *size).
-    """
-    spec: dict[str, Any] = {"name": what, "shape": list(shape), "options": dict(net.options)}
-    if isinstance(net, Together):
-        spec["together"] = [dict(part) for part in net.specs]
-    if net.made_pool is not None:
-        spec["pool"] = dict(net.made_pool)
-    if net.made_head is not None:
-        spec["head"] = dict(net.made_head)
-    return spec
-
-
-def build(spec: Mapping[str, Any], classes: int) -> Net:
-    """The network that `describe` told of, with fresh weights."""
-    shape = tuple(spec["shape"])
-    if parts := spec.get("together"):
-        plain = ((0.0,) * shape[0], (1.0,) * shape[0])  # the true ranges are among the weights
-        net: Net = Together([build(part, classes) for part in parts], [plain] * len(parts), parts)
-    elif spec["options"]:
-        net = zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
-    else:
-        net = zoo.make(spec["name"], shape, classes)
-    if "pool" in spec:
-        put_netvlad(net, **spec["pool"])
-    return put_head(net, classes=classes, **spec["head"]) if "head" in spec else net
-
-
 def _picture_bytes(picture: Any) -> bytes:
     if isinstance(picture, bytes | bytearray | memoryview):
         return bytes(picture)
@@ -229,14 +200,31 @@ def _picture_bytes(picture: Any) -> bytes:
         raise ReadError(str(picture), (why.strerror or str(why)).lower()) from why
 
 
+def _filled(facts: dict[str, Any], tensors: dict[str, Tensor], classes: int, folder: Path) -> Net:
+    """The network of model.json with its weights."""
+    named = facts["format"] == 1
+    try:
+        with zoo.without_storage():
+            net = build(facts["network"], classes, None if named else facts["structure"])
+        load_state(net, tensors)
+    except (RunError, UsageError, ShapeError, WeightsError) as why:
+        if not named:
+            raise RunError(f"{folder / FACTS} does not describe its weights: {why}") from why
+        raise RunError(
+            f"{folder} was written by an earlier svertka, whose network {facts['network']['name']!r} was not today's: "
+            f"open it with that version, or train anew. ({why})"
+        ) from why
+    return net
+
+
 def _facts(folder: Path) -> dict[str, Any]:
     if not (folder / FACTS).is_file():
         what = "holds no model.json" if folder.is_dir() else "does not exist"
         raise RunError(f"{folder} {what}; a model is a run folder of `svertka train`, or its model/.")
     try:
         facts = json.loads(_bytes(folder / FACTS))
-        version = int(facts["format"])
-    except (ValueError, KeyError, TypeError) as why:
+        version = facts["format"] = int(facts["format"])
+    except (ValueError, KeyError, TypeError, RecursionError) as why:
         raise RunError(f"{folder / FACTS} is damaged: {why!r}.") from why
     if version > FORMAT:
         raise RunError(
