@@ -25,14 +25,19 @@ def by_definition(points, radius, most, asked):
     return np.array(sorted(found), np.int64).reshape(-1, 2)
 
 
-@given(st.integers(2, 300), st.integers(1, 6), st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.1, 0.4]))
-@settings(deadline=None, max_examples=25)
-def test_they_are_those_of_the_definition(n, d, seed, radius):
+@given(
+    st.integers(2, 300), st.integers(1, 6), st.integers(0, 2**32 - 1), st.sampled_from([0.02, 0.1, 0.4]),
+    st.sampled_from([0, 128]), st.sampled_from([16, 2**16]),
+)  # fmt: skip
+@settings(deadline=None, max_examples=40)
+def test_they_are_those_of_the_definition(n, d, seed, radius, few, held):
     g = np.random.default_rng(seed)
     points = g.random((n, d)).astype(np.float16)
     asked = g.random(n) < 0.5
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(close, "_LEAF", 8)
+        patch.setattr(close, "_FEW", few)
+        patch.setattr(close, "_AT_ONCE", held)
         found = close_pairs(points, radius, n, asked)
         everyone = close_pairs(points, radius, n)
     np.testing.assert_array_equal(found, by_definition(points, radius, n, asked))
@@ -43,6 +48,18 @@ def test_the_nearest_are_kept():
     points = np.random.default_rng(0).random((400, 2))  # float64: no two distances are equal
     found = close_pairs(points, 0.2, 3)
     np.testing.assert_array_equal(found, by_definition(points, 0.2, 3, np.ones(400, bool)))
+
+
+def test_of_a_crowd_few_are_beside_their_nearest():
+    spot, others = np.full((3000, 8), 0.3), np.random.default_rng(0).random((500, 8))
+    points = np.concatenate([spot, others, others + 1e-3]).astype(np.float16)
+    asked = np.zeros(len(points), bool)
+    asked[[5, 3005, 3100]] = True
+    pairs = close_pairs(points, 0.05, 4, asked)
+    assert {(3005, 3505), (3100, 3600)} <= set(map(tuple, pairs.tolist()))
+    beside = pairs[(pairs == 5).any(1)]
+    assert 3 <= len(beside) <= 4  # it may be one of its own nearest
+    assert beside.max() < 3000
 
 
 def test_a_crowd_on_one_spot_hangs_together_and_takes_no_time():

@@ -3,12 +3,14 @@
 The points are halved again and again where they are spread most, along their principal axis, with an overlap as wide as
 the radius, so that the two of any pair stay together in at least one half; what is left in a part is compared all with
 all, which is one matrix product. Where many points lie on one spot, and no halving would part them, each is compared
-with its next ones in order: so time is bounded, and a family of copies still hangs together by its chains.
+with its next ones in order: so time is bounded, and a family of copies still hangs together by its chains. Where the
+neighbours of a few are asked for, these are compared with everyone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +23,8 @@ _DENSE = 4  # times the neighbours that are kept; more in a part are thinned at 
 _AT_ONCE = 2**16  # points whose coordinates are at hand at once
 _HELD = 2**20  # pairs that may be found before the farther ones are dropped
 _SLACK = 1e-5  # of squared distances in float32; who is let in by it is measured again
+_FEW = 128  # points asked for that are compared with everyone, so many of them at once
+_STRETCH = 2**14
 
 
 def close_pairs(
@@ -38,14 +42,70 @@ def close_pairs(
     wanted = np.ones(len(points), bool) if asked is None else asked
     index = (np.arange(len(points)) if among is None else among).astype(np.int32)
     found, chains = _Found(most), [np.zeros((0, 2), np.int32)]
-    for crowd in _parts(points, index, radius, wanted):
-        if len(crowd) > _CROWD:
-            crowd = crowd[np.argsort(_spread(points, crowd)[0], kind="stable")]
-            chains.append(_chain(points, crowd, radius, wanted))
-        for part in _stretches(crowd):
-            pairs, distance = _within(points[part].astype(np.float32), radius, most, wanted[part])
-            found.add(part[pairs], distance)
+    if np.count_nonzero(wanted) <= _FEW:
+        few = _Part(points, index[wanted[index]]).held()
+        for first in range(0, len(index), _STRETCH):
+            found.add(*_within(few, _Part(points, index[first : first + _STRETCH]).held(), radius, most))
+        return found.pairs().astype(np.int64)
+    for crowd in _parts(_Part(points, index), radius, wanted):
+        part = crowd
+        if len(crowd.place) > _CROWD:
+            part = crowd.some(np.argsort(crowd.along()[0], kind="stable"))
+            chains.append(_chain(points, part.place, radius, wanted))
+        for some in _stretches(part):
+            own = some if asked is None else some.some(np.flatnonzero(wanted[some.place]))
+            found.add(*_within(own, some, radius, most))
     return np.unique(np.concatenate([found.pairs(), *chains]), axis=0).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some of the points.
+
+    place   int32 (k,), which ones
+    lifted  float32 (k, d + 2), the points x with -|x|^2 / 2 and 1 behind: where one of two has these two the other way
+            round, the product of both is -|x - y|^2 / 2. None of a part that is too large
+    """
+
+    points: np.ndarray
+    place: np.ndarray
+    lifted: np.ndarray | None = None
+
+    def held(self) -> _Part:
+        """The same with its numbers at hand."""
+        if self.lifted is not None:
+            return self
+        x = self.points.take(self.place, axis=0).astype(np.float32)
+        half = np.einsum("id,id->i", x, x)[:, None] / -2
+        return _Part(self.points, self.place, np.concatenate([x, half, np.ones_like(half)], axis=1))
+
+    def some(self, index: np.ndarray) -> _Part:
+        """Those at `index` within this part."""
+        part = _Part(self.points, self.place.take(index))
+        if self.lifted is None:
+            return part.held() if len(index) <= _AT_ONCE else part
+        return _Part(part.points, part.place, self.lifted.take(index, axis=0))
+
+    def along(self) -> tuple[np.ndarray, float]:
+        """Where each point lies along the direction in which they are spread most, and the middle there."""
+        taste = self.points.take(self.place[:: -(-len(self.place) // _TASTE)], axis=0).astype(np.float32)
+        centred = taste - taste.mean(0)
+        spread = centred.T @ centred  # (d, d)
+        axis = spread[spread.diagonal().argmax()]
+        for _ in range(_TURNS):  # power iteration: near the principal axis is near enough
+            axis = spread @ axis
+            axis /= max(1e-30, float(np.sqrt(axis @ axis)))
+        lines = np.sort(taste @ axis)
+        return self._onto(axis), float(lines[len(lines) // 2])
+
+    def _onto(self, axis: np.ndarray) -> np.ndarray:
+        if self.lifted is not None:
+            return self.lifted[:, :-2] @ axis
+        along = np.empty(len(self.place), np.float32)
+        for first in range(0, len(along), _AT_ONCE):
+            some = self.points.take(self.place[first : first + _AT_ONCE], axis=0)
+            along[first : first + _AT_ONCE] = some.astype(np.float32) @ axis
+        return along
 
 
 class _Found:
@@ -76,51 +136,36 @@ class _Found:
         return np.unique(np.sort(self._pairs[0], 1), axis=0)
 
 
-def _parts(points: np.ndarray, index: np.ndarray, radius: float, wanted: np.ndarray) -> Iterator[np.ndarray]:
+def _parts(whole: _Part, radius: float, wanted: np.ndarray) -> Iterator[_Part]:
     """Sets of points such that every pair within the radius stands in one of them."""
-    waiting = [index]
+    waiting = [whole]
     while waiting:
         part = waiting.pop()
-        if len(part) < 2 or not wanted[part].any():
+        if len(part.place) < 2 or not wanted[part.place].any():
             continue
-        halves = _halves(points, part, radius) if len(part) > _LEAF else None
+        halves = _halves(part, radius) if len(part.place) > _LEAF else None
         if halves is not None:
             waiting += halves
         else:
             yield part
 
 
-def _halves(points: np.ndarray, part: np.ndarray, radius: float) -> list[np.ndarray] | None:
+def _halves(part: _Part, radius: float) -> list[_Part] | None:
     """Two overlapping halves of a part; None where they would not be much smaller."""
-    along, middle = _spread(points, part)
-    low, high = part[along <= middle], part[along > middle - radius]
-    enough = _GAIN if len(part) <= _CROWD else _LITTLE
-    return [low, high] if max(len(low), len(high)) <= enough * len(part) else None
+    along, middle = part.along()
+    low, high = np.flatnonzero(along <= middle), np.flatnonzero(along > middle - radius)
+    enough = _GAIN if len(along) <= _CROWD else _LITTLE
+    return [part.some(low), part.some(high)] if max(len(low), len(high)) <= enough * len(along) else None
 
 
-def _spread(points: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, float]:
-    """Where each point of a part lies along the direction in which they are spread most, and the middle there."""
-    taste = points[part[:: -(-len(part) // _TASTE)]].astype(np.float32)
-    spread = np.atleast_2d(np.cov(taste, rowvar=False))  # (d, d)
-    axis = spread[spread.diagonal().argmax()]
-    for _ in range(_TURNS):  # power iteration: near the principal axis is near enough
-        axis = spread @ axis
-        axis /= max(1e-30, float(np.sqrt(axis @ axis)))
-    direction = axis.astype(np.float32)
-    along = np.empty(len(part), np.float32)
-    for first in range(0, len(part), _AT_ONCE):
-        some = part[first : first + _AT_ONCE]
-        along[first : first + _AT_ONCE] = points[some].astype(np.float32) @ direction
-    return along, float(np.median(taste @ direction))
-
-
-def _stretches(part: np.ndarray) -> Iterator[np.ndarray]:
+def _stretches(part: _Part) -> Iterator[_Part]:
     """A part as it is, or overlapping stretches of a crowd."""
-    if len(part) <= _CROWD:
-        yield part
+    n = len(part.place)
+    if n <= _CROWD:
+        yield part.held()
         return
-    for first in range(0, len(part), _LEAF):
-        yield part[first : first + 2 * _LEAF]
+    for first in range(0, n, _LEAF):
+        yield part.some(np.arange(first, min(first + 2 * _LEAF, n))).held()
 
 
 def _chain(points: np.ndarray, crowd: np.ndarray, radius: float, wanted: np.ndarray) -> np.ndarray:
@@ -130,24 +175,20 @@ def _chain(points: np.ndarray, crowd: np.ndarray, radius: float, wanted: np.ndar
     return np.sort(links[(apart < radius**2) & wanted[links].any(1)], 1)
 
 
-def _within(points: np.ndarray, radius: float, most: int, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(pairs (m, 2) of a wanted point and another that lies within the radius, their squared distances (m,))."""
-    rows = np.flatnonzero(wanted)
-    length = np.einsum("id,id->i", points, points)
-    inner = points[rows] @ points.T  # (rows, n)
-    inner -= length / 2
-    inside = inner >= (length[rows] - (radius**2 + _SLACK))[:, None] / 2
-    if np.count_nonzero(inside) > _DENSE * (most + 1) * len(rows):  # a crowd: its nearest ones, before memory fills
-        best = np.argpartition(-inner, most, axis=1)[:, : most + 1]
-        nearest = np.zeros_like(inside)
-        np.put_along_axis(nearest, best, True, axis=1)
-        inside &= nearest
-    one, other = np.nonzero(inside)
-    one = rows[one]
+def _within(own: _Part, others: _Part, radius: float, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (m, 2) of a point of `own` and another within the radius, both held, and their squared distances (m,)."""
+    k, n = len(own.place), len(others.place)
+    d = own.points.shape[1]
+    near = own.lifted @ others.lifted[:, [*range(d), d + 1, d]].T  # (k, n), -distance^2 / 2
+    inside = np.flatnonzero(near.ravel() >= -(radius**2 + _SLACK) / 2)  # of one row: ten times as fast as of two
+    if len(inside) > _DENSE * (most + 1) * k:  # a crowd: its nearest ones, before memory fills
+        best = np.argpartition(-near, most, axis=1)[:, : most + 1] + n * np.arange(k)[:, None]
+        inside = np.intersect1d(inside, best)
+    one, other = own.place[inside // n], others.place[inside % n]
     pairs = np.stack([one, other], 1)[one != other]
-    distance = np.square(points[pairs[:, 0]].astype(np.float64) - points[pairs[:, 1]]).sum(1)
-    near = distance < radius**2
-    return pairs[near], distance[near].astype(np.float32)
+    distance = np.square(own.points[pairs[:, 0]].astype(np.float64) - own.points[pairs[:, 1]]).sum(1)
+    truly = distance < radius**2
+    return pairs[truly], distance[truly].astype(np.float32)
 
 
 def _nearest(pairs: np.ndarray, distance: np.ndarray, most: int) -> np.ndarray:

@@ -25,7 +25,7 @@ TINY = 16  # pixels of a side below which different pictures may look the same: 
 NEIGHBOURS = 8  # of each picture that are looked at; larger families hang together by their chains
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
-_SAMPLE = 1000  # pictures that tell whether a set is crowded
+_SAMPLE, _TASTE = 1000, 64  # pictures that tell whether a set is crowded, and how many are asked about at once
 _BATCH = 512  # pairs that are verified at once, at most
 _NUMBERS = 2**23  # of pixels on either side of the pairs that are verified at once
 
@@ -96,13 +96,14 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
 
 def _crowded(pixels: np.ndarray, among: np.ndarray, points: np.ndarray) -> bool:
     """Whether pictures of this set have neighbours that are not the same picture: told by a sample of them."""
-    asked = np.zeros(len(points), bool)
-    asked[among if len(among) <= _SAMPLE else np.random.default_rng(0).choice(among, _SAMPLE, replace=False)] = True
-    tried = close_pairs(points, LOOSE.radius, NEIGHBOURS, asked, among)
+    sample = among if len(among) <= _SAMPLE else np.random.default_rng(0).choice(among, _SAMPLE, replace=False)
     alone: set[int] = set()
-    for some in _batches(pixels, tried):
-        alone.update(some[~verify(pixels, some, LOOSE)].ravel().tolist())
-        if len(alone) > CROWDED * np.count_nonzero(asked):
+    for first in range(0, len(sample), _TASTE):  # of most crowded sets the first of them tell
+        asked = np.zeros(len(points), bool)
+        asked[sample[first : first + _TASTE]] = True
+        tried = close_pairs(points, LOOSE.radius, NEIGHBOURS, asked, among)
+        alone.update(tried[~_confirmed(pixels, tried, LOOSE)].ravel().tolist())
+        if len(alone) > CROWDED * len(sample):
             return True
     return False
 
