@@ -163,7 +163,7 @@ def _chosen(names: Sequence[str], limit: int | None) -> Iterator[str]:
     seen: dict[PurePosixPath, int] = {}
     for name in names:
         path = PurePosixPath(name)
-        if path.suffix not in {".png", ".jpg"}:
+        if path.suffix not in {".png", ".jpg", ".jpeg"}:
             continue
         seen[path.parent] = seen.get(path.parent, 0) + 1
         if limit is None or seen[path.parent] <= limit:

@@ -49,11 +49,11 @@ def svertka(data: Path, scratch: Path, *options: str, cache: Path | None = None)
     return race
 
 
-def peer(python: str, program: str, folder: Path, *, limit: float, enough: float) -> Callable[[int], Race]:
+def peer(python: str, program: str, folder: Path, *words: str, limit: float, enough: float) -> Callable[[int], Race]:
     """A program of `peers/`, stopped after `limit` seconds or when it has shown an accuracy of `enough`."""
 
     def race(seed: int) -> Race:
-        command = [python, str(PEERS / program), str(folder), "--seed", str(seed)]
+        command = [python, str(PEERS / program), str(folder), "--seed", str(seed), *words]
         return common.race_peer(command, limit=limit, enough=enough, env=common.environment())
 
     return race
@@ -88,8 +88,8 @@ def hold(
     targets: Sequence[float],
     limit: float,
     beside: str,
-) -> None:
-    """A whole race, from its data to its tables.
+) -> dict[str, list[Race]]:
+    """A whole race, from its data to its tables; returns every run of every competitor.
 
     Args:
         name: of the archive.
@@ -112,6 +112,7 @@ def hold(
     if options.json:
         curves = {name: [asdict(race) for race in runs] for name, runs in races.items()}
         options.json.write_text(json.dumps(curves, indent=1), encoding="utf-8")
+    return races
 
 
 def run(competitors: Sequence[Competitor], repeat: int) -> dict[str, list[Race]]:
