@@ -3,7 +3,10 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import svertka
 
@@ -57,6 +60,23 @@ def test_imports_only_point_down():
         if there != part_of(path) and not RANK[there] < RANK[part_of(path)]
     ]
     assert not wrong, wrong
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Imports within functions and those for type checkers count too: they tie two files together all the same."""
+    files = {}
+    for path in ROOT.rglob("*.py"):
+        files[".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")] = path
+    imported = {}
+    for name, path in files.items():
+        nodes = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom)]
+        whole = {n.module for n in nodes} | {f"{n.module}.{alias.name}" for n in nodes for alias in n.names}
+        faces = {n.module for n in nodes if all(f"{n.module}.{alias.name}" in files for alias in n.names)}
+        imported[name] = (whole - faces) & files.keys() - {name}
+    try:
+        list(TopologicalSorter(imported).static_order())
+    except CycleError as circle:
+        pytest.fail(" -> ".join(circle.args[1]))
 
 
 def test_importing_svertka_imports_nothing_heavy():

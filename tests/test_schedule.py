@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svertka.training.rate import rate_at
 from svertka.training.recipe import Recipe
-from svertka.training.schedule import SCHEDULES, drops, factor, rate_at
+from svertka.training.schedule import SCHEDULES, drops, factor
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -391,3 +391,16 @@ def test_for_people():
 def test_every_rule_of_sight_is_an_operation_of_torch():
     missing = [name for name in sight.RULES if not hasattr(torch.ops.aten, name)]
     assert not missing
+
+
+def test_what_another_hook_raises_comes_out_as_it_was():
+    class Enough(Exception):
+        """Of a hook that is not the table's."""
+
+    def stop(*_):
+        raise Enough
+
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+    net.register_forward_pre_hook(stop)
+    with pytest.raises(Enough):
+        table(net, (1, 28, 28))

@@ -9,13 +9,11 @@
   processor, one photograph at a time, with few passes over them (`addcmul` where a product is added).
 - Mirroring alternates: a picture is seen each way in every two passes, rather than by chance twice the same way,
   which teaches more in few passes (Jordan 2024, arXiv:2404.00498, section 3.6).
-
-Lecture 001 advises to leave a part of the pictures as they are: `untouched` does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,78 +21,14 @@ from torch import Tensor
 from svertka.data import moves, tones
 from svertka.data.random import Draw, Stream, uniform
 from svertka.data.trivial import draw_trivial, look_up
+from svertka.data.ways import Ways
 
 PIECE = 1 << 18  # numbers that are varied at a time on a CPU: four buffers of them stay in its cache
-MIXES = ("mixup", "cutmix")  # what joins two pictures: svertka.data.mixing
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Augment:
-    """How training pictures are varied; everything zero is no variation.
-
-    flip        mirror half of the pictures left to right, the other half in the next pass
-    upend       mirror half of the pictures top to bottom
-    shift       move by up to this share of the side, both ways (`shift_down`: another share up and down)
-    rotate      turn by up to this many degrees, both ways
-    scale       up to this share larger or smaller; or (least, most) as factors
-    aspect      stretch across and squeeze down, or the other way, by up to this share
-    shear       lean by up to this many degrees, across or down
-    crop        a window of random place and form that leaves away up to this share of the area fills the frame
-    brightness  pixels times 1 - this to 1 + this; or (least, most) as factors
-    contrast    distance from the picture's mean grey, times 1 - this to 1 + this
-    saturation  distance from each pixel's grey, times 1 - this to 1 + this
-    hue         turn colours by up to this many degrees of the colour circle, both ways
-    blur        a Gaussian of up to this many pixels (its standard deviation)
-    sharpen     add up to this many times what a small blur takes away
-    noise       Gaussian noise of a standard deviation of up to this share of white
-    erase       a square of up to this share of the side becomes the picture's mean
-    mixup       mean of two pictures, the share from Beta(this, this)
-    cutmix      a rectangle from another picture, its share from Beta(this, this)
-    trivial     one operation of TrivialAugment's list, at a random strength
-    untouched   this share of the pictures stays as it is
-    """
-
-    flip: bool = False
-    shift: float = 0.0
-    rotate: float = 0.0
-    scale: float | tuple[float, float] = 0.0
-    erase: float = 0.0
-    untouched: float = 0.0
-    upend: bool = False
-    shift_down: float | None = None
-    aspect: float = 0.0
-    shear: float = 0.0
-    crop: float = 0.0
-    brightness: float | tuple[float, float] = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    blur: float = 0.0
-    sharpen: float = 0.0
-    noise: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    trivial: bool = False
-
-    def __repr__(self) -> str:
-        default = Augment.__dataclass_fields__
-        said = (f"{k}={getattr(self, k)!r}" for k, f in default.items() if getattr(self, k) != f.default)
-        return f"Augment({', '.join(said)})"
-
-    @property
-    def none(self) -> bool:
-        """Whether pictures stay as they are."""
-        return not any(getattr(self, f.name) for f in fields(self) if f.name != "untouched")
-
-    @property
-    def mixes(self) -> bool:
-        """Whether two pictures become one, so that labels become shares."""
-        return any(getattr(self, name) for name in MIXES)
-
-    @property
-    def alone(self) -> Augment:
-        """What is done to one picture without another."""
-        return replace(self, **dict.fromkeys(MIXES, 0.0))
+class Augment(Ways):
+    """Varies batches of pixels in these ways; see `Ways` for each, everything zero is no variation."""
 
     def __call__(self, pixels: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
         """Vary a batch: uint8 (n, h, w, c) -> uint8 (n, h, w, c); `samples` (n,) names each row for its random numbers.

@@ -29,7 +29,7 @@ from svertka.data.source import Source
 from svertka.data.store import Store, column_file, map_store, open_store, seal, store_key
 from svertka.data.workers import Chunk, Worker
 from svertka.errors import DataError
-from svertka.signals.image import Preprocess
+from svertka.signals.preprocess import Preprocess
 
 # One chunk at most: enough to hide the way there and back, little enough to be shared out evenly.
 _CHUNK_FILES, _CHUNK_BYTES, _CHUNK_PIXELS = 256, 2**21, 2**23

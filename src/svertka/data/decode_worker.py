@@ -28,7 +28,8 @@ from svertka.data.readers import Reader, fetch_all, open_reader
 from svertka.data.scratch import unwritable
 from svertka.errors import DataError, ReadError, SvertkaError
 from svertka.signals.hostile import quiet_pillow
-from svertka.signals.image import Preprocess, read_sized
+from svertka.signals.image import read_sized
+from svertka.signals.preprocess import Preprocess
 
 
 def main() -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from svertka.data.columns import Paths, counted
 from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED
 
-if TYPE_CHECKING:
-    from svertka.data.manifest import Manifest
+
+class Known(NamedTuple):
+    """The files of an earlier manifest: their paths, parts uint8 (m,) and digests (m,)."""
+
+    paths: Paths
+    parts: np.ndarray
+    digests: np.ndarray
 
 
 def parts_as_before(
-    paths: Paths, parts: np.ndarray, digests: np.ndarray, group: np.ndarray, earlier: Manifest
+    paths: Paths, parts: np.ndarray, digests: np.ndarray, group: np.ndarray, earlier: Known
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Parts as an earlier manifest has them: (parts (n,), whether they are settled (n,), notes).
 
@@ -50,7 +55,7 @@ def parts_as_before(
     return settled, old | (settled != UNDECIDED), notes
 
 
-def _part_of_each(digests: np.ndarray, earlier: Manifest) -> np.ndarray:
+def _part_of_each(digests: np.ndarray, earlier: Known) -> np.ndarray:
     """The part in which the manifest has a file of that content, the last one where it has several: uint8 (n,)."""
     keys, known = _keys(digests), _keys(earlier.digests)
     order = np.argsort(known, kind="stable")

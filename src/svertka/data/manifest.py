@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from svertka.data.columns import Paths, counted
-from svertka.data.earlier import parts_as_before
+from svertka.data.earlier import Known, parts_as_before
 from svertka.data.groups import groups_by_pattern
 from svertka.data.layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.source import Source
@@ -168,7 +168,8 @@ def make_manifest(
         notes += [*groups.notes, *groups.warnings(source.paths, source.parts)]
     settled = parts != UNDECIDED
     if earlier is not None:
-        parts, settled, told = parts_as_before(source.paths, parts, store.digests, group, earlier)
+        known = Known(earlier.paths, earlier.parts, earlier.digests)
+        parts, settled, told = parts_as_before(source.paths, parts, store.digests, group, known)
         seed, notes = earlier.seed, notes + told
     parts[parts == UNDECIDED] = TRAIN
     if not (parts == TRAIN).any():

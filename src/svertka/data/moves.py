@@ -21,7 +21,7 @@ from torch import Tensor
 from svertka.data.random import Draw, Stream
 
 if TYPE_CHECKING:
-    from svertka.data.augment import Augment
+    from svertka.data.ways import Ways
 
 FORM = 4 / 3  # the most that a cropped window is stretched, as in Szegedy et al. 2014 (arXiv:1409.4842, section 6)
 
@@ -50,7 +50,7 @@ class Moves:
     window: tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def needs_resampling(how: Augment) -> bool:
+def needs_resampling(how: Ways) -> bool:
     """Whether pixels of the new picture come from between those of the old one."""
     return bool(how.rotate or how.scale or how.aspect or how.shear or how.crop)
 
@@ -66,7 +66,7 @@ def factor(u: Tensor, span: float | tuple[float, float]) -> Tensor:
     return low + u * (high - low)
 
 
-def whole_shift(how: Augment, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+def whole_shift(how: Ways, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
     """(down, right) in whole pixels, float (n,)."""
     _, h, w, _ = pixels.shape
     share = how.shift if how.shift_down is None else how.shift_down
@@ -75,7 +75,7 @@ def whole_shift(how: Augment, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tenso
     return down, right
 
 
-def gather(pixels: Tensor, how: Augment, draw: Draw, changed: Tensor) -> Tensor:
+def gather(pixels: Tensor, how: Ways, draw: Draw, changed: Tensor) -> Tensor:
     """Whole-pixel shifts and mirrors alone, of rows that are `changed` (n,): uint8 (n, h, w, c) -> the same."""
     down, right = (s.long() * changed for s in whole_shift(how, pixels, draw))
     upend = changed & (draw(Stream.UPEND) < 0.5) if how.upend else None
@@ -119,7 +119,7 @@ def by_windows(pixels: Tensor, down: Tensor, right: Tensor, upend: Tensor | None
     return torch.from_numpy(window.view(np.uint8).reshape(n, h, w, c))
 
 
-def draw_moves(how: Augment, pixels: Tensor, draw: Draw) -> Moves:
+def draw_moves(how: Ways, pixels: Tensor, draw: Draw) -> Moves:
     """What the recipe does to each picture."""
     n, h, w, _ = pixels.shape
     one = torch.ones(n, device=pixels.device)

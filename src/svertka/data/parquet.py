@@ -15,8 +15,9 @@ import numpy as np
 
 from svertka.data.places import Place
 from svertka.data.readers import FILE_LIMIT, too_large
+from svertka.data.roles import ROLES
 from svertka.data.source import Source
-from svertka.data.tables import ROLES, Rows, files_source, roles_of, table_source
+from svertka.data.tables import Rows, files_source, roles_of, table_source
 from svertka.errors import DataError, ReadError
 
 if TYPE_CHECKING:

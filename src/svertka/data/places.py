@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svertka.data.columns import counted
+from svertka.data.roles import ROLES
 from svertka.errors import DataError, UsageError
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -157,8 +158,6 @@ def _columns(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     where, mark, rest = text.rpartition("#")
     if not mark or not where.lower().endswith(_WITH_COLUMNS) or Path(text).exists():
         return text, ()
-    from svertka.data.tables import ROLES
-
     pairs = []
     for pair in rest.split(","):
         role, equals, name = pair.partition("=")

@@ -33,7 +33,7 @@ from svertka.data.packed import Packed
 from svertka.data.scratch import LOCK, Lock, hold
 from svertka.data.source import Source
 from svertka.errors import DataError
-from svertka.signals.image import Preprocess
+from svertka.signals.preprocess import Preprocess
 
 VERSION = 5  # of what is written here and of the decoder: pixels of another version are not trusted
 _LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time

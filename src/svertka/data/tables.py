@@ -21,20 +21,11 @@ from svertka.data.groups import Groups
 from svertka.data.layout import PART_NAMES, SPLITS, UNDECIDED
 from svertka.data.places import Place, is_address
 from svertka.data.readers import FolderReader, Reader
+from svertka.data.roles import ROLES
 from svertka.data.source import Source, name_of
 from svertka.errors import DataError
 from svertka.records import Unreadable
 
-# what a column may mean -> the names by which it is known, the best first
-ROLES: dict[str, tuple[str, ...]] = {
-    "path": (
-        "path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "picture", "img",
-        "bytes", "image_bytes",
-    ),
-    "label": ("cls", "label", "class", "target", "class_name", "category", "labels", "txt"),
-    "part": ("split", "part", "set", "subset", "partition"),
-    "group": ("group", "group_id"),
-}  # fmt: skip
 _PARTS = SPLITS | {"training": SPLITS["train"], "testing": SPLITS["test"], "dev": SPLITS["val"]}
 _TOLD = 20  # rows of one reason that are named one by one when they are left out; more are only counted
 

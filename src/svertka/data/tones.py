@@ -28,7 +28,7 @@ from svertka.data.moves import both_ways, factor
 from svertka.data.random import Draw, Stream
 
 if TYPE_CHECKING:
-    from svertka.data.augment import Augment
+    from svertka.data.ways import Ways
 
 GREY = (0.299, 0.587, 0.114)
 SMALL = 0.68  # pixels: the Gaussian as wide as the 3x3 filter with which Pillow smooths
@@ -61,13 +61,13 @@ class Tones:
     sign: Tensor | None = None
 
 
-def needed(how: Augment) -> bool:
+def needed(how: Ways) -> bool:
     """Whether the recipe changes values."""
     steps = (how.brightness, how.contrast, how.saturation, how.hue, how.blur, how.sharpen, how.noise)
     return any(map(bool, steps))
 
 
-def draw_tones(how: Augment, pixels: Tensor, draw: Draw) -> Tones:
+def draw_tones(how: Ways, pixels: Tensor, draw: Draw) -> Tones:
     """What the recipe does to each picture."""
     tones = Tones()
     if how.brightness:
@@ -88,7 +88,7 @@ def draw_tones(how: Augment, pixels: Tensor, draw: Draw) -> Tones:
     return tones
 
 
-def _draw_gaussian(tones: Tones, how: Augment, draw: Draw) -> None:
+def _draw_gaussian(tones: Tones, how: Ways, draw: Draw) -> None:
     """Blur or sharpen; half of the pictures each where both are asked for."""
     sigma = draw(Stream.BLUR) * how.blur
     amount = -draw(Stream.SHARPEN) * how.sharpen

@@ -18,7 +18,7 @@ import numpy as np
 from svertka.data.messages import PATIENCE, RESULT, receive, send
 from svertka.data.source import Source
 from svertka.errors import DataError
-from svertka.signals.image import Preprocess
+from svertka.signals.preprocess import Preprocess
 
 # The worker finds what its parent finds, and nothing else: no site, no current folder.
 _PROGRAM = (

@@ -323,7 +323,7 @@ class Model(Layer):
             UsageError: the model knows no input_shape yet.
         """
         self._known()
-        print_fn(table(self))
+        print_fn(table(self.name, self.layers))
 
 
 def _flow(data: object, batch_size: int) -> Flow:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-if TYPE_CHECKING:
-    from svertka.keras.models import Model
+from svertka.keras.layers import Layer
 
 WIDTHS = (29, 26, 10)
 LINE = sum(WIDTHS)
 
 
-def table(model: Model) -> str:
+def table(name: str, layers: Sequence[Layer]) -> str:
     """The table as text."""
-    return "\n".join(_lines(model))
+    return "\n".join(_lines(name, layers))
 
 
-def _lines(model: Model) -> Iterator[str]:
-    yield f'Model: "{model.name}"'
+def _lines(name: str, layers: Sequence[Layer]) -> Iterator[str]:
+    yield f'Model: "{name}"'
     yield "_" * LINE
     yield _row("Layer (type)", "Output Shape", "Param #")
     yield "=" * LINE
     total = learned = 0
-    for number, layer in enumerate(model.layers):
+    for number, layer in enumerate(layers):
         if number:
             yield "_" * LINE
         held, taught = layer.counts()

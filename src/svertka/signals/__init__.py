@@ -10,7 +10,7 @@ from typing import Any
 
 # public name -> the module that defines it
 _HOMES: dict[str, str] = {
-    "Preprocess": "svertka.signals.image",
+    "Preprocess": "svertka.signals.preprocess",
     "back": "svertka.signals.geometry",
     "fit": "svertka.signals.image",
     "read": "svertka.signals.image",

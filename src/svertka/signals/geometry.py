@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from svertka.signals.image import Preprocess
+from svertka.signals.preprocess import Preprocess
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -1,149 +1,16 @@
-"""`Preprocess`: the one record, saved with a model, that says how a picture file becomes its network's input.
-
-The same two steps in training, prediction, evaluation and export: `read` (bytes -> uint8 pixels of the
-network's size, once a file; this is what the store keeps) and `normalise` (uint8 -> float32, every batch).
-"""
+"""From a picture file to pixels of the network's size: the one way in training, prediction, evaluation and export."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from PIL import Image
 
-from svertka.errors import RecipeError
 from svertka.signals.geometry import lie
 from svertka.signals.modes import Pixels
-from svertka.signals.pixels import decode, decode_sized
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["Fit", "Preprocess", "decode", "fit", "read", "read_sized"]
-
-Fit = Literal["stretch", "crop", "pad"]
-Interpolation = Literal["bilinear", "bicubic"]
-
-_BLOCK = 2**17  # numbers that are normalised at once, about
-_ROW = 4096  # numbers that meet their factors at once
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocess:
-    """How a picture file becomes the input of a network: (channels, height, width) float32.
-
-    height, width  pixels of the result
-    channels       1 (grey) or 3 (RGB)
-    fit            what happens to another aspect ratio: "stretch" changes it, "crop" cuts what is too long
-    evenly
-                   at both ends, "pad" adds borders in the colour of `mean`, which is zero after normalisation
-    zoom           with "crop": the share of the shorter side that is kept, such as 224 / 256
-    interpolation  of the one resampling: "bilinear" or "bicubic"
-    mean, std      per channel, of pixels / 255; 0.5 where they are left out, which maps 0..255 to -1..1
-
-    >>> Preprocess(28, 28, 1).shape
-    (1, 28, 28)
-    """
-
-    height: int
-    width: int
-    channels: int
-    fit: Fit = "stretch"
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    zoom: float = 1.0
-    interpolation: Interpolation = "bilinear"
-
-    def __post_init__(self) -> None:
-        for name in ("height", "width"):
-            side = getattr(self, name)
-            if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= 16384:
-                raise RecipeError(f"{name} is a number of pixels from 1 to 16384; received {side!r}.")
-        if self.channels not in (1, 3):
-            raise RecipeError(f"channels is 1 (grey) or 3 (colour); received {self.channels!r}.")
-        if self.fit not in get_args(Fit):
-            raise RecipeError(f"fit is one of {', '.join(get_args(Fit))}; received {self.fit!r}.")
-        if not 0.1 <= self.zoom <= 1:
-            raise RecipeError(f"zoom is a share from 0.1 to 1; received {self.zoom!r}.")
-        if self.interpolation not in get_args(Interpolation):
-            raise RecipeError(f"interpolation is bilinear or bicubic; received {self.interpolation!r}.")
-        object.__setattr__(self, "mean", tuple(float(v) for v in self.mean) or (0.5,) * self.channels)
-        object.__setattr__(self, "std", tuple(float(v) for v in self.std) or (0.5,) * self.channels)
-        for name in ("mean", "std"):
-            values = getattr(self, name)
-            if len(values) != self.channels or not all(map(math.isfinite, values)):
-                raise RecipeError(
-                    f"{name} has one finite number for each of {self.channels} channels; received {values}."
-                )
-        if min(self.std) <= 0:
-            raise RecipeError(f"std is greater than 0 in every channel; received {self.std}.")
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the network's input."""
-        return self.channels, self.height, self.width
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
-        """The record that `to_dict` was made of.
-
-        Raises:
-            RecipeError: a field is missing, unknown or out of range.
-        """
-        known = {f.name for f in fields(cls)}
-        if data.keys() != known:
-            odd = ", ".join(sorted(data.keys() ^ known))
-            raise RecipeError(f"a Preprocess has the fields {', '.join(sorted(known))}; missing or unknown: {odd}.")
-        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"])})
-
-    def normalise(
-        self, pixels: np.ndarray[Any, Any] | Tensor, out: Tensor | None = None, index: Tensor | None = None
-    ) -> Tensor:
-        """Pixels as the network wants them: uint8 (n, h, w, c) -> float32 (n, c, h, w), channels-last.
-
-        Args:
-            pixels: an array, or a tensor on any device.
-            out: where to put the result (same shape and memory format); a fresh tensor where None.
-            index: int64 (m,), which of the pictures, in which order (the result then has m); all where None.
-        """
-        import torch
-
-        if not isinstance(pixels, torch.Tensor):
-            pixels = torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy())
-        n, (h, w, c) = len(pixels) if index is None else len(index), pixels.shape[1:]
-        if out is None:
-            out = torch.empty((n, h, w, c), device=pixels.device).permute(0, 3, 1, 2)  # (n, c, h, w)
-        wide = w * c * _lines(h, w * c)
-        rows = out.permute(0, 2, 3, 1).view(-1, wide)  # (n*h*w*c / wide, wide)
-        times, device = wide // c, rows.device
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=device).repeat(times)  # (wide,)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=device).repeat(times)
-        # Rows of some lines of a picture keep vector units busy, where 3 channels would not, and their factors stay in
-        # the nearest cache; so do blocks in the next one, of several pictures or an even part of one.
-        each = h * w * c // wide  # rows of a picture
-        even = -(-each // max(1, round(each * wide / _BLOCK)))
-        block = max(_BLOCK // wide, even) if device.type == "cpu" else max(1, n * each)
-        size = n if index is None else max(1, block // each)  # pictures that are gathered at once
-        for first in range(0, n, max(1, size)):
-            some = pixels if index is None else pixels.index_select(0, index[first : first + size])
-            source, target = some.reshape(-1, wide), rows[first * each : (first + size) * each]
-            for start in range(0, len(source), block):
-                part = target[start : start + block].copy_(source[start : start + block])
-                torch.addcmul(shift, part, scale, out=part)
-        return out
-
-
-def _lines(height: int, width: int) -> int:
-    """How many of `height` lines of so many numbers make a row of about _ROW; they divide all."""
-    most = max(1, min(height, _ROW // width))
-    return next(lines for lines in range(most, 0, -1) if height % lines == 0)
+from svertka.signals.pixels import decode_sized
+from svertka.signals.preprocess import Preprocess
 
 
 def read(data: bytes, preprocess: Preprocess, path: str) -> Pixels:

@@ -16,8 +16,9 @@ from torch import nn
 
 from svertka import notation, zoo
 from svertka.errors import ShapeError, UsageError
-from svertka.tabulate.records import Layer, Table, Totals
+from svertka.tabulate.records import Layer, Totals
 from svertka.tabulate.sight import of_input
+from svertka.tabulate.table import Table
 from svertka.tabulate.watching import reach, watch
 
 __all__ = ["Layer", "Table", "Totals", "table", "table_of"]

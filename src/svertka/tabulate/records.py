@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rich.console import Group
+from dataclasses import dataclass
 
 Reach = int | tuple[int, ...] | None
 
@@ -61,42 +57,10 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Sheet:
     """All layers of a network for an input of one shape; the first row is the input itself."""
 
     net: str
     input: tuple[int, ...]
     layers: tuple[Layer, ...]
     totals: Totals
-
-    def to_rich(self) -> Group:
-        """To print with rich."""
-        from svertka.tabulate.show import rich_table
-
-        return rich_table(self)
-
-    def to_html(self) -> str:
-        """As one page of HTML that needs nothing else."""
-        from svertka.tabulate.show import html
-
-        return html(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: {"net", "input", "layers": [...], "totals": {...}}, shapes as lists."""
-        return {
-            "net": self.net,
-            "input": list(self.input),
-            "layers": [
-                {
-                    **asdict(layer),
-                    "output": list(layer.output),
-                    "receptive_field": _plain(layer.receptive_field),
-                }
-                for layer in self.layers
-            ],
-            "totals": asdict(self.totals),
-        }
-
-
-def _plain(reach: Reach) -> int | list[int] | None:
-    return list(reach) if isinstance(reach, tuple) else reach

@@ -9,13 +9,13 @@ from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from svertka.shapes import short
-from svertka.tabulate.records import Layer, Reach, Table
+from svertka.tabulate.records import Layer, Reach, Sheet
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 
-def rich_table(table: Table) -> Group:
+def rich_table(table: Sheet) -> Group:
     """The table to print with rich: one section for each part of the network, the totals beneath."""
     from rich import box
     from rich.console import Group
@@ -42,7 +42,7 @@ def rich_table(table: Table) -> Group:
     return Group(grid, *lines)
 
 
-def html(table: Table) -> str:
+def html(table: Sheet) -> str:
     """The table as one page of HTML; bars show where memory, weights and multiply-adds go."""
     from jinja2 import Environment
 
@@ -56,7 +56,7 @@ def html(table: Table) -> str:
     return environment.from_string(source).render(table=table, by=by(table.input), rows=rows, sums=sums(table))
 
 
-def parts(table: Table) -> Iterator[tuple[str, list[Layer]]]:
+def parts(table: Sheet) -> Iterator[tuple[str, list[Layer]]]:
     """The layers by the part of the network that they belong to: stem, stages.0, ..., head."""
     for part, layers in groupby(table.layers, key=_part):
         yield part, list(layers)
@@ -67,7 +67,7 @@ def _part(layer: Layer) -> str:
     return f"{first}.{rest[0]}" if first == "stages" and rest else first
 
 
-def sums(table: Table) -> list[tuple[str, str, str]]:
+def sums(table: Sheet) -> list[tuple[str, str, str]]:
     """The totals as (label, value, note)."""
     t = table.totals
     idle = f", {short(t.idle)} of them idle in a forward pass" if t.idle else ""

@@ -136,6 +136,8 @@ class _Watch(TorchDispatchMode):
 
     def leave(self, module: nn.Module, _: Any, output: Any) -> None:
         """The hook that closes it."""
+        if not self.inside or self.inside[-1][1] is not module:
+            return  # someone else's hook raised before it was entered
         _, _, row = self.inside.pop()
         result = next(iter(sight.tensors(output)), None)
         if row and result is not None:

@@ -31,8 +31,8 @@ from svertka.training.pieces import pieces, within_memory
 from svertka.training.plan import Plan
 from svertka.training.processes import Group, gathered
 from svertka.training.progressive import resized, size_at
+from svertka.training.rate import rate_at
 from svertka.training.recipe import Recipe
-from svertka.training.schedule import rate_at
 from svertka.training.state import State, snapshot
 from svertka.training.update import update
 

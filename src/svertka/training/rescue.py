@@ -12,8 +12,8 @@ from torch import Tensor
 from svertka.data.loader import Batch
 from svertka.errors import NotFinite
 from svertka.records import Note
+from svertka.training.rate import SLOWER
 from svertka.training.recipe import Recipe
-from svertka.training.schedule import SLOWER
 from svertka.training.state import State, snapshot
 
 

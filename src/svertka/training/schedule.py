@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from svertka.training.recipe import Recipe
+from typing import NamedTuple
 
 Shape = Callable[[int, int], float]
 
 DROP = 0.1  # what a step, or the end of a plateau, leaves of the rate
 LEAST = 1e-4  # share by which a loss must be lower to count as lower: noise is no progress
-SLOWER = 0.5  # what a rescue leaves of the rate
 
 
 def constant(step: int, steps: int) -> float:
@@ -99,19 +95,3 @@ def drops(losses: Sequence[float], wait: int) -> int:
         if idle == wait:
             count, idle = count + 1, 0
     return count
-
-
-def rate_at(recipe: Recipe, step: int, steps: int, losses: Sequence[float] = (), rescues: int = 0) -> float:
-    """The learning rate of one step, a pure function of how far training is and of what was measured so far.
-
-    Args:
-        recipe: its rate, schedule, warmup and wait.
-        step: from 0.
-        steps: of the whole run.
-        losses: after each finished pass.
-        rescues: times that training went back to lower the rate.
-    """
-    share = factor(recipe.schedule, step, steps, recipe.warmup)
-    if recipe.schedule == "plateau":
-        share *= DROP ** drops(losses, recipe.wait)
-    return (recipe.rate or 0.0) * share * SLOWER**rescues

@@ -31,9 +31,9 @@ from svertka.transfer.features import View
 from svertka.transfer.finetune import ENOUGH, begin, finetune, gentle
 from svertka.transfer.ladder import Candidate, Ladder, Rung, logits_of
 from svertka.verbs.building import first_net, loader, with_statistics
+from svertka.verbs.choosing import first_choices
 from svertka.verbs.job import Job
 from svertka.verbs.looking import Looking, Stopped
-from svertka.verbs.train import first_choices
 
 VIEWS = 4  # varied views of each training picture
 OVERHEAD = 1.15  # a real step also reads, varies and validates

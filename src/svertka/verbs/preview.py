@@ -20,8 +20,8 @@ from svertka.signals.image import read
 from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.variation import in_words, variation
+from svertka.verbs.choosing import first_choices
 from svertka.verbs.job import Where
-from svertka.verbs.train import first_choices
 
 VERSIONS = 7  # beside the original
 TRIES = 20  # files that may be unreadable before a class is passed over

@@ -20,8 +20,8 @@ from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 from svertka.training.state import State
 from svertka.verbs.building import check_net, first_net, loader, with_statistics
+from svertka.verbs.choosing import first_choices
 from svertka.verbs.job import Job, Watch, Where
-from svertka.verbs.train import first_choices
 
 
 class Rehearsal:

@@ -32,9 +32,10 @@ from svertka.signals import Preprocess
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 from svertka.training.world import refuse_several
+from svertka.verbs.choosing import first_choices
 from svertka.verbs.failures import failures
 from svertka.verbs.job import Trained, Watch, silent
-from svertka.verbs.train import first_choices, train
+from svertka.verbs.train import train
 
 MOST = 1000
 

@@ -26,6 +26,7 @@ from svertka.training.world import refuse_several, world
 from svertka.transfer import finding
 from svertka.verbs import sharing
 from svertka.verbs.check import save_findings
+from svertka.verbs.choosing import facts_of, from_scratch, usual_preprocess
 from svertka.verbs.job import Job, Trained, Watch, Where, silent
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def train(
     if tensorboard:
         require()
     source = rooms.open_source(data, group_by=recipe.group_by)
-    facts = _facts(source)
+    facts = facts_of(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
     command = command or shlex.join(["svertka", "train", *_words(data)])
     job, backbones = _read(source, recipe, facts, earlier, out, fixed, clock, watch, command)
@@ -100,9 +101,9 @@ def _read(
     """Decode in other processes while torch is imported here; make the run folder once nothing stands against it."""
     weights, reasons = finding.wanted(recipe, facts.side), dict[str, str]()
     if weights:
-        preprocess = _usual(recipe)
+        preprocess = usual_preprocess(recipe)
     else:
-        recipe, reasons, preprocess = _own(recipe, facts)
+        recipe, reasons, preprocess = from_scratch(recipe, facts)
     run: Run | None = None
     backbones: list[Backbone] = []
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
@@ -118,7 +119,7 @@ def _read(
             if backbones:
                 needed = backbones[0].preprocess
             else:
-                recipe, reasons, needed = _own(recipe, facts)
+                recipe, reasons, needed = from_scratch(recipe, facts)
             if not transferring.same_pixels(preprocess, needed):
                 reading.cancel()
                 reading = rooms.begin_store(source, needed)
@@ -140,13 +141,6 @@ def _read(
     job = Job(run, source, store, files, preprocess, recipe, reasons, watch, clock.started, command)
     job.read_seconds, job.wanted, job.clock = time.perf_counter() - clock.started, fixed, clock
     return job, backbones
-
-
-def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
-    """What must be known before pictures are decoded: the recipe so far, the reasons, the facts, the preprocessing."""
-    facts = _facts(source)
-    recipe, reasons, preprocess = _own(recipe, facts)
-    return recipe, reasons, facts, preprocess
 
 
 @kept_memory()
@@ -211,18 +205,6 @@ def _words(data: Where) -> list[str]:
     return [str(data)] if isinstance(data, (str, Path)) else [str(one) for one in data]
 
 
-def _usual(recipe: Recipe) -> Preprocess:
-    """How nearly all published networks want their pictures: decoding begins with that before one knows theirs."""
-    side, fit = recipe.size or finding.SIDE, recipe.fit or "crop"
-    return Preprocess(side, side, 3, fit, zoom=finding.ZOOM if fit == "crop" else 1.0)
-
-
-def _own(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str], Preprocess]:
-    """What a network that learns from scratch wants: sizes chosen from the data."""
-    recipe, reasons = auto.choose_size(recipe, facts)
-    return recipe, reasons, Preprocess(recipe.size, recipe.size, 3 if facts.colour else 1, recipe.fit)
-
-
 def _divide(
     run: Run, source: rooms.Source, store: rooms.Store, recipe: Recipe, earlier: rooms.Manifest | None
 ) -> rooms.Manifest:
@@ -245,13 +227,3 @@ def _divide(
 
 def _earlier(place: Path) -> rooms.Manifest:
     return rooms.Manifest.load(place / "manifest.json" if place.is_dir() else place)
-
-
-def _facts(source: rooms.Source) -> auto.Facts:
-    survey = rooms.survey(source)
-    return auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
-
-
-def _training_count(source: rooms.Source) -> int:
-    told = int((source.parts == 1).sum())
-    return told or int((source.parts == 0).sum()) or len(source)

@@ -30,8 +30,8 @@ from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
 from svertka.training.world import refuse_several
 from svertka.verbs.building import SOME, check_net, fresh_net, standardised
+from svertka.verbs.choosing import first_choices
 from svertka.verbs.job import Watch, Where, silent
-from svertka.verbs.train import first_choices
 from svertka.verbs.tuning import CANDIDATES, OF_COLOUR, Selection
 
 LEAST = 200  # training pictures: with fewer, a trial says nothing

@@ -1,0 +1,39 @@
+"""What must be known before pictures are decoded: their size, their fit, and what the data look like."""
+
+from __future__ import annotations
+
+from svertka import data as rooms
+from svertka.signals import Preprocess
+from svertka.training import auto
+from svertka.training.recipe import Recipe
+from svertka.transfer import finding
+
+
+def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
+    """What must be known before pictures are decoded: the recipe so far, the reasons, the facts, the preprocessing."""
+    facts = facts_of(source)
+    recipe, reasons, preprocess = from_scratch(recipe, facts)
+    return recipe, reasons, facts, preprocess
+
+
+def usual_preprocess(recipe: Recipe) -> Preprocess:
+    """How nearly all published networks want their pictures: decoding begins with that before one knows theirs."""
+    side, fit = recipe.size or finding.SIDE, recipe.fit or "crop"
+    return Preprocess(side, side, 3, fit, zoom=finding.ZOOM if fit == "crop" else 1.0)
+
+
+def from_scratch(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str], Preprocess]:
+    """What a network that learns from scratch wants: sizes chosen from the data."""
+    recipe, reasons = auto.choose_size(recipe, facts)
+    return recipe, reasons, Preprocess(recipe.size, recipe.size, 3 if facts.colour else 1, recipe.fit)
+
+
+def facts_of(source: rooms.Source) -> auto.Facts:
+    """What is known of the data before any of them is decoded."""
+    survey = rooms.survey(source)
+    return auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
+
+
+def _training_count(source: rooms.Source) -> int:
+    told = int((source.parts == 1).sum())
+    return told or int((source.parts == 0).sum()) or len(source)
