@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from svertka.audit import copies, shortcuts
 from svertka.data import Manifest
+from svertka.data import build as building
 from svertka.data.facts import COSINES, FACTS, as_grey, picture_facts
 from svertka.errors import RunError
 from svertka.signals.traces import FORMATS, jpeg_quality, traces
@@ -391,3 +392,27 @@ def test_sixty_thousand_pictures_take_less_than_a_minute_of_two_processors(share
     assert found["readable"] == 60_000
     assert 20 <= len(found["leaks"]) <= 400  # CIFAR-10 has near-duplicates (Barz and Denzler 2020, arXiv:1902.00423)
     assert spent < 60 * 2
+
+
+def test_copies_are_looked_for_once(tmp_path, monkeypatch):
+    root = photos(tmp_path / "data", each=10)
+    plant_copies(root, 0.3)
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+    first = check(root).store
+    building._wait_for_publication(first.folder)
+    found = copies.find_copies(first)
+    assert len(found.pairs) == 6
+    (kept,) = first.folder.glob("copies-*.npy")
+
+    def never(*_):
+        raise AssertionError("they are known")
+
+    monkeypatch.setattr(copies, "near_pairs", never)
+    again = check(root)
+    assert again.store.folder == first.folder
+    np.testing.assert_array_equal(again.audit.copies.pairs, found.pairs)
+    kept.write_bytes(kept.read_bytes()[:-1] + b"\1")
+    with pytest.raises(AssertionError, match="they are known"):
+        check(root)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(copies.find_copies(first).pairs, found.pairs)

@@ -11,6 +11,7 @@ So a sample of the set itself decides between two levels, LOOSE and STRICT. Meas
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from svertka.data import Store
 from svertka.data.facts import as_grey
 from svertka.data.split import linked
 
+_VERSION = 1  # of how pairs are found; those that another version found are not believed
 SIDE = 32
 TINY = 16  # pixels of a side below which different pictures may look the same: they are judged by STRICT
 NEIGHBOURS = 8  # of each picture that are looked at; larger families hang together by their chains
@@ -68,7 +70,8 @@ def find_copies(store: Store) -> Copies:
     """The copies among the readable files of a store."""
     first = _first_of_content(store)
     again = np.flatnonzero(first != np.arange(len(first)))
-    pairs = near_pairs(store, np.flatnonzero((first == np.arange(len(first))) & store.readable))
+    among = (first == np.arange(len(first))) & store.readable
+    pairs = store.kept(f"copies-{_rules()}", lambda: near_pairs(store, np.flatnonzero(among)))
     store.release()
     exact = np.stack([again, first[again]], 1)  # each file with the first of its content
     group = linked(len(store), np.concatenate([exact, pairs]))
@@ -79,6 +82,12 @@ def find_copies(store: Store) -> Copies:
         group=group,
         pairs=pairs,
     )
+
+
+def _rules() -> str:
+    """What the pairs depend on beside the pictures."""
+    rules = (_VERSION, LOOSE, STRICT, TINY, NEIGHBOURS, PLAIN, CROWDED, _SAMPLE, SIDE)
+    return hashlib.blake2b(repr(rules).encode(), digest_size=4).hexdigest()
 
 
 def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:

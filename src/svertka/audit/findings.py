@@ -123,6 +123,7 @@ def audit(source: Source, store: Store, copies: Copies | None = None) -> Audit:
         shortcuts=find_shortcuts(source, store),
         groups=source.groups,
     )
+    store.release()
     return _with_warnings(found, source)
 
 

@@ -201,7 +201,8 @@ class StoreJob:
             columns = self._columns.mapped()
         except OSError as why:
             raise DataError(unwritable(folder.parent, str(why.strerror))) from why
-        store = map_store(folder, self._preprocess, columns, self._packed, self._reasons, self._scratch.lock)
+        lock, packed = self._scratch.lock, self._packed
+        store = map_store(folder, self._preprocess, columns, packed, self._reasons, lock, self._target)
         if isinstance(store.pixels, Packed):
             store.pixels.filename = str(self._target / self._pixels.name)  # where it will be for other processes
         self._clean.detach()

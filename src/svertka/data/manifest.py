@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -89,7 +89,7 @@ class Manifest:
             "notes": list(self.notes),
             "unreadable": {str(i): reason for i, reason in sorted(self.reasons.items())},
         }
-        # one column a line: a person finds the way, and the size stays small
+        # each in a line of its own, and what grows with the files in lines of many: no reader need hold all of it
         for n, (name, value) in enumerate(small.items()):
             yield f"{',' if n else '{'}\n{_brief(name)}: {_brief(value)}"
         yield ',\n"parts": "'
@@ -104,8 +104,8 @@ class Manifest:
         for name, column in columns.items():
             yield f",\n{_brief(name)}: ["
             for rows in self._stretches():
-                yield ("," if rows.start else "") + _brief(column(rows))[1:-1]
-            yield "]"
+                yield ("," if rows.start else "") + "\n" + _brief(column(rows))[1:-1]
+            yield "\n]"
         yield "\n}\n"
 
     def _stretches(self) -> Iterator[slice]:
@@ -224,21 +224,36 @@ def _without_validation(source: Source, pool: np.ndarray, chosen: np.ndarray) ->
 
 
 def _read(path: Path) -> Any:
-    """The columns of a manifest by name, each packed as soon as it has been read where each has a line of its own."""
-    data: dict[str, Any] = {}
+    """The columns of a manifest by name; where they stand in lines as `save` writes them, packed line by line."""
     with path.open(encoding="utf-8") as file:
-        if file.readline() == "{\n":
-            for line in file:
-                if line == "}\n":
-                    return data
-                try:
-                    one = json.loads("{" + line.removesuffix("\n").removesuffix(",") + "}")
-                except ValueError:  # another program has written it anew, or it is damaged
-                    break
-                data |= {name: _packed(name, column) for name, column in one.items()}
-        file.seek(0)
-        data = json.load(file)
+        try:
+            return _by_lines(file)
+        except (ValueError, TypeError, AttributeError):  # another program has written it anew, or it is damaged
+            file.seek(0)
+            data = json.load(file)
     return {name: _packed(name, column) for name, column in data.items()} if isinstance(data, dict) else data
+
+
+def _by_lines(file: IO[str]) -> dict[str, Any]:
+    """Raises ValueError where they are not the lines of `save`."""
+    data: dict[str, Any] = {}
+    column, stretches = "", list[Any]()
+    if file.readline() != "{\n":
+        raise ValueError
+    for line in file:
+        text = line.rstrip(",\n")
+        if text == "}" and not column:
+            return data
+        if text == "]" and column:
+            data[column] = Paths.joined(stretches) if column == "paths" else np.concatenate(stretches)
+            column = ""
+        elif column:
+            stretches.append(_packed(column, json.loads(f"[{text}]")))
+        elif text.endswith(": ["):
+            column, stretches = json.loads(text.removesuffix(": [")), []
+        else:
+            data |= {name: _packed(name, value) for name, value in json.loads(f"{{{text}}}").items()}
+    raise ValueError
 
 
 def _packed(name: str, column: Any) -> Any:

@@ -9,6 +9,7 @@ again. Whoever uses a store holds its lock, so that no one removes it meanwhile.
     columns.bin  COLUMNS, a column behind the other: digest of each file, its size before it was resized, checksum of
                  what is kept, facts
     store.json   shape, kind, reasons for unreadable files, checksum of the columns and of itself
+    NAME.npy     what was found out about it once, such as its copies
     lock         held by those who use it; its time is that of the last use
 """
 
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import mmap
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +56,8 @@ class Store:
         sizes: int32 (n, 2), original (height, width); 0 where unreadable.
         preprocess: how the pictures were brought to one size.
         facts: small measures of each picture, read as FACTS (n,); zeros where unreadable.
+        columns: all that is kept of each picture, mapped from disk.
+        folder: where it lies, or soon will.
     """
 
     pixels: Any
@@ -63,9 +68,32 @@ class Store:
     preprocess: Preprocess
     facts: Facts | np.ndarray = field(default_factory=lambda: np.zeros(0, FACTS))
     columns: MappedColumns | None = field(default=None, repr=False)
+    folder: Path | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def kept(self, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """What `make` gives, an array that follows from the store alone: made once, and kept in its folder.
+
+        Args:
+            name: tells it from others, and from what another version of `make` gave.
+            make: gives it.
+        """
+        if self.folder is None:
+            return make()
+        path = self.folder / f"{name}.npy"
+        with contextlib.suppress(OSError, ValueError, EOFError):  # not there, or damaged: it is made again
+            data = path.read_bytes()
+            if hashlib.blake2b(data[16:], digest_size=16).digest() == data[:16]:
+                return np.asarray(np.load(io.BytesIO(data[16:]), allow_pickle=False))
+        found, packed = make(), io.BytesIO()
+        np.save(packed, found, allow_pickle=False)
+        partial = path.with_name(f"{name}.{os.getpid()}.part")
+        with contextlib.suppress(OSError):  # not yet in its place, or a cache that may only be read
+            partial.write_bytes(hashlib.blake2b(packed.getvalue(), digest_size=16).digest() + packed.getvalue())
+            partial.replace(path)
+        return found
 
     def release(self) -> None:
         """Give back the memory of columns that have been looked at; looking again reads them from the disk again."""
@@ -151,8 +179,9 @@ def map_store(
     packed: bool,
     reasons: dict[int, str],
     lock: Lock | None,
+    home: Path | None = None,
 ) -> Store:
-    """A store whose columns are mapped and whose pixels lie in the folder."""
+    """A store whose columns are mapped and whose pixels lie in the folder, which soon stands at `home`."""
     n = len(columns["digest"])
     shape, pixels = pixel_shape(n, preprocess), folder / "pixels.bin"
     try:
@@ -165,7 +194,8 @@ def map_store(
     readable = np.ones(n, bool)
     readable[list(reasons)] = False
     kept.lock = lock  # so long as anyone has the pixels, nobody removes the store
-    return Store(kept, readable, reasons, columns["digest"], columns["size"], preprocess, Facts(columns), columns)
+    digests, sizes, facts = columns["digest"], columns["size"], Facts(columns)
+    return Store(kept, readable, reasons, digests, sizes, preprocess, facts, columns, home or folder)
 
 
 def _by_index(reasons: dict[str, str]) -> dict[int, str]:
