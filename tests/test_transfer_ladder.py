@@ -24,7 +24,7 @@ from svertka.transfer.backbones import with_vlad
 from svertka.transfer.features import extract
 from svertka.transfer.finetune import gentle
 from svertka.verbs.climbing import vary
-from svertka.verbs.mapping import flat
+from svertka.verbs.mapping import principal
 from svertka.verbs.train import resume
 
 
@@ -68,6 +68,85 @@ def test_asked_to_stop_between_rungs_it_keeps_what_was_learned_and_goes_on(saved
     assert not again.stopped
     assert [r["rung"] for r in again.summary["ladder"]] == ["nearest neighbours", "linear head"]
     assert again.summary["test"]["n"] == 4
+
+
+MORTAL = """
+import os, signal, sys
+import svertka
+from svertka.verbs.train import resume
+left = int(sys.argv[4])
+def watch(what, value):
+    global left
+    left -= what in ("step", "epoch")
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+if __name__ == "__main__":
+    if sys.argv[1] == "resume":
+        resume(sys.argv[2], watch=watch)
+    else:
+        how = dict(weights=sys.argv[3], epochs=2, batch=3, checkpoint=0.001)
+        svertka.train(sys.argv[1], out=sys.argv[2], watch=watch, **how)
+"""
+
+
+def learned(run):
+    """What the rungs that learn have told of themselves, but for times."""
+    records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in r.items() if k not in ("time", "seconds")} for r in records if r["kind"] == "climb"]
+
+
+def rungs(run):
+    ladder = json.loads((run / "metrics.json").read_text())["ladder"]
+    return [{k: v for k, v in r.items() if k != "seconds"} for r in ladder]
+
+
+def test_killed_and_stopped_in_the_middle_of_rungs_it_goes_on_to_the_same_weights(saved, tmp_path):
+    data = both_parts(tmp_path / "data", classes=("red", "blue", "green"))
+    svertka.train(data, weights=str(saved), out=tmp_path / "whole", epochs=2, batch=3, checkpoint=0.001)
+    whole = learned(tmp_path / "whole")
+    assert {r["rung"] for r in whole} == {"last stages unfrozen", "whole network"}
+    assert len([r for r in whole if "step" in r]) > 8
+    assert not (tmp_path / "whole" / "checkpoint").exists()  # nothing is left to resume
+    (tmp_path / "mortal.py").write_text(MORTAL)
+    run, words = tmp_path / "run", [str(data), str(tmp_path / "run"), str(saved)]
+    for many in (2, 7, 8):  # before the first checkpoint, in a later pass, in the second rung
+        killed = subprocess.run([sys.executable, tmp_path / "mortal.py", *words, str(many)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        words[0] = "resume"
+
+    def stop(what, value):
+        if what == "step":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert resume(run, watch=stop).stopped
+    assert (run / "checkpoint").exists()
+    assert svertka.evaluate(run, data)  # usable as it is
+    assert not resume(run).stopped
+    assert learned(run) == whole
+    assert rungs(run) == rungs(tmp_path / "whole")
+    digests = [json.loads((r / "metrics.json").read_text())["weights"] for r in (run, tmp_path / "whole")]
+    assert digests[0] == digests[1]
+
+
+def test_what_was_settled_for_a_rung_is_settled_for_good(saved, tmp_path):
+    data = both_parts(tmp_path / "data")
+
+    def stop(what, value):
+        if what == "rung" and value.name == "last stages unfrozen":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    svertka.train(data, weights=str(saved), out=tmp_path / "run", minutes=5, watch=stop)
+    told = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    before = told["climb"]["rungs"]
+    assert before["varied views"]["views"] > 0
+    told["climb"]["seconds"] = 299.5  # the time is over: nothing new would begin
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(told))
+    done = resume(tmp_path / "run")
+    after = json.loads((tmp_path / "run" / "recipe.json").read_text())["climb"]
+    assert {name: after["rungs"][name] for name in before} == before
+    assert after["rungs"]["whole network"]["epochs"] == 0
+    assert [r["rung"] for r in done.summary["ladder"]][-1] == "last stages unfrozen"
+    assert any("'whole network' was left out" in note for note in _notes(tmp_path / "run"))
 
 
 KILLED = """
@@ -228,7 +307,7 @@ def test_parquet_holds_paths_and_vectors(saved, tmp_path):
 @pytest.mark.parametrize(("n", "d"), [(30, 5), (8, 40)])
 def test_the_map_is_that_of_scikit_learn(n, d):
     x = torch.randn(n, d, generator=torch.Generator().manual_seed(n)) * torch.linspace(0.2, 3, d)
-    points, known = flat(x).numpy(), PCA(2, svd_solver="full").fit_transform(x.numpy())
+    points, known = principal(x, 2).numpy(), PCA(2, svd_solver="full").fit_transform(x.numpy())
     np.testing.assert_allclose(np.abs(points), np.abs(known), atol=1e-3)
     assert (points[np.abs(points).argmax(0), [0, 1]] > 0).all()
 

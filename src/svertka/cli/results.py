@@ -29,6 +29,12 @@ def print_trained(done: Trained) -> None:
             console.print(
                 f"[bold]{_share(s[part]['accuracy'], s[part]['n'])}[/] right on {_interval(s[part])}  [dim]{part}[/]"
             )
+    if gain := s.get("gain"):
+        console.print(
+            f"{100 * gain['difference']:+.1f} points against a plain linear head, 95 % interval "
+            f"{100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}  [dim]validation[/]",
+            highlight=False,
+        )
     times = s["seconds"]
     console.print(
         f"{s['net']}, {s['parameters']:,} parameters, {len(s['classes'])} classes; {times['total']:.1f} s in all, "

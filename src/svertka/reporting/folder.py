@@ -23,7 +23,7 @@ from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.reporting.check import read_pixels
 from svertka.training.run import check_format
 
-ALBUM, LAYERS = "explanations.npz", "network.json"
+ALBUM, LAYERS, MAP = "explanations.npz", "network.json", "map.npz"
 PROBES = ("robustness", "baselines")  # each in a file of its name, with the weights that it is true of
 REPEATS = "repeats.json"  # of a folder of repeated trainings
 WEIGHTS = "model/weights.safetensors"
@@ -137,7 +137,7 @@ def read_run(path: Path) -> RunFolder:
         check=_json(path / "check.json") if (path / "check.json").exists() else None,
         checked=read_pixels(path / "check.npz"),
         album=_album(path / ALBUM, examples, len(manifest.classes)),
-        map=_map(path / "map.npz", len(manifest.paths)),
+        map=_map(path / MAP, len(manifest.paths)),
         layers=_json(path / LAYERS) if (path / LAYERS).exists() else None,
         probes=_probes(path, hashes.get(WEIGHTS)),
     )
@@ -265,8 +265,12 @@ def _map(path: Path, files: int) -> dict[str, np.ndarray]:
     if arrays is None:
         return {}
     try:
-        index, points = arrays["index"], arrays["points"]
-        fits = points.shape == (len(index), 2) and bool(np.isfinite(points).all())
+        index, laid = arrays["index"], [arrays["points"], *(arrays[k] for k in ("near",) if k in arrays)]
+        fits = all(points.shape == (len(index), 2) and bool(np.isfinite(points).all()) for points in laid)
+        if "axes" in arrays:
+            axes = arrays["axes"]
+            fits = fits and axes.ndim == 2 and axes.shape[0] == len(index) and axes.shape[1] >= 2
+            fits = fits and bool(np.isfinite(axes).all())
         if fits and "asked" in arrays:
             asked, similar, pixels = arrays["asked"], arrays["similar"], arrays["pixels"]
             k, near = similar.shape

@@ -88,8 +88,21 @@ class Run:
             raise RunError(f"{self.path / name} is damaged: it holds no JSON object.")
         return content
 
-    def rewind(self, step: int, per_epoch: int) -> None:
-        """Take out of log.jsonl what lies beyond a step: a run that was killed learned it, but it is lost."""
+    def rewind(self, step: int, per_epoch: int, rung: str | None = None) -> None:
+        """Take out of log.jsonl what lies beyond a step: a run that was killed learned it, but it is lost.
+
+        With `rung`, of what that rung of the ladder learned.
+        """
+        kinds = ("step", "epoch") if rung is None else ("climb",)
+
+        def beyond(record: dict[str, Any]) -> bool:
+            at = record.get("step", record.get("epoch", 0) * per_epoch)
+            return record["kind"] in kinds and record.get("rung") == rung and at > step
+
+        self.strike(beyond)
+
+    def strike(self, gone: Callable[[dict[str, Any]], bool]) -> None:
+        """Take the records out of log.jsonl of which `gone` is true."""
         path = self.path / "log.jsonl"
         kept = []
         try:
@@ -99,8 +112,7 @@ class Run:
                     record = json.loads(line)
                 except ValueError:
                     continue  # the last line of a process that was killed while it wrote
-                at = record.get("step", record.get("epoch", 0) * per_epoch)
-                if record["kind"] not in ("step", "epoch") or at <= step:
+                if not gone(record):
                     kept.append(line + "\n")
             aside = path.with_name(".log.jsonl.part")
             aside.write_text("".join(kept), encoding="utf-8")

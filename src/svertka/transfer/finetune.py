@@ -70,19 +70,21 @@ def begin(net: Net, recipe: Recipe, plan: Plan, last: int | None, *, measure: bo
     return state
 
 
-def finetune(
-    state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan, tell: Tell
-) -> Net | None:
+def finetune(state: State, train: Loader, validation: Loader | None, recipe: Recipe, plan: Plan, tell: Tell) -> bool:
     """Train to the end of the recipe, or until `tell`, called with every record, says to stop.
 
     Returns:
-        The network with the weights of its best epoch, in evaluation mode; None where no epoch was finished.
+        Whether an epoch was finished. Then the network (its running average, where the recipe wants one) has the
+        weights of the best, and is in evaluation mode.
+
+    Raises:
+        NotFinite: the loss is no longer a number.
     """
     with plan.settled():
         for record in loop.fit(state, train, validation, recipe, plan):
             if tell(record):
                 break
-    if not state.best_tensors:
-        return None
-    state.net.load_state_dict(state.best_tensors)
-    return state.net.eval()
+    if state.best_tensors:
+        state.measured_net.load_state_dict(state.best_tensors)
+        state.measured_net.eval()
+    return bool(state.best_tensors)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from svertka.blocks import Dense, Net
 from svertka.evaluation import wilson
+from svertka.evaluation.comparison import Difference, difference
 from svertka.records import Interval
 from svertka.transfer import heads
 from svertka.transfer.backbones import Backbone, side_by_side
@@ -87,6 +88,7 @@ class Ladder:
     start: Candidate | None = None  # the best with a linear head, or with the kind asked for: upper rungs start there
     start_height: float = -1.0
     kinds: Sequence[str] = USUAL  # of heads
+    plain: Candidate | None = None  # the first linear head on one network: what the best is compared with
 
     def cached(self, backbones: Sequence[Backbone]) -> Iterator[Rung]:
         """Heads on features as they are: of each kind on each backbone, then the better ones on all together."""
@@ -119,9 +121,22 @@ class Ladder:
         learnable = nn.Linear if "linear" in self.kinds else Dense
         if isinstance(candidate.net.head, learnable) and candidate.deepens and reached > self.start_height:
             self.start, self.start_height = candidate, reached
+        if name == RUNGS["linear"] and self.plain is None:
+            self.plain = candidate
         rung = Rung(name, candidate.backbone.name, detail, accuracy, left_out, time.perf_counter() - begun, kept)
         self.rungs.append(rung)
         return rung
+
+    def gain(self) -> Difference | None:
+        """By how much the best is better on the validation pictures than the plain linear head on one network.
+
+        The best was chosen on these pictures, so the difference flatters a little. None where there is no other.
+        """
+        labels = self.labels.get("validation")
+        if labels is None or self.plain is None or self.best is None or self.plain is self.best:
+            return None
+        before, after = ((c.logits["validation"].argmax(1) == labels).numpy() for c in (self.plain, self.best))
+        return difference(before, after)
 
     def _head(
         self, name: str, backbones: Sequence[Backbone], fit: Callable[..., heads.Head], views: Sequence[View] = ()

@@ -9,17 +9,20 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from svertka import data as rooms
 from svertka.blocks import Net
 from svertka.bundle import describe
 from svertka.data.augment import Augment
+from svertka.errors import NotFinite
 from svertka.records import Epoch, Note, Step
-from svertka.training import auto, balance, loop
+from svertka.training import auto, balance, checkpoint, loop
 from svertka.training.forecast import END
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan
@@ -34,6 +37,8 @@ from svertka.verbs.building import first_net, loader, with_statistics
 from svertka.verbs.choosing import first_choices
 from svertka.verbs.job import Job
 from svertka.verbs.looking import Looking, Stopped
+from svertka.verbs.stopping import Saver
+from svertka.verbs.waypoints import Waypoints
 
 VIEWS = 4  # varied views of each training picture
 OVERHEAD = 1.15  # a real step also reads, varies and validates
@@ -64,6 +69,7 @@ class Climb:
     looking: Looking
     plan: Plan
     side: int  # of the pictures as they are
+    way: Waypoints
 
     @property
     def pictures(self) -> int:
@@ -74,7 +80,7 @@ class Climb:
         """Seconds until the run has to end; without a limit, none may be spent beyond what was asked for."""
         if self.job.recipe.minutes is None:
             return 0.0
-        return self.job.recipe.minutes * 60 - (time.perf_counter() - self.job.started) - END
+        return self.job.recipe.minutes * 60 - self.way.spent - END
 
     def rungs(self, backbones: list[Backbone]) -> Iterator[Rung]:
         """All rungs, the quickest first."""
@@ -101,9 +107,12 @@ class Climb:
         if best is None:
             return
         parts = self.looking.parts(best)
-        each = self.looking.seconds_each(best) * self.pictures
-        views = min(VIEWS, int(SHARES["views"] * self.left() / each))
-        if views > 0:
+
+        def affordable() -> dict[str, int]:
+            each = self.looking.seconds_each(best) * self.pictures
+            return {"views": max(0, min(VIEWS, int(SHARES["views"] * self.left() / each)))}
+
+        if views := self.way.settle("varied views", affordable)["views"]:
             yield from self.ladder.varied(parts, [View(k, varied) for k in range(1, views + 1)])
 
     def _unfreeze(self, name: str, last: int | None) -> Iterator[Rung]:
@@ -118,18 +127,23 @@ class Climb:
         def fresh(plan: Plan) -> State:
             return begin(copy.deepcopy(start.net), recipe, plan, last, measure=measure)
 
-        shape = (recipe.batch or 1, *job.preprocess.shape)
-        plan = make_plan(fresh(self.plan).net, shape, self.ladder.classes, wanted=job.wanted)
-        if epochs := self._epochs(name, job, plan, EPOCHS):
-            job.recipe = recipe.replace(epochs=epochs)
-            net = self._fit(job, fresh(plan), plan, name)
-            found = Candidate(start.backbone, net, self._logits(net, job, plan))
-            detail = f"{epochs} epochs, rates by depth" + (", batch norms measured anew" if measure else "")
+        plan, epochs = self._settle(name, job, EPOCHS, lambda: fresh(self.plan).net)
+        if not epochs:
+            return
+        job.recipe = recipe.replace(epochs=epochs)
+        state = fresh(plan)
+        if self._fit(job, state, plan, name):
+            made = state.measured_net
+            detail = f"{len(state.history)} epochs, rates by depth"
+            detail += ", batch norms measured anew" if measure else ""
+            found = Candidate(start.backbone, made, self._logits(made, job, plan))
             yield self.ladder.measure(name, detail, found, None, begun)
 
     def _scratch(self, far: bool) -> Iterator[Rung]:
         """A fresh network, at the size that suits these pictures."""
         name, begun = "from scratch", time.perf_counter()
+        if self.way.left_out(name):
+            return
         open_ones = dict.fromkeys(("net", "size", "fit", "freeze", "head"))
         fresh = self.job.recipe.replace(**open_ones, weights="none")
         fresh, _, facts, preprocess = first_choices(self.job.source, fresh)
@@ -137,25 +151,40 @@ class Climb:
         job = dataclasses.replace(self.job, store=store, preprocess=preprocess, recipe=fresh, start=None)
         job.preprocess = with_statistics(job)
         job.recipe, _ = auto.choose_rest(fresh, dataclasses.replace(facts, training=self.pictures))
-        net = first_net(job)
-        shape = (min(job.recipe.batch or 1, self.pictures), *job.preprocess.shape)
-        plan = make_plan(net, shape, self.ladder.classes, wanted=job.wanted)
-        usual = job.recipe.epochs or 1
-        epochs = usual if far and job.recipe.minutes is None else self._epochs(name, job, plan, usual)
+        job.recipe = job.recipe.replace(batch=min(job.recipe.batch or 1, self.pictures))
+        torch.manual_seed(job.recipe.seed)
+        net, usual = first_net(job), job.recipe.epochs or 1
+        plan, epochs = self._settle(name, job, usual, lambda: net, in_any_case=far and job.recipe.minutes is None)
         if not epochs:
             return
-        job.recipe = job.recipe.replace(epochs=epochs)
-        made, others = self._fit(job, loop.begin(net, job.recipe, plan), plan, name), self.ladder.height
-        what = str(job.recipe.net)
+        job.recipe, others = job.recipe.replace(epochs=epochs), self.ladder.height
+        state = loop.begin(net, job.recipe, plan)
+        if not self._fit(job, state, plan, name):
+            return
+        made, what = state.measured_net, str(job.recipe.net)
         own = Backbone(what, made, job.preprocess, describe(made, what, job.preprocess.shape))
         found = Candidate(own, made, self._logits(made, job, plan), deepens=False)
-        rung = self.ladder.measure(name, f"{epochs} epochs at {fresh.size} pixels", found, None, begun)
+        detail = f"{len(state.history)} epochs at {fresh.size} pixels"
+        rung = self.ladder.measure(name, detail, found, None, begun)
         if rung.kept and rung.accuracy is not None:
             self.job.note(
                 f"A fresh network is better here than the frozen one: {rung.accuracy.value:.1%} against {others:.1%} "
                 f"on validation, at {fresh.size} pixels a side. `--weights none` gives it all the time."
             )
         yield rung
+
+    def _settle(
+        self, name: str, job: Job, most: int, net: Callable[[], Net], *, in_any_case: bool = False
+    ) -> tuple[Plan, int]:
+        """How a rung computes, and how many passes it takes."""
+
+        def decide() -> dict[str, Any]:
+            shape = (job.recipe.batch or 1, *job.preprocess.shape)
+            plan = make_plan(net(), shape, self.ladder.classes, wanted=job.wanted)
+            return {"plan": plan.to_dict(), "epochs": most if in_any_case else self._epochs(name, job, plan, most)}
+
+        found = self.way.settle(name, decide)
+        return Plan(**found["plan"]), found["epochs"]
 
     def _epochs(self, name: str, job: Job, plan: Plan, most: int) -> int:
         """As many as were asked for, or as fit into this rung's share of the time; says so where none does."""
@@ -169,24 +198,41 @@ class Climb:
             )
         return max(0, epochs)
 
-    def _fit(self, job: Job, state: State, plan: Plan, name: str) -> Net:
-        """Train; a person who asks to stop gets the best epoch so far.
+    def _fit(self, job: Job, state: State, plan: Plan, name: str) -> bool:
+        """Train, from where an earlier process left this rung; the state then holds the best epoch.
+
+        A person who asks to stop gets the best so far. False, with a sentence, where the loss was lost for good: what
+        was learned below stands all the same.
 
         Raises:
-            Stopped: before the first one was finished.
+            Stopped: before the first epoch was finished.
         """
-
-        def tell(record: Step | Epoch | Note) -> bool:
-            self.job.tell(record, kind="climb", rung=name)
-            return self.looking.asked.is_set()
-
         if job.recipe.balance == "weights":
             state.class_weights = balance.class_weights(job.labels("train"), self.ladder.classes).to(plan.device)
         train, validation = loader(job, "train", plan, training=True), loader(job, "validation", plan)
-        net = finetune(state, train, validation, job.recipe, plan, tell)
-        if net is None:
+        saver = Saver(job, state, self.way.place(name))
+        if (saver.folder / checkpoint.NAME).is_file():
+            checkpoint.restore(state, saver.folder)
+        job.run.rewind(state.step, len(train), name)
+
+        def tell(record: Step | Epoch | Note) -> bool:
+            if isinstance(record, Note) and record.back_to is not None:
+                job.run.rewind(record.back_to, len(train), name)
+            job.tell(record, kind="climb", rung=name)
+            asked = self.looking.asked.is_set()
+            if asked or saver.due(record) or (isinstance(record, Epoch) and record.epoch == record.epochs):
+                saver.save()
+                self.way.write()
+            return asked
+
+        try:
+            finished = finetune(state, train, validation, job.recipe, plan, tell)
+        except NotFinite as trouble:
+            job.note(f"The rung {name!r} was given up. {job.unfit(trouble)}")
+            return False
+        if not finished:
             raise Stopped
-        return net
+        return True
 
     def _logits(self, net: Net, job: Job, plan: Plan) -> dict[str, Tensor]:
         """Of each part that judges; the network comes back on the CPU."""

@@ -1,9 +1,10 @@
 """What the frozen network makes of the pictures, as plain data for the report: a map, and who looks like whom.
 
 map.npz holds `points` float32 (m, 2) and `index` int64 (m,) into the manifest, at most MOST pictures of training and
-validation; `share` float32 (), how much of their variance the two axes hold; `asked` int64 (k,), the worst mistakes of
-validation, `similar` int64 (k, NEAR), the training pictures most alike to each by the cosine of their features,
-`cosine` float32 (k, NEAR), and `pixels` uint8 (k, 1 + NEAR, h, w, c).
+validation; `share` float32 (), how much of their variance the two axes hold; `axes` float32 (m, k), the same on more
+principal axes, of which `verbs.layout` makes `near` float32 (m, 2) where that is quick; `asked` int64 (k,), the worst
+mistakes of validation, `similar` int64 (k, NEAR), the training pictures most alike to each by the cosine of their
+features, `cosine` float32 (k, NEAR), and `pixels` uint8 (k, 1 + NEAR, h, w, c).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from svertka.verbs.job import Job
 from svertka.verbs.looking import Looking
 
 MOST = 1500  # pictures on the map
+AXES = 50  # principal axes that are kept
 NEAR = 3  # similar pictures shown for a mistake
 SHOWN = 6  # mistakes they are shown for
 SIDE = 96  # of those pictures, at most
@@ -43,9 +45,12 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
     index = np.concatenate([job.manifest.indices(part) for part in parts])
     some = np.arange(0, len(index), -(-len(index) // MOST))
     shown = torch.cat(list(unit.values()))[some]
-    points = flat(shown)
+    axes = principal(shown, AXES)
+    points = axes[:, :2].contiguous()
     share = points.var(0).sum() / shown.var(0).sum().clamp_min(torch.finfo(torch.float32).tiny)
-    arrays = {"points": points.numpy(), "index": index[some], "share": share.clamp_max(1).numpy()}
+    arrays = {
+        "points": points.numpy(), "axes": axes.numpy(), "index": index[some], "share": share.clamp_max(1).numpy(),
+    }  # fmt: skip
     if shares is not None:
         arrays |= _similar(job, unit, shares)
     try:
@@ -54,17 +59,17 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 
 
-def flat(x: Tensor) -> Tensor:
-    """Vectors (n, d) on the two principal axes along which they differ most: (n, 2), the larger axis first.
+def principal(x: Tensor, most: int) -> Tensor:
+    """Vectors (n, d) on the principal axes along which they differ most: (n, at most `most`), the longest axis first.
 
     Signs are chosen so that the same vectors give the same map everywhere.
     """
     z = (x - x.mean(0)).double()
     if len(z) < z.shape[1]:  # n numbers say as much of n vectors
         squares, u = torch.linalg.eigh(z @ z.T)
-        points = (u * squares.clamp_min(0).sqrt())[:, -2:].flip(1)
+        points = (u * squares.clamp_min(0).sqrt())[:, -most:].flip(1)
     else:
-        points = z @ torch.linalg.eigh(z.T @ z)[1][:, -2:].flip(1)
+        points = z @ torch.linalg.eigh(z.T @ z)[1][:, -most:].flip(1)
     farthest = points.gather(0, points.abs().argmax(0, keepdim=True))
     return (points * farthest.sign()).float()
 

@@ -18,9 +18,10 @@ import numpy as np
 from svertka.budget import Budget
 from svertka.errors import DataError, ReadError, RunError, ShapeError, UsageError, WeightsError
 from svertka.reporting import write_report
-from svertka.reporting.folder import ALBUM, LAYERS, PROBES, REPEATS, WEIGHTS, RunFolder, optional, read_run
+from svertka.reporting.folder import ALBUM, LAYERS, MAP, PROBES, REPEATS, WEIGHTS, RunFolder, optional, read_run
 from svertka.reporting.repeating import write_page as write_repeats
 from svertka.reporting.speech import say, speaking
+from svertka.verbs import layout
 
 if TYPE_CHECKING:
     from svertka.bundle import Model
@@ -60,6 +61,7 @@ def report(
         if full or found.layers is None or _lacks_looks(found):
             looking = budget.part(INSIDE).left() if full else MOST
             found = _with_looks(found, seconds=looking, full=full, progress=progress)
+        found = _laid_out(found, seconds=MOST)
         if full and _lacks_probes(found):
             progress("how far pictures may change, and what simpler answers reach")
             found = _probed(found, DRAWN * budget.left())
@@ -68,8 +70,17 @@ def report(
 
 def report_training(run: Path, model: Model, seconds: float) -> Path:
     """The report at the end of a training that took so long, with the network still at hand."""
-    found = read_run(run)
-    return write_report(_looked(found, model, seconds=min(MOST, LOOKING * seconds), full=False))
+    found, most = read_run(run), min(MOST, LOOKING * seconds)
+    return write_report(_looked(_laid_out(found, seconds=most), model, seconds=most, full=False))
+
+
+def _laid_out(run: RunFolder, *, seconds: float) -> RunFolder:
+    """The run with neighbours near on its map, kept in its folder, where laying it out so takes no more seconds."""
+    if "axes" not in run.map or "near" in run.map or layout.seconds(len(run.map["axes"])) > seconds:
+        return run
+    found = {**run.map, "near": layout.laid_out(run.map["axes"])}
+    _keep(run.path, {MAP: found})
+    return dataclasses.replace(run, map=found)
 
 
 def _of_repeats(parent: Path, found: Mapping[str, Any], out: Path | None, *, full: bool) -> Path:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from svertka.records import Epoch, Note, Step
 from svertka.training import checkpoint
@@ -18,14 +19,19 @@ SHARE = 0.02  # of the time that checkpoints at ends of epochs may take
 
 
 class Saver:
-    """Checkpoints of one run, as often as they are cheap.
+    """Checkpoints of one training, as often as they are cheap.
+
+    Args:
+        job: the run, and how often.
+        state: what is saved.
+        folder: where; the run's own where None.
 
     Attributes:
         seconds: spent on all of them so far.
     """
 
-    def __init__(self, job: Job, state: State) -> None:
-        self.folder, self.state = job.run.path / CHECKPOINT, state
+    def __init__(self, job: Job, state: State, folder: Path | None = None) -> None:
+        self.folder, self.state = folder or job.run.path / CHECKPOINT, state
         self.late = 60 * job.recipe.checkpoint
         self.saved, self.cost, self.seconds = time.perf_counter(), 0.0, 0.0
 

@@ -32,6 +32,7 @@ from svertka.verbs.mapping import write_map
 from svertka.verbs.notes import sentences
 from svertka.verbs.report import report_training
 from svertka.verbs.stopping import asked_to_stop
+from svertka.verbs.waypoints import Waypoints
 
 SAMPLE = 128  # training pictures whose maps give NetVLAD its centres
 
@@ -110,9 +111,15 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     Raises:
         RunError: the weights are others than those that the run began with.
     """
-    backbones = open_all([row["weights"] for row in told["transfer"]], job.recipe.replace(net=None), unasked=False)
+    backbones = [
+        backbone
+        for row in told["transfer"]
+        for backbone in open_all([row["weights"]], job.recipe.replace(net=row["name"]), unasked=False)
+    ]
     if [b.digest for b in backbones] != [row["digest"] for row in told["transfer"]]:
         raise RunError(f"{job.run.path} was begun with other weights than there are now.")
+    job.notes = job.run.notes()
+    job.run.strike(lambda record: record["kind"] == "rung")  # each is climbed again, what was learned on it is kept
     return climb(job, backbones, [], rooms.survey(job.source).side, again=True)
 
 
@@ -163,8 +170,9 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], side: in
             some = job.manifest.indices("train")
             pixels = np.asarray(job.store.pixels[np.sort(some[:: -(-len(some) // SAMPLE)])])
             backbones = [with_vlad(backbone, pixels) for backbone in backbones]
+        way = Waypoints.of(job.run, job.started)
         try:
-            for rung in Climb(job, ladder, looking, plan, side).rungs(backbones):
+            for rung in Climb(job, ladder, looking, plan, side, way).rungs(backbones):
                 job.run.log({"kind": "rung", **rung.to_dict()})
                 job.watch("rung", rung)
                 if asked.is_set():
@@ -173,7 +181,10 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], side: in
             stopped = True
     if ladder.best is None:
         raise KeyboardInterrupt
-    return _finish(job, looking.told(plan), ladder, ladder.best, looking, stopped)
+    done = _finish(job, looking.told(plan), ladder, ladder.best, looking, stopped)
+    if not stopped:
+        way.arrive()
+    return done
 
 
 def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Looking, stopped: bool) -> Trained:
@@ -189,12 +200,13 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Look
     write_arrays(job, scores.arrays)
     write_failures(job, scores)
     write_map(job, looking, best, scores.arrays.get("validation_probability"))
-    rungs = [rung.to_dict() for rung in ladder.rungs]
+    gain = ladder.gain()
+    climbed = {"ladder": [rung.to_dict() for rung in ladder.rungs], "gain": gain.to_dict() if gain else None}
     summary = write_metrics(
         job, plan, best.net, scores.found, stopped=stopped,
         seconds=time.perf_counter() - job.started - job.read_seconds, speed=looking.speed,
-        more={"weights": model.facts["weights"]["sha256"], "ladder": rungs, "backbone": best.backbone.digest},
+        more={"weights": model.facts["weights"]["sha256"], "backbone": best.backbone.digest, **climbed},
     )  # fmt: skip
-    summary["ladder"] = rungs
+    summary |= climbed
     report_training(job.run.path, model, summary["seconds"]["total"])
     return Trained(job.run.path, summary, stopped)

@@ -10,6 +10,13 @@ SENTENCES = {
         "{n:# изображение|# изображения|# изображений} обучающей и валидационной выборок, в осях двух направлений, "
         "по которым они различаются сильнее всего (главные компоненты)."
     ),
+    "Each point is a picture, as the frozen network sees it: near together lies what it finds alike. The map shows "
+    "{n:# picture|# pictures} of training and validation, laid out so that neighbours stay neighbours (t-SNE): groups "
+    "mean something, distances between them do not.": (
+        "Каждая точка — изображение, каким его видит замороженная сеть: рядом лежит то, что для неё похоже. На карте "
+        "{n:# изображение|# изображения|# изображений} обучающей и валидационной выборок, разложенные так, что соседи "
+        "остаются соседями (t-SNE): группы что-то значат, расстояния между ними — нет."
+    ),
     "These hold {share} of all differences, so pictures that lie apart are apart, while some that lie together are "
     "not alike.": (
         "На них приходится {share} всех различий: что на карте далеко, то и вправду непохоже, а вот лежащее рядом "

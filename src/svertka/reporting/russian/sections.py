@@ -109,6 +109,13 @@ SENTENCES = {
         "Интервалы перекрываются, так что отличие от ближайшего соперника может быть случайным: "
         "следующие ступени не обязательно помогут."
     ),
+    "Against the plain linear head on {network} the model gains {points} points on the same {n:# picture|# "
+    "pictures} (95 % interval {low} to {high}): it is right on {gained} that the other takes for another class, "
+    "and wrong on {lost} that the other knows.": (
+        "По сравнению с простым линейным классификатором на сети {network} модель прибавляет {points} п. п. на тех же "
+        "{n:# изображении|# изображениях|# изображениях} (95-процентный интервал от {low} до {high}): верно "
+        "распознаёт {gained} из тех, на которых тот ошибается, и ошибается на {lost} из тех, которые он распознаёт."
+    ),
     "The ladder": "Лестница",
     "rung": "ступень",
     "network": "сеть",

@@ -7,8 +7,10 @@ from typing import Any
 from svertka.records import Interval
 from svertka.reporting import words
 from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import told
-from svertka.reporting.words import percent
+from svertka.reporting.speech import decimal, say, told
+from svertka.reporting.words import percent, quoted
+
+PLAIN = "linear head"  # the first rung of this name is what any other is compared with
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -34,7 +36,25 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             for k, r in enumerate(rungs)
         ],
         "overlap": _overlap(rungs, kept),
+        "gain": _gain(run.metrics.get("gain"), rungs),
     }
+
+
+def _gain(gain: dict[str, Any] | None, rungs: list[dict[str, Any]]) -> str | None:
+    """How much better the model is than the plain linear head, on the same pictures."""
+    if not gain:
+        return None
+    plain = next((r for r in rungs if r.get("rung") == PLAIN), {})
+    return say(
+        "Against the plain linear head on {network} the model gains {points} points on the same {n:# picture|# "
+        "pictures} (95 % interval {low} to {high}): it is right on {gained} that the other takes for another class, "
+        "and wrong on {lost} that the other knows.",
+        network=quoted(str(plain.get("backbone"))),
+        n=gain["n"],
+        gained=gain["gained"],
+        lost=gain["lost"],
+        **{k: decimal(100 * gain[v], "+.1f") for k, v in (("points", "difference"), ("low", "low"), ("high", "high"))},
+    )
 
 
 def _overlap(rungs: list[dict[str, Any]], kept: int | None) -> bool:

@@ -27,6 +27,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
     return {
         "n": len(index),
         "classes": len(run.manifest.classes),
+        "near": "near" in run.map,
         "share": percent(float(run.map["share"]), 100) if "share" in run.map else None,
         "judged": "validation" in run.scored,
         "panels": _panels(run, np.isin(index, list(wrong))),
@@ -46,7 +47,8 @@ def _wrong(run: RunFolder) -> dict[int, str]:
 
 
 def _panels(run: RunFolder, wrong: np.ndarray) -> list[dict[str, Any]]:
-    points, labels, names = run.map["points"], run.manifest.labels[run.map["index"]], run.manifest.classes
+    points = run.map["near" if "near" in run.map else "points"]
+    labels, names = run.manifest.labels[run.map["index"]], run.manifest.classes
     sizes, missed = (np.bincount(some, minlength=len(names)) for some in (labels, labels[wrong]))
     chosen = sorted(sorted(np.flatnonzero(sizes), key=lambda c: (-missed[c], -sizes[c]))[:PANELS])
     return [
