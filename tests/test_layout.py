@@ -33,7 +33,7 @@ def test_many_pictures_and_hardly_any_stay_on_their_axes():
 
 @pytest.mark.parametrize(("seconds", "word"), [(30.0, "t-SNE"), (0.01, "principal components")])
 def test_the_caption_says_how_it_is_laid_out(seconds, word, tmp_path):
-    run = make_run.with_map(make_run.invented(tmp_path / "run", n=120, classes=3))
+    run = make_run.with_map(make_run.invented(tmp_path / "run", files=120, scored=40, classes=3))
     with np.load(run / "map.npz") as found:
         arrays = {name: found[name] for name in found.files}
     g = np.random.default_rng(0)

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from sklearn.decomposition import PCA
 
+import make_run
 import svertka
 from make_backbones import SIDE, backbone, photos
 from svertka.bundle import Model
 from svertka.data import Manifest
+from svertka.reporting import write_report
 from svertka.training.auto import Facts
 from svertka.training.recipe import Recipe
 from svertka.training.variation import variation
@@ -23,6 +25,7 @@ from svertka.transfer import features
 from svertka.transfer.backbones import with_vlad
 from svertka.transfer.features import extract
 from svertka.transfer.finetune import gentle
+from svertka.transfer.ladder import Candidate, Ladder
 from svertka.verbs.climbing import vary
 from svertka.verbs.mapping import principal
 from svertka.verbs.train import resume
@@ -246,6 +249,35 @@ def test_fresh_weights_are_tried_where_pictures_are_far_smaller_and_win_over_a_b
 
 def _notes(run):
     return json.loads((run / "metrics.json").read_text())["notes"]
+
+
+# --- by how much ---
+
+
+def test_the_gain_is_over_the_first_linear_head_on_the_same_pictures(tmp_path):
+    truth = torch.tensor([0, 1] * 20)
+    ladder, b = Ladder({"validation": truth}, 2, lambda *_: None), backbone()
+
+    def answer(name, wrong):
+        logits = torch.nn.functional.one_hot(truth, 2).float()
+        logits[wrong] = logits[wrong].flip(1)
+        candidate = Candidate(b, b.with_head("linear", 64, 2), {"validation": logits})
+        return ladder.measure(name, "", candidate, None, 0.0)
+
+    assert ladder.gain() is None
+    rungs = [answer("linear head", range(6)), answer("linear head", range(7))]
+    assert ladder.gain() is None  # the best is the plain one
+    rungs.append(answer("whole network", [5, 6, 7]))
+    gain = ladder.gain()
+    assert (gain.gained, gain.lost, gain.value) == (5, 2, pytest.approx(3 / 40))
+    assert gain.low < 0 < gain.value < gain.high
+    run = make_run.invented(tmp_path / "run", files=100, scored=40)
+    told = json.loads((run / "metrics.json").read_text())
+    told |= {"ladder": [r.to_dict() for r in rungs], "gain": gain.to_dict()}
+    (run / "metrics.json").write_text(json.dumps(told))
+    text = write_report(run).read_text(encoding="utf-8")
+    assert "the model gains +7.5 points on the same 40 pictures" in text
+    assert "+7,5" in write_report(run, lang="ru").read_text(encoding="utf-8")
 
 
 # --- heads and recipes ---
