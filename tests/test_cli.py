@@ -199,7 +199,7 @@ def test_a_model_that_is_none_or_damaged(sv, tmp_path):
     assert status == 1
     assert "damaged" in err
     facts = tmp_path / "run" / "model" / "model.json"
-    facts.write_text(facts.read_text().replace('"format": 1', '"format": 99'))
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"format": 99}))
     assert "newer svertka" in sv("predict", "run", data)[2]
 
 

@@ -55,6 +55,11 @@ def test_every_kind_of_odd_picture_has_its_russian_form(kind):
         ("as many as 1.5 minutes allow at 20.3 seconds a pass", "20.3 с на эпоху"),
         ("squeezenet1_0 learned from pictures of this size", "squeezenet1_0"),
         (
+            "Pictures grow from 20 over 24 to 32 pixels during the first 50% of the steps; until then validation, on "
+            "whole ones, lags behind.",
+            "изображения растут: 20, 24, затем 32 пикс.",
+        ),
+        (
             "The rung 'whole network' was left out: one pass takes about 516 seconds. More --minutes allow it.",
             "около 516 с",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from svertka.training import balance
+from svertka.training.progressive import SIZES, on_grid
 from svertka.verbs.job import Job
 
 
@@ -17,5 +18,11 @@ def sentences(job: Job) -> list[str]:
     if not job.count("validation"):
         notes.append(
             "No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown."
+        )
+    if job.recipe.grow and (job.recipe.epochs or 1) > 1:
+        first, second, last = (on_grid(job.preprocess.height, size) for size in (*SIZES, 1.0))
+        notes.append(
+            f"Pictures grow from {first} over {second} to {last} pixels during the first {job.recipe.grow:.0%} of the "
+            "steps; until then validation, on whole ones, lags behind."
         )
     return notes

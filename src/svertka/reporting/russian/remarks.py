@@ -179,6 +179,11 @@ SENTENCES = {
     "the usual decay": "обычное затухание",
     "as is usual": "как обычно",
     # verbs.course, verbs.forecasting, verbs.learning
+    "Pictures grow from {n} over {m} to {k} pixels during the first {share} of the steps; until then validation, on "
+    "whole ones, lags behind.": (
+        "Первые {share} шагов изображения растут: {n}, {m}, затем {k} пикс.; до тех пор проверка на полных "
+        "изображениях отстаёт."
+    ),
     "One pass takes about {x:.1f} minutes, longer than the {minutes} allow.": (
         "Одна эпоха занимает около {x:.1f} мин, дольше отведённых {minutes}."
     ),
