@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from svertka.audit import close
 from svertka.audit.close import close_pairs
+from svertka.data.split import linked
 
 
 def by_definition(points, radius, most, asked):
@@ -71,3 +72,18 @@ def test_a_crowd_on_one_spot_hangs_together_and_takes_no_time():
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(points),) * 2)
     assert len(np.unique(connected_components(graph, directed=False)[1][:n])) == 1
     assert len(pairs) <= 9 * len(points)
+
+
+@given(st.integers(1, 60), st.integers(0, 80), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_linked_files_are_scipys_components(n, m, seed):
+    links = np.random.default_rng(seed).integers(0, n, (m, 2))
+    graph = coo_matrix((np.ones(m), (links[:, 0], links[:, 1])), shape=(n, n))
+    family = connected_components(graph, directed=False)[1]
+    first = [int(np.flatnonzero(family == family[i])[0]) for i in range(n)]
+    assert linked(n, links).tolist() == first
+
+
+def test_a_long_chain_is_one_family():
+    order = np.random.default_rng(0).permutation(20_000)
+    assert not linked(len(order), np.stack([order[1:], order[:-1]], 1)).any()

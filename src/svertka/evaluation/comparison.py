@@ -60,9 +60,9 @@ def mcnemar(gained: int, lost: int) -> float:
     m, k = gained + lost, max(gained, lost)
     if gained == lost:
         return 1.0
-    from scipy.special import bdtrc  # comes with scikit-learn; late, as most commands never need it
-
-    return min(1.0, 2 * float(bdtrc(k - 1, m, 0.5)))  # P(at least k of m heads), both ways
+    heads = np.arange(k, m)
+    ratios = np.cumprod((m - heads) / (heads + 1))  # of the chances of k + 1, k + 2, ... heads to that of k
+    return float(min(1.0, 2 * (math.comb(m, k) / 2**m) * (1 + ratios.sum())))  # P(at least k of m heads), both ways
 
 
 def difference(before: np.ndarray, after: np.ndarray, confidence: float = 0.95) -> Difference:

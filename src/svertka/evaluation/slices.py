@@ -11,8 +11,10 @@ darkness then, and the network may have learned darkness for cats: that is told 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -130,14 +132,20 @@ def fisher(k: int, n: int, other_k: int, other_n: int) -> float:
     low, high = max(0, n - (total - hits)), min(n, hits)
     if low == high:
         return 1.0
-    from scipy.special import gammaln  # comes with scikit-learn; late, as most commands never need it
+    logs = _log_factorials(1 << total.bit_length())
 
     def choose(a: Any, b: Any) -> Any:
-        return gammaln(a + 1) - gammaln(b + 1) - gammaln(a - b + 1)
+        return logs[a] - logs[b] - logs[a - b]
 
     x = np.arange(low, high + 1)
     chance = np.exp(choose(hits, x) + choose(total - hits, n - x) - choose(total, n))
     return float(min(1.0, chance[chance <= chance[k - low] * (1 + 1e-7)].sum()))
+
+
+@lru_cache(maxsize=2)
+def _log_factorials(n: int) -> np.ndarray:
+    """log 0!, ..., log n!: (n + 1,)."""
+    return np.array([math.lgamma(k + 1) for k in range(n + 1)])
 
 
 def _cut(column: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

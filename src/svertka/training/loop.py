@@ -139,7 +139,8 @@ def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: P
     value = loss.item()
     if group.world.alone:  # else all must go on to where they hear of it
         rescue.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
-    (loss if state.scaler is None else state.scaler.scale(loss)).backward(torch.full_like(loss, share))
+    scaled = loss if state.scaler is None else state.scaler.scale(loss)
+    (share * scaled).backward()  # `backward(gradient)` would import torch's symbolic shapes and sympy: 0.3 s
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
     return value, int((logits.detach().argmax(1) == truth).sum())
 
