@@ -13,7 +13,7 @@ import svertka
 ROOT = Path(svertka.__file__).parent
 LAYERS = [
     "errors",
-    "shapes records cache budget",
+    "shapes records cache budget importing",
     "ops",
     "blocks signals",
     "notation",

@@ -1,5 +1,6 @@
 """What a command imports: each of these would cost it tenths of a second."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+
+from svertka import importing
 
 DEAR = ("sympy", "scipy", "sklearn", "matplotlib", "pandas", "torch._dynamo", "torch._inductor")
 PROGRAM = """
@@ -41,3 +44,42 @@ def test_training_and_scoring_import_nothing_dear(folder):
     assert imported("evaluate", "run", "digits", "--quiet", cwd=folder) == []
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / "one.png")
     assert imported("predict", "run", "one.png", cwd=folder) == []
+
+
+def test_at_ease_leaves_the_collector_as_it_was():
+    assert gc.isenabled()
+    with importing.at_ease():
+        assert not gc.isenabled()
+        with importing.at_ease():  # within another
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    frozen = gc.get_freeze_count()
+    with pytest.raises(ImportError), importing.at_ease():
+        raise ImportError
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen  # this process is not ours
+
+
+def test_torch_is_the_same_after_its_library_was_loaded_ahead():
+    program = """
+import importlib.util, sys, threading
+from svertka import importing
+importing.ahead()
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join()
+loaded = open("/proc/self/maps").read() if sys.platform == "linux" else ""
+assert "torch" not in sys.modules
+expected = importing._library()
+assert expected is None or str(expected.resolve()) in loaded, expected
+import torch
+print(torch.ones(3) @ torch.ones(3), torch.get_num_threads(), torch.__config__.parallel_info().count("OpenMP"))
+importing.ahead()
+"""
+    plain = program[program.index("import torch\n") :].replace("importing.ahead()", "")
+    ahead, usual = (
+        subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
+        for text in (program, plain)
+    )
+    assert ahead == usual

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 
+from svertka import importing
 from svertka.cli.app import main
 
 __all__ = ["main", "run"]
@@ -22,6 +23,7 @@ def run() -> None:
 
     Whatever must happen at an end still does: other threads are waited for, exit functions called, output written out.
     """
+    importing.own_process()
     status: int | str | None = 0
     try:
         main()

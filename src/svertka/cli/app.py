@@ -31,6 +31,7 @@ from svertka.cli.shared import (
     say,
 )
 from svertka.errors import NotationError, SvertkaError, UsageError
+from svertka.importing import at_ease
 from svertka.training.world import may_speak, refuse_several, world
 
 STARTED = time.perf_counter()
@@ -193,7 +194,8 @@ def evaluate(
     from svertka.cli.progress import watching
 
     with watching(quiet=quiet) as watch:
-        from svertka.verbs.evaluate import evaluate as run
+        with at_ease():
+            from svertka.verbs.evaluate import evaluate as run
 
         found = run(model, data, part=part, robust=robust, watch=watch)
     if as_json:
@@ -218,7 +220,9 @@ def predict(
     """Say what is in pictures."""
     from svertka.cli.results import prediction_json, print_predictions, promise, write_csv
     from svertka.records import Unreadable
-    from svertka.verbs import predict as verb
+
+    with at_ease():
+        from svertka.verbs import predict as verb
 
     if csv is not None and csv.exists():
         raise UsageError(f"{csv} exists already and is never overwritten; name another file with --csv.")
@@ -259,7 +263,9 @@ def explain(
     from svertka.cli.explained import explained_json, print_explained
     from svertka.cli.progress import watching
     from svertka.records import Unreadable
-    from svertka.verbs.explain import explain as run
+
+    with at_ease():
+        from svertka.verbs.explain import explain as run
 
     with watching(quiet=quiet) as watch:
         answers = run(
@@ -282,7 +288,8 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Write what a network sees in pictures: one vector each."""
-    from svertka.verbs.embed import embed as run
+    with at_ease():
+        from svertka.verbs.embed import embed as run
 
     found = run(model, files, out=out)
     bad = [{"path": u.path, "error": u.reason} for u in found.unreadable]
@@ -306,7 +313,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the report of a run again, from its folder."""
-    from svertka.verbs.report import report as write
+    with at_ease():
+        from svertka.verbs.report import report as write
 
     page = write(run, out=out, lang=lang, full=full, minutes=minutes, progress=lambda part: say(f"looking: {part}"))
     if as_json:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svertka import data as rooms
+from svertka import importing
 from svertka.errors import DataError, RunError
 from svertka.signals import Preprocess
 from svertka.training import auto
@@ -79,7 +80,9 @@ def train(
         refuse_several("--plan compile=yes")
     if tensorboard:
         require()
-    source = rooms.open_source(data, group_by=recipe.group_by)
+    listing = rooms.open_source  # whose own libraries come first: the system loads one at a time
+    importing.ahead()
+    source = listing(data, group_by=recipe.group_by)
     facts = facts_of(source)
     earlier = None if manifest is None else _earlier(Path(manifest))
     command = command or shlex.join(["svertka", "train", *_words(data)])
@@ -109,8 +112,10 @@ def _read(
     reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
     try:
         clock.now("import")
-        from svertka.training.planning import refuse_impossible
-        from svertka.verbs import building, learning, transferring  # noqa: F401  all while the others decode
+        with importing.at_ease():
+            from svertka.audit import audit  # noqa: F401  all while the others decode
+            from svertka.training.planning import refuse_impossible
+            from svertka.verbs import building, learning, transferring  # noqa: F401
 
         refuse_impossible(fixed)
         if weights:
@@ -175,7 +180,8 @@ def resume(
         raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
     reading = rooms.begin_store(source, preprocess)
     clock.now("import")
-    from svertka.verbs import learning
+    with importing.at_ease():
+        from svertka.verbs import learning
 
     clock.now("decode")
     sharing.tell_pictures(told["data"], preprocess)
