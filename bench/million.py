@@ -1,8 +1,9 @@
 """Memory and start-up over many files: `check`, an epoch, and starting again, at 10,000 and at 1,000,000 entries.
 
 Entries are tiny PNG pictures (8 x 8, grey, all different) in one zip archive, ten classes, made here. Each job is a
-process of its own; what it held at most is the system's figure for it (ru_maxrss). Pages of mapped files count there,
-though the system takes them back whenever it wants: so what was its own (RssAnon, looked at every 20 ms) is told too.
+process of its own; what it held at most is the system's figure for it (VmHWM; ru_maxrss would begin with what its parent
+held). Pages of mapped files count there, though the system takes them back whenever it wants: so what was its own
+(RssAnon, looked at every 20 ms) is told too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ FLAT, START = 200.0, 10.0  # promised: MB more than for few entries, seconds to 
 
 JOBS = {
     "check": "from svertka.verbs.check import check; found = check(data); n = len(found.source)",
+    "check again": "from svertka.verbs.check import check; found = check(data); n = len(found.source)",
     "start again": (
         "from svertka.data import open_source, begin_store; from svertka.verbs.check import usual_preparation\n"
         "from svertka.training.recipe import Recipe; source = open_source(data)\n"
@@ -44,16 +46,17 @@ JOBS = {
 PROGRAM = """
 import json, pathlib, resource, sys, threading, time
 own = [0.0]
+def told(what):
+    return int(pathlib.Path("/proc/self/status").read_text().partition(what + ":")[2].split()[0]) / 1024
 def look():
     while True:
-        told = pathlib.Path("/proc/self/status").read_text().partition("RssAnon:")[2]
-        own[0] = max(own[0], int(told.split()[0]) / 1024)
+        own[0] = max(own[0], told("RssAnon"))
         time.sleep(0.02)
 if sys.platform.startswith("linux"):
     threading.Thread(target=look, daemon=True).start()
 begun = time.perf_counter(); data = sys.argv[1]
 {job}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = told("VmHWM") if own[0] else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({{"n": n, "seconds": time.perf_counter() - begun, "peak": peak, "own": own[0]}}))
 """
 

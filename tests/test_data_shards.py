@@ -254,7 +254,7 @@ def test_addresses_where_nothing_is(tmp_path, monkeypatch):
     monkeypatch.setenv("SVERTKA_CACHE_LIMIT", "999")
     put("memory://bucket/full.tar", b"x" * 1000)
     told = sentence("memory://bucket/full.tar")
-    assert "memory://bucket/full.tar: copies take 0.0 MB in the cache folder" in told
+    assert "memory://bucket/full.tar: copies take 1.0 kB in the cache folder" in told
     assert "--cache-limit" in told
     assert "--size" not in told
 

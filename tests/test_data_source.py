@@ -552,6 +552,23 @@ def test_files_that_are_no_archive(tmp_path):
         assert words in sentence(tmp_path / name), name
 
 
+def test_a_tar_that_is_cut_short_or_damaged_is_told(tmp_path):
+    path = as_tar(fill(tmp_path / "d", *(f"{c}/{k}.png" for c in "ab" for k in range(8))), tmp_path / "x.tar")
+    whole = path.read_bytes()
+    assert open_source(path).skipped == ()
+    with tarfile.open(path) as archive:
+        places = [member.offset for member in archive if member.isfile()]
+    for length in (places[12], places[12] + 200):  # between two files, and within a header
+        path.write_bytes(whole[:length])
+        source = open_source(path)
+        assert len(source) == 12
+        assert told(source) == {"x.tar": "the archive has no end: it may have been cut short"}
+    path.write_bytes(whole[: places[12]] + b"x" * 512 + whole[places[12] + 512 :])
+    source = open_source(path)
+    assert len(source) == 12
+    assert "what follows its last file here cannot be read" in told(source)["x.tar"]
+
+
 def test_a_truncated_compressed_tar(tmp_path):
     noise = random.Random(0).randbytes(5000)
     root = fill(tmp_path / "d", "a/1.png", "b/2.png")

@@ -153,8 +153,9 @@ def test_tables_that_are_none(birds):
     for data, words in (
         (b"", "t.csv is empty"),
         (b"path,label\n", "t.csv is empty: it holds no row"),
-        ("путь,класс\n".encode("cp1251"), "not written in UTF-8 (after line 1)"),
-        (b"path,label\nimg/0.png,a\n" + "img/\xe9.png,b\n".encode("latin-1"), "not written in UTF-8"),
+        ("путь,класс\n".encode("cp1251"), "not written in UTF-8 (line 1)"),
+        (b"path,label\nimg/0.png,a\n" + "img/\xe9.png,b\n".encode("latin-1"), "not written in UTF-8 (line 3)"),
+        (b'path,label\nimg/0.png,a\n"img/1.png,b\nimg/2.png,a\n', "unexpected end of data"),
         (b"path,path,label\n", "two columns named 'path'"),
         (b"img/0.png,a\nimg/1.png,b\n", "its first line names 'img/0.png', 'a'"),
         (b'path,label\n"' + b"x" * 200_000, "is no table of separated values"),

@@ -152,6 +152,13 @@ def test_large_jpegs_are_decoded_reduced(turn):
     assert decode(encoded(picture(), "JPEG"), "x", least=(500, 500)).shape == (40, 60, 3)
 
 
+@pytest.mark.parametrize(
+    ("least", "size"), [(20, (20, 30)), (24, (25, 38)), (26, (40, 60)), (39, (40, 60))], ids=["1/2", "5/8", "3/4", "1"]
+)
+def test_a_jpeg_is_decoded_reduced_where_that_saves_time(least, size):
+    assert decode(encoded(picture(), "JPEG"), "x", least=(least, least)).shape[:2] == size
+
+
 def test_large_pictures_are_converted_in_strips(monkeypatch):
     image = picture(90, 33).convert("RGBA")
     image.putalpha(picture(90, 33).convert("L"))

@@ -150,6 +150,7 @@ def _with_warnings(found: Audit, source: Source) -> Audit:
         *_oddities(found),
         *_balance(found),
         *_unreadable(found),
+        *_bare(found),
         *source.notes,
     ]
     return replace(found, warnings=tuple(sentences))
@@ -242,6 +243,14 @@ def _balance(found: Audit) -> list[str]:
         them = ", ".join(map(repr, scarce[:3])) + (f" and {len(scarce) - 3} more" if len(scarce) > 3 else "")
         sentences.append(f"Fewer than {SCARCE} pictures of {them}: too few to learn from, or to tell how well it went.")
     return sentences
+
+
+def _bare(found: Audit) -> list[str]:
+    bare = [name for name, n in found.classes.items() if not n]
+    if not bare:
+        return []
+    them = ", ".join(map(repr, bare[:3])) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
+    return [f"No picture of {them} can be read: nothing can be learned of them."]
 
 
 def _unreadable(found: Audit) -> list[str]:

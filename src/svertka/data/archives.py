@@ -62,6 +62,12 @@ def list_tar(path: Path) -> Tree:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for name, reason, offset, size in _tar_members(file, archive):
                 _put(tree, name, reason, (offset, size), told)
+            file.seek(archive.offset)  # type: ignore[attr-defined]
+            end = file.read(512)  # zeros, where nothing is wrong
+        if len(end) < 512:
+            tree.skip(path.name, "the archive has no end: it may have been cut short")
+        elif any(end):
+            tree.skip(path.name, "the archive is damaged: what follows its last file here cannot be read")
     except (tarfile.TarError, OSError, EOFError, ValueError) as why:
         raise DataError(f"{path} is no tar archive, or a damaged one ({why}).") from why
     return tree

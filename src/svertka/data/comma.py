@@ -41,7 +41,7 @@ class CommaTable:
         found: tuple[list[str], ...] = tuple([] for _ in columns)
         try:
             with self._path.open(encoding=self._encoding, newline="") as file:
-                reader = csv.reader(file, delimiter=self._separator)
+                reader = csv.reader(file, delimiter=self._separator, strict=True)  # else a quote swallows rows
                 next(reader)
                 for row in reader:
                     line = reader.line_num
@@ -58,9 +58,21 @@ class CommaTable:
         if found[0]:
             yield found
 
+    def _odd_line(self) -> int:
+        """The first line that is no UTF-8; 0 where there is none, or it cannot be told."""
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    return number
+        return 0
+
     def _trouble(self, why: Exception, line: int) -> DataError:
         if isinstance(why, UnicodeError):
-            return DataError(f"{self._where} is not written in UTF-8 (after line {line}): save it as UTF-8.")
+            return DataError(
+                f"{self._where} is not written in UTF-8 (line {self._odd_line() or line}): save it as UTF-8."
+            )
         if isinstance(why, OSError):
             return DataError(f"{self._where} cannot be opened ({why.strerror}).")
         return DataError(f"{self._where} is no table of separated values (after line {line}: {why}).")

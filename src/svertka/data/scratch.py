@@ -193,4 +193,6 @@ def _full(folder: Path, size: int, free: int) -> str:
 
 def megabytes(size: int) -> str:
     """Bytes as people read them."""
+    if size < 2**20 / 10:
+        return f"{size / 2**10:,.1f} kB"
     return f"{size / 2**20:,.1f} MB" if size < 2**30 else f"{size / 2**30:,.1f} GB"

@@ -21,6 +21,7 @@ from svertka.signals.png import decode_plain_png
 
 Size = tuple[int, int]  # (height, width)
 
+_REDUCED = 1.5  # reductions by less cost more in decoding than they save in resizing
 _HEAD = 2**18  # bytes of a JPEG in which its EXIF and XMP blocks are looked for
 _ORIENTATION = 0x0112
 _EXIF_KEYS = frozenset(["exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"])
@@ -92,8 +93,7 @@ def _decode_common_jpeg(data: bytes, least: Size | None) -> tuple[Pixels, Size] 
         reduction = {}
         if least is not None:
             rows, columns = reversed(least) if turn >= 5 else least
-            # reductions by less than 2 cost more than they save
-            reduction = {"min_height": rows, "min_width": columns, "min_factor": 2}
+            reduction = {"min_height": rows, "min_width": columns, "min_factor": _REDUCED}
         rows, columns = simplejpeg.decode_jpeg_header(data, **reduction)[:2]
         depth = 1 if space == "Gray" else 3
         check_size(height, width, depth * rows * columns + _coefficients(data, height, width) + len(data))

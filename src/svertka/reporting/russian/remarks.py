@@ -95,6 +95,9 @@ SENTENCES = {
     "{n} files of {all} cannot be read, such as {path}: {reason}.": (
         "Не удалось прочитать файлов: {n} из {all}, например {path} ({reason})."
     ),
+    "No picture of {names} can be read: nothing can be learned of them.": (
+        "Не удалось прочитать ни одного изображения классов {names}: о них нечему научиться."
+    ),
     # verbs.notes, training.balance
     "{n} other files were left aside, such as {path}: {reason}.": (
         "Прочих файлов оставлено в стороне: {n}, например {path} ({reason})."
@@ -269,6 +272,10 @@ SENTENCES = {
     "not an ordinary file": "не обычный файл",
     "compressed by a method (number {n}) that is not read": "сжат методом (номер {n}), который не читается",
     "its name points outside the archive": "имя указывает за пределы архива",
+    "the archive has no end: it may have been cut short": "у архива нет конца: возможно, он обрезан",
+    "the archive is damaged: what follows its last file here cannot be read": (
+        "архив повреждён: то, что следует за его последним файлом, прочитать нельзя"
+    ),
     "it lies beside the class folders and so has no class": "лежит рядом с папками классов и потому без класса",
     "it lies beside the folder {names}": "лежит рядом с папкой {names}",
     "it lies beside the folders {names}": "лежит рядом с папками {names}",
