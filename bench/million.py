@@ -1,7 +1,7 @@
 """Memory and start-up over many files: `check`, an epoch, and starting again, at 10,000 and at 1,000,000 entries.
 
 Entries are tiny PNG pictures (8 x 8, grey, all different) in one zip archive, ten classes, made here. Each job is a
-process of its own; what it held at most is the system's figure for it (VmHWM; ru_maxrss would begin with what its parent
+process of its own; what it held at most is the system's figure (VmHWM; ru_maxrss would begin with what its parent
 held). Pages of mapped files count there, though the system takes them back whenever it wants: so what was its own
 (RssAnon, looked at every 20 ms) is told too.
 """
