@@ -476,6 +476,7 @@ def test_a_zip_bomb_is_not_inflated(tmp_path, method):
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_broken_zips_never_raise_anything_else(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("broken", numbered=True)
     whole = bytearray(zip_of(folder / "x.zip", *GOOD).read_bytes())
@@ -652,6 +653,7 @@ def test_survey_reads_headers(tmp_path):
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), max_size=30))
+@settings(deadline=None)
 def test_paths_are_a_sequence_of_names(names):
     paths = Paths.of(names)
     assert list(paths) == names
@@ -666,6 +668,7 @@ def test_paths_are_a_sequence_of_names(names):
 
 
 @given(st.lists(st.text(st.sampled_from("ab 019٣²Ä")), max_size=20))
+@settings(deadline=None)
 def test_natural_order_is_an_order(names):
     ordered = sorted(names, key=natural)
     again = list(ordered)
@@ -676,6 +679,7 @@ def test_natural_order_is_an_order(names):
 
 
 @given(st.text(min_size=1))
+@settings(deadline=None)
 def test_only_dotted_names_and_known_ones_are_hidden(name):
     assert hidden("." + name)
     assert not hidden("picture" + name)
