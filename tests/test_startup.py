@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import make_run
 from svertka import importing
+from svertka.reporting.folder import read_run
+from svertka.reporting.report import render
+from svertka.reporting.speech import speaking
 
 DEAR = ("sympy", "scipy", "sklearn", "matplotlib", "pandas", "torch._dynamo", "torch._inductor")
 PROGRAM = """
@@ -83,3 +87,27 @@ importing.ahead()
         for text in (program, plain)
     )
     assert ahead == usual
+
+
+def test_a_page_is_the_same_from_templates_compiled_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    run = read_run(make_run.invented(tmp_path / "run"))
+
+    def pages(place):
+        monkeypatch.setattr(sys, "pycache_prefix", str(place))
+        made = []
+        for lang in ("ru", "en"):
+            with speaking(lang):
+                made.append(render(run))
+        return made
+
+    first = pages(tmp_path / "kept")
+    kept = list((tmp_path / "kept").rglob("*.html.*.pyc"))
+    assert len(kept) > 10
+    assert pages(tmp_path / "kept") == first
+    for path in kept:  # cut short, and of another text
+        path.write_bytes(path.read_bytes()[:-5] if len(path.name) % 2 else b"another\n")
+    assert pages(tmp_path / "kept") == first
+    (tmp_path / "file").write_text("no folder")
+    assert pages(tmp_path / "file") == first
+    assert first[0] != first[1]

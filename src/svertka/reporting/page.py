@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import marshal
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import jinja2
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 
 from svertka.errors import RunError
 from svertka.reporting import words
@@ -14,14 +21,52 @@ from svertka.reporting.speech import decimal, number, say_markup, told
 MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
 
 
+OPTIONS: dict[str, Any] = {
+    "autoescape": True,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "optimized": False,  # what a filter makes of a constant depends on the language, so it is not made beforehand
+}
+
+
+class _Compiled(BytecodeCache):
+    """Templates as code, where Python keeps our modules as code: compiling all takes longer than making a page."""
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        """The file of a template: TEMPLATE.html.cpython-311.pyc in __pycache__, or where PYTHONPYCACHEPREFIX says."""
+        return importlib.util.cache_from_source(f"{filename or name}.py")
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """What was compiled from this very text by this very compiler, if anything."""
+        head = _head(bucket)
+        with contextlib.suppress(OSError, ValueError, EOFError, TypeError):  # not there, or damaged
+            data = Path(bucket.key).read_bytes()
+            if data.startswith(head):
+                bucket.code = marshal.loads(data[len(head) :])  # as trustworthy as the modules beside it
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it, where Python would."""
+        if sys.dont_write_bytecode:
+            return
+        aside = Path(f"{bucket.key}.{os.getpid()}")
+        with contextlib.suppress(OSError):  # installed where this user may not write
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(_head(bucket) + marshal.dumps(bucket.code))
+            aside.replace(bucket.key)
+
+
+def _head(bucket: Bucket) -> bytes:
+    told = f"{jinja2.__version__} {sorted(OPTIONS.items())} {bucket.checksum}\n"
+    return importlib.util.MAGIC_NUMBER + told.encode()
+
+
 def environment() -> Environment:
     """The templates of this folder; whatever is put into them is escaped."""
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
+        bytecode_cache=_Compiled(),
         undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        **OPTIONS,
     )
     made.filters |= {
         "number": number,

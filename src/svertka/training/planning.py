@@ -42,7 +42,7 @@ def make_plan(
     steps: int = 0,
     length: float | None = None,
     wanted: dict[str, Any] | None = None,
-    seconds: float = 0.4,
+    seconds: float = 0.2,
     timer: Timer | None = None,
 ) -> Plan:
     """Time a few training steps of a copy of `net` under each choice, and choose.
