@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from svertka.data import open_source, survey
-from svertka.data.archives import _tar_members
+from svertka.data.archives import _put, _tar_members
 from svertka.data.columns import Paths, natural
 from svertka.data.readers import fetch_all
-from svertka.data.tree import hidden
+from svertka.data.tree import Tree, hidden
 from svertka.errors import DataError, ReadError
 
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
@@ -706,3 +706,19 @@ def test_real_archives(shared):
         with zipfile.ZipFile(shared / "data" / f"{name}.zip") as archive:
             for i in range(0, files, files // 7):
                 assert source.read(i) == archive.read(source.paths[i])
+
+
+NAMES = st.lists(
+    st.sampled_from(["a", "b.png", "..", ".", "", ".git", "Thumbs.db", "C:", "x\\y.png", "z\0"]), min_size=1
+)
+
+
+@given(st.lists(st.tuples(NAMES, st.booleans())))
+def test_a_folder_that_is_known_hides_nothing(members):
+    trees = []
+    for remember in (True, False):
+        tree, told, known = Tree(struct.Struct("<q")), set(), {}
+        for number, (parts, bad) in enumerate(members):
+            _put(tree, "/".join(parts), "bad" if bad else "", (number,), told, known if remember else {})
+        trees.append(({folder: files.names for folder, files in tree.directories.items()}, tree.skipped))
+    assert trees[0] == trees[1]

@@ -31,7 +31,7 @@ def list_zip(path: Path) -> Tree:
     Raises:
         DataError: it is no zip archive, or a damaged one.
     """
-    tree, told = Tree(struct.Struct("<qqqIH")), set[str]()
+    tree, told, known = Tree(struct.Struct("<qqqIH")), set[str](), dict[str, str]()
     with path.open("rb") as file:
         start, length, shift = _central_directory(file, path)
         for raw, flags, method, crc, packed, size, mode, offset in _members(file, start, length, path):
@@ -47,7 +47,7 @@ def list_zip(path: Path) -> Tree:
                 reason = f"compressed by a method (number {method}) that is not read"
             elif max(offset, packed, size) >= 2**62:
                 reason = "the archive is damaged here (a size that no file has)"
-            _put(tree, name, reason, (offset + shift, packed, size, crc, method), told)
+            _put(tree, name, reason, (offset + shift, packed, size, crc, method), told, known)
     return tree
 
 
@@ -57,11 +57,11 @@ def list_tar(path: Path) -> Tree:
     Raises:
         DataError: it is no tar archive, or a damaged one.
     """
-    tree, told = Tree(struct.Struct("<qq")), set[str]()
+    tree, told, known = Tree(struct.Struct("<qq")), set[str](), dict[str, str]()
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for name, reason, offset, size in _tar_members(file, archive):
-                _put(tree, name, reason, (offset, size), told)
+                _put(tree, name, reason, (offset, size), told, known)
             file.seek(archive.offset)  # type: ignore[attr-defined]
             end = file.read(512)  # zeros, where nothing is wrong
         if len(end) < 512:
@@ -123,8 +123,18 @@ def _plain_header(block: bytes) -> tuple[str, int] | None:
     return name.decode("utf-8", "surrogateescape"), size
 
 
-def _put(tree: Tree, name: str, reason: str, row: tuple[int, ...], told: set[str]) -> None:
-    """Put one member into the tree, or leave it out with a reason; a hidden folder is told once."""
+def _put(tree: Tree, name: str, reason: str, row: tuple[int, ...], told: set[str], known: dict[str, str]) -> None:
+    """Put one member into the tree, or leave it out with a reason.
+
+    Args:
+        tree, name, reason, row: where to, what, and why not, where there is a reason.
+        told: hidden folders that have been told of; each is told once.
+        known: folders with nothing against them, as they are written and as they are meant: looked at once.
+    """
+    raw, _, file = name.rpartition("/")
+    if raw in known and not reason and file not in ("", "..") and not hidden(file) and "\0" not in file:
+        tree.add(known[raw], file, row)
+        return
     if "\\" in name and "/" not in name:
         name = name.replace("\\", "/")  # made by a Windows program that ignored the standard
     parts = name.removeprefix("./").split("/")
@@ -143,7 +153,10 @@ def _put(tree: Tree, name: str, reason: str, row: tuple[int, ...], told: set[str
     if reason:
         tree.skip(name, reason)
     elif parts:
-        tree.add("/".join(parts[:-1]), parts[-1], row)
+        folder = "/".join(parts[:-1])
+        tree.add(folder, parts[-1], row)
+        if raw and folder:
+            known[raw] = folder
 
 
 # -- the directory of a zip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 from typing import overload
 
 import numpy as np
@@ -31,10 +32,13 @@ class Paths(Sequence[str]):
     @classmethod
     def of(cls, names: Iterable[str]) -> Paths:
         """Pack names; no object for each stays behind."""
-        blob, ends = bytearray(), array("q", [0])
-        for name in names:
-            blob += name.encode("utf-8", "surrogateescape")
-            ends.append(len(blob))
+        blob, ends, waiting = bytearray(), array("q", [0]), iter(names)
+        while some := list(islice(waiting, _AT_ONCE)):
+            block = "".join(some).encode("utf-8", "surrogateescape")
+            plain = len(block) == sum(map(len, some))  # a byte a letter
+            lengths = map(len, some) if plain else (len(n.encode("utf-8", "surrogateescape")) for n in some)
+            ends.extend(islice(accumulate(lengths, initial=len(blob)), 1, None))
+            blob += block
         return cls(bytes(blob), np.frombuffer(ends, np.int64))
 
     @classmethod
