@@ -111,3 +111,15 @@ def test_a_page_is_the_same_from_templates_compiled_before(tmp_path, monkeypatch
     (tmp_path / "file").write_text("no folder")
     assert pages(tmp_path / "file") == first
     assert first[0] != first[1]
+
+
+def test_an_empty_network_imports_no_compiler():
+    program = f"""
+import json, sys
+from svertka import zoo
+for name in zoo.variants():
+    zoo.empty_net(name)
+print(json.dumps([name for name in {DEAR} if name in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []

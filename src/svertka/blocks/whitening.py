@@ -36,10 +36,10 @@ class Whitening(nn.Conv2d):
         super().__init__(channels, 2 * components, kernel, stride, stride // 2, bias=False)
         self.channels, self.components = channels, components
         del self._parameters["weight"]
-        directions = torch.empty(components, channels * kernel**2)  # (k, d)
-        if not directions.is_meta:
-            nn.init.orthogonal_(directions)
-        self.register_buffer("weight", self._filters(directions))
+        weight = torch.empty(2 * components, channels, kernel, kernel)
+        if not weight.is_meta:  # arithmetic without storage would import PyTorch's compiler: 0.7 s
+            weight = self._filters(nn.init.orthogonal_(torch.empty(components, channels * kernel**2)))
+        self.register_buffer("weight", weight)
 
     @torch.no_grad()
     def measure(self, x: Tensor) -> None:
