@@ -113,12 +113,16 @@ def test_a_page_is_the_same_from_templates_compiled_before(tmp_path, monkeypatch
     assert first[0] != first[1]
 
 
-def test_an_empty_network_imports_no_compiler():
+def test_an_empty_network_and_its_filling_import_no_compiler():
     program = f"""
 import json, sys
 from svertka import zoo
+from svertka.zoo.convert import load_state
 for name in zoo.variants():
     zoo.empty_net(name)
+net = zoo.empty_net("squeezenet1_1", classes=3)
+left = load_state(net, zoo.net("squeezenet1_1", classes=5).state_dict(), drop_head=True)
+assert left and not any(p.is_meta for p in net.parameters()) and all(p.requires_grad for p in net.parameters())
 print(json.dumps([name for name in {DEAR} if name in sys.modules]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -142,5 +142,7 @@ def initialise_rest(net: nn.Module, device: torch.device) -> None:
         if left == ["num_batches_tracked"]:
             module.num_batches_tracked = torch.zeros((), dtype=torch.long, device=device)
         elif left:
-            module.to_empty(device=device, recurse=False)
+            for name in left:  # `to_empty` would import a symbolic algebra, 0.3 s, to learn their sizes
+                fresh = torch.empty(own[name].shape, dtype=own[name].dtype, device=device)
+                setattr(module, name, nn.Parameter(fresh) if isinstance(own[name], nn.Parameter) else fresh)
             module.reset_parameters()  # type: ignore[operator]  # every torch layer that has weights has it
