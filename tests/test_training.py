@@ -29,6 +29,7 @@ def test_it_learns_what_can_be_learned():
     assert state.best_epoch == best + 1
     state.net.load_state_dict(state.best_tensors)
     assert loop.measure(state.net, validation)[1] == epochs[best].validation_accuracy
+    assert all(map(torch.equal, loop.collect(state.net, validation), state.answers))  # kept, so not computed again
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():

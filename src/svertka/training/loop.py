@@ -148,17 +148,18 @@ def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: P
 def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: float) -> Epoch:
     """The end of a pass: measure on validation, remember the weights where they are the best so far."""
     training = state.right / state.seen, state.loss_sum / state.seen
-    accuracy = loss = None
+    accuracy = loss = answers = None
     better = True  # without validation the last epoch is kept
     if validation is not None:
-        loss, accuracy = measure(state.measured_net, validation)
+        answers = collect(state.measured_net, validation)
+        loss, accuracy = _loss_and_accuracy(*answers)
         better = (accuracy, -loss) >= state.best
     rescue.refuse_spoilt(state, recipe, loss)
     state.history.append(training if accuracy is None or loss is None else (accuracy, loss))
     if better:
         state.best = (accuracy, -loss) if accuracy is not None and loss is not None else state.best
         state.best_epoch = len(state.history)
-        state.best_tensors = snapshot(state.measured_net)
+        state.best_tensors, state.answers = snapshot(state.measured_net), answers
     state.seconds = time.perf_counter() - clock
     record = Epoch(
         len(state.history), recipe.epochs or 1, training[1], training[0], loss, accuracy,
@@ -170,7 +171,10 @@ def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: fl
 
 def measure(net: Net, loader: Loader) -> tuple[float, float]:
     """Mean cross-entropy and accuracy over a loader; the network is given back in the mode it came in."""
-    logits, labels = collect(net, loader)
+    return _loss_and_accuracy(*collect(net, loader))
+
+
+def _loss_and_accuracy(logits: Tensor, labels: Tensor) -> tuple[float, float]:
     loss = F.cross_entropy(logits, labels).item()
     return loss, (logits.argmax(1) == labels).double().mean().item()
 

@@ -25,6 +25,7 @@ class State:
     step       optimiser steps taken so far in the whole run
     history    (accuracy, loss) after each finished pass, on validation; of the training itself where there is none
     best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
+    answers    logits and labels on validation of then, where this process has seen them
     slow       weights that the fast ones come back to, where the recipe looks ahead (update.py)
     rescues    times that training went back to those weights, at a lower rate each time (rescue.py)
     pieces     parts that a batch is computed in, so that it fits into memory (pieces.py)
@@ -42,6 +43,7 @@ class State:
     best: tuple[float, float] = (-1.0, -math.inf)
     best_epoch: int = 0
     best_tensors: dict[str, Tensor] = field(default_factory=dict)
+    answers: tuple[Tensor, Tensor] | None = None
     slow: list[Tensor] = field(default_factory=list)
     rescues: int = 0
     pieces: int = 1

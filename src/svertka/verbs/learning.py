@@ -158,11 +158,12 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
     plan = course.plan
     net, mirror = state.measured_net, bool(job.recipe.test_flip)
     net.load_state_dict(state.best_tensors)
+    known = {} if mirror or not _as_now(plan) else {"validation": state.answers}
 
     def scored() -> Iterator[tuple[str, Tensor, Tensor]]:
         for part in ("validation", "test"):
             if job.count(part) and not (stopped and part == "test"):  # the test part is scored once, at the end
-                yield part, *loop.collect(net, loader(job, part, plan), mirror)
+                yield part, *(known.get(part) or loop.collect(net, loader(job, part, plan), mirror))
 
     scores = score(job, scored())
     spec = describe(state.net, job.recipe.net, job.preprocess.shape)
@@ -178,6 +179,11 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
     )  # fmt: skip
     report_training(job.run.path, model, summary["seconds"]["total"])
     return Trained(job.run.path, summary, stopped)
+
+
+def _as_now(plan: Plan) -> bool:
+    """Whether training has computed, to the bit, as this process does after it, and as prediction will."""
+    return world().alone and plan.threads == torch.get_num_threads() and plan.precision != "tf32"
 
 
 def _steps(job: Job) -> int:
