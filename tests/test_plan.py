@@ -64,6 +64,25 @@ def test_the_plan_is_measured_kept_and_changes_nothing():
 
 
 @pytest.mark.parametrize(
+    ("first", "asked", "precision"), [(0.95, 2, "bfloat16"), (0.6, 1, "bfloat16"), (1.3, 1, "float32")]
+)
+def test_what_is_not_clear_is_measured_once_more(first, asked, precision, tmp_path, monkeypatch):
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path))  # nothing is known of this machine
+    seconds = {"float32": [1.0, 1.0], "bfloat16": [first, 0.7]}  # disturbed the first time
+    calls = []
+
+    def timer(plan, budget):
+        number = calls.count(plan)
+        calls.append(plan)
+        return Timing(seconds[plan.precision][number], {})
+
+    plan = plan_by(timer, layout="channels_last", threads=1)
+    assert plan.precision == precision
+    assert {calls.count(one) for one in calls} == {asked}
+    assert plan.step == min(seconds[precision][:asked])
+
+
+@pytest.mark.parametrize(
     ("times", "layout", "precision"),
     [
         ({"bfloat16": 1.8, "contiguous": 2.2}, "channels_last", "float32"),  # a CPU without units for bfloat16
