@@ -243,6 +243,16 @@ def test_an_earlier_manifest_goes_before_the_folders():
     assert "elsewhere than the folder does" in manifest.notes[0]
 
 
+def test_copies_that_folders_keep_in_several_parts_stay_where_each_was():
+    """A manifest knows files by content; of copies, which stand in train and validation, the name tells."""
+    source, store = pair([0, 1] * 10, [1, 1, 2, 2] * 5)
+    digests = store.digests.copy()
+    digests[2] = digests[0]
+    store = dataclasses.replace(store, digests=digests)
+    first = make_manifest(source, store)
+    np.testing.assert_array_equal(make_manifest(source, store, earlier=first).parts, first.parts)
+
+
 def test_unreadable_files_serve_nothing():
     manifest = make_manifest(*pair([0, 1] * 10, unreadable=(3, 4)))
     used = np.concatenate([manifest.indices("train"), manifest.indices("validation")])

@@ -26,7 +26,7 @@ def parts_as_before(
     Files are known by their content. A new file that belongs to an old one goes where the old one is; other new files
     stay where their folder puts them, or open.
     """
-    known = _part_of_each(digests, earlier)  # (n,), UNDECIDED where the manifest does not know the file
+    known = _part_of_each(paths, digests, earlier)  # (n,), UNDECIDED where the manifest does not know the file
     old = known != UNDECIDED
     leads = np.full(int(group.max(initial=-1)) + 1, UNDECIDED, np.uint8)
     np.maximum.at(leads, group[old], known[old])  # copies parted before: the new one joins the part that judges
@@ -55,15 +55,23 @@ def parts_as_before(
     return settled, old | (settled != UNDECIDED), notes
 
 
-def _part_of_each(digests: np.ndarray, earlier: Known) -> np.ndarray:
-    """The part in which the manifest has a file of that content, the last one where it has several: uint8 (n,)."""
+def _part_of_each(paths: Paths, digests: np.ndarray, earlier: Known) -> np.ndarray:
+    """The part in which the manifest has a file of that content: uint8 (n,).
+
+    Where it has several, that of the file of the same name counts, else that of the last.
+    """
     keys, known = _keys(digests), _keys(earlier.digests)
     order = np.argsort(known, kind="stable")
     if not len(order):
         return np.full(len(keys), UNDECIDED, np.uint8)
     place = order[np.maximum(0, np.searchsorted(known[order], keys, "right") - 1)]
     parts = np.where(earlier.parts == UNDECIDED, TRAIN, earlier.parts)
-    return np.where(known[place] == keys, parts[place], UNDECIDED).astype(np.uint8)
+    found = np.where(known[place] == keys, parts[place], UNDECIDED).astype(np.uint8)
+    several = known[order][1:][known[order][1:] == known[order][:-1]]
+    copies = {(int(known[i]), earlier.paths[i]): parts[i] for i in np.flatnonzero(np.isin(known, several)).tolist()}
+    for i in np.flatnonzero(np.isin(keys, several)).tolist():
+        found[i] = copies.get((int(keys[i]), paths[i]), found[i])
+    return found
 
 
 def _keys(digests: np.ndarray) -> np.ndarray:

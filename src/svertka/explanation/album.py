@@ -35,6 +35,7 @@ Album = dict[str, np.ndarray]
 METHOD, SLOW = "grad-cam", "score-cam"
 CHECKED = ("grad-cam", "guided-backprop", "integrated-gradients", SLOW)  # whose truth a full album tests, quick first
 MAPS, CHANNELS = 8, 6  # shown of a layer; that patches are sought for
+ALIKE = 0.5  # correlation of two channels' peaks from which they would show the same patches
 PATCHES, FILTERS = 6, 96  # of each channel; of the first layer
 FIELDS, BATCH = 32, 32  # pictures that the effective field is a mean of; in a pass at most
 SLOWLY, TESTED = 6, 3  # pictures for the slow method; for the checks
@@ -230,8 +231,15 @@ def _exciting(look: Look, budget: Budget) -> None:
 
 def _telling(found: Peaks) -> list[int]:
     spread = found.value.std(0) / np.maximum(found.mean, 1e-6)
-    alive = found.value.max(0) > 0
-    return [int(c) for c in np.argsort(-np.where(alive, spread, -1), kind="stable")[:CHANNELS]]
+    order = np.argsort(-np.where(found.value.max(0) > 0, spread, -1), kind="stable").tolist()
+    if len(found.value) < 3:  # too few to tell which are alike
+        return order[:CHANNELS]
+    likeness = np.abs(np.corrcoef(found.value + 1e-9 * np.arange(len(found.value))[:, None], rowvar=False))
+    chosen: list[int] = []
+    for channel in order:
+        if len(chosen) < CHANNELS and (not chosen or likeness.reshape(-1, len(order))[channel, chosen].max() < ALIKE):
+            chosen.append(channel)
+    return (chosen + [c for c in order if c not in chosen])[:CHANNELS]
 
 
 # ---- full albums
@@ -257,17 +265,19 @@ def _slow(look: Look, budget: Budget) -> None:
 
 
 def _imagined(look: Look, budget: Budget) -> None:
-    """A picture made to excite each of the first channels of the watched layer, as pixels."""
+    """A picture made to excite each channel whose patches are shown (else of the first ones), as pixels."""
     look.progress("what its channels dream of")
     net, preprocess, made = look.model.net, look.model.preprocess, list[np.ndarray]()
+    channels: list[int] = []
     with budget.over(bare(net)):
         width = layer_maps(net, look.x[:1], [look.watched])[look.watched].shape[1]
-        for channel in range(min(CHANNELS, width)):
+        channels = look.made.get("patch_channel", np.arange(min(CHANNELS, width))).tolist()
+        for channel in channels:
             made.append(imagined(net, preprocess.shape, look.watched, channel, steps=STEPS))
     if made:
         mean, std = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (preprocess.mean, preprocess.std))
         pixels = [_bytes((picture * std + mean).clip(0, 1)).transpose(1, 2, 0) for picture in made]
-        look.made |= {"imagined": np.stack(pixels), "imagined_layer": np.array(look.watched)}
+        look.made |= {"imagined": np.stack(pixels), "imagined_channel": np.array(channels[: len(made)])}
 
 
 def _checks(look: Look, budget: Budget) -> None:

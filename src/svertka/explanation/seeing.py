@@ -25,6 +25,9 @@ from svertka.explanation.methods import on_device_of
 from svertka.shapes import Field
 from svertka.tabulate.watching import watch
 
+LEVELS, COARSER = 3, 3  # pictures that an imagined one is the sum of, each so many times coarser than the one before
+SMOOTH = 0.2  # what a difference of 1 between neighbours counts against the excitation of 1
+
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Views = tuple[Field | None, ...]  # what a place sees along each axis; None: all of it
 
@@ -145,25 +148,36 @@ def imagined(
 ) -> np.ndarray:  # fmt: skip
     """A picture that excites a channel, by gradient ascent: (channels, h, w) between low and high.
 
-    It is moved at random by a few pixels at each step and kept smooth, or it would be noise that no one else sees.
+    It is the sum of coarse and fine pictures, moved at random by a few pixels at each step and kept smooth, or it would
+    be noise that no one else sees.
     """
     with borrowed(module) as net:
         places.find(net, layer)
         generator = torch.Generator().manual_seed(seed)
         weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
-        x = (0.1 * torch.randn(1, *shape, generator=generator)).to(weight).requires_grad_()
-        optimiser = torch.optim.Adam([x], lr=0.05)
+        sizes = [tuple(max(2, n // COARSER**k) for n in shape[1:]) for k in range(LEVELS)]
+        parts = [torch.randn(1, shape[0], *size, generator=generator) for size in sizes]
+        parts = [(0.4 / LEVELS * part).to(weight).requires_grad_() for part in parts]
+        optimiser = torch.optim.Adam(parts, lr=0.03)
+        reach = max(2, min(shape[1:]) // 16)
         for _ in range(steps):
-            dy, dx = (int(torch.randint(-2, 3, (), generator=generator)) for _ in range(2))
+            dy, dx = (int(torch.randint(-reach, reach + 1, (), generator=generator)) for _ in range(2))
             with torch.enable_grad():
+                x = _added(parts, shape[1:]).clamp(low, high)
                 maps = _gradient_maps(net, x.roll((dy, dx), (2, 3)), layer)
                 score = channel_of(maps, layer, channel).mean()
                 rough = x.diff(dim=2).abs().mean() + x.diff(dim=3).abs().mean()
-                (x.grad,) = torch.autograd.grad(0.2 * rough - score, x)
+                gradients = torch.autograd.grad(SMOOTH * rough - score, parts)
+            for part, gradient in zip(parts, gradients, strict=True):
+                part.grad = gradient
             optimiser.step()
-            with torch.no_grad():
-                x.clamp_(low, high)
-        return x.detach()[0].cpu().numpy()
+        return _added(parts, shape[1:]).clamp(low, high).detach()[0].cpu().numpy()
+
+
+def _added(parts: Sequence[Tensor], size: tuple[int, ...]) -> Tensor:
+    """Pictures of several sizes, brought to one and summed."""
+    full = [F.interpolate(part, size, mode="bilinear", align_corners=False) for part in parts]
+    return torch.stack(full).sum(0)
 
 
 def embeddings(module: nn.Module, batches: Iterable[Tensor]) -> Tensor:

@@ -224,8 +224,18 @@ def _marks(at: np.ndarray, role: str) -> Markup:
     return Markup('<path class="{}" d="{}"/>').format(role, d) if d else Markup("")
 
 
-def whisker(value: float | None, low: float, high: float, axis: tuple[float, float], tone: str = "hit") -> Markup:
-    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no value, no dot."""
+def whisker(
+    value: float | None,
+    low: float,
+    high: float,
+    axis: tuple[float, float],
+    tone: str = "hit",
+    mark: float | None = None,
+) -> Markup:
+    """A dot for a share and a line for its interval, on an axis from axis[0] to axis[1]; no value, no dot.
+
+    `mark` is a stroke across, for what the share is held against.
+    """
 
     def place(share: float) -> float:
         return 100 * min(max((share - axis[0]) / (axis[1] - axis[0]), 0), 1)
@@ -235,11 +245,13 @@ def whisker(value: float | None, low: float, high: float, axis: tuple[float, flo
         if value is None
         else Markup('<circle class="{}" cx="{:.2f}%" cy="10" r="4.5"/>').format(tone, place(value))
     )
+    stroke = Markup('<line class="mark" x1="{0:.2f}%" x2="{0:.2f}%" y1="3" y2="17"/>')
+    across = Markup("") if mark is None else stroke.format(place(mark))
     return Markup(
         '<svg class="whisker" width="100%" height="20" aria-hidden="true">'
         '<line class="grid" x1="0" x2="100%" y1="10" y2="10"/>'
-        '<line class="{}" x1="{:.2f}%" x2="{:.2f}%" y1="10" y2="10"/>{}</svg>'
-    ).format(tone, place(low), place(high), dot)
+        '<line class="{}" x1="{:.2f}%" x2="{:.2f}%" y1="10" y2="10"/>{}{}</svg>'
+    ).format(tone, place(low), place(high), across, dot)
 
 
 def scale(axis: tuple[float, float]) -> Markup:

@@ -5,6 +5,7 @@ Both are made of plain data: the object that `check --json` prints, and the pixe
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,9 +18,9 @@ from svertka.reporting import charts, colours, pictures, words
 from svertka.reporting.page import MARK, environment
 from svertka.reporting.speech import language, say, to_say, told
 
-SHOWN = 12  # families of copies that are shown of each sort
+SHOWN, BRIEFLY = 12, 6  # families of copies that are shown of each sort; in the report of a run
 EACH = 4  # pictures of a family
-ODD = 24  # odd pictures
+ODD = 24  # odd pictures, those of every kind in turn; in the report of a run half of them
 FILES = 50  # unreadable files listed
 
 Found = Mapping[str, Any]
@@ -30,11 +31,12 @@ Section = dict[str, Any]
 def shown_paths(found: Found) -> list[str]:
     """The files whose pictures the page shows, each once."""
     paths = [f["path"] for _, _, families in _families(found) for f in _kept(families)]
-    return list(dict.fromkeys([*paths, *(o["path"] for o in found["oddities"][:ODD])]))
+    return list(dict.fromkeys([*paths, *(o["path"] for o in _odd(found, ODD))]))
 
 
-def section(found: Found, pixels: Pixels) -> Section:
-    """All findings as the template takes them."""
+def section(found: Found, pixels: Pixels, *, brief: bool = False) -> Section:
+    """All findings as the template takes them; with fewer pictures where it is a part of a report."""
+    most, odd = (BRIEFLY, ODD // 2) if brief else (SHOWN, ODD)
     return {
         "warnings": [told(w) for w in found["warnings"]],
         "families": [
@@ -42,7 +44,7 @@ def section(found: Found, pixels: Pixels) -> Section:
                 "title": say("{title}: {n:# picture|# pictures}", title=say(title), n=len(families)),
                 "text": say(text),
                 "count": len(families),
-                "shown": [[_card(f, pixels) for f in family[:EACH]] for family in families[:SHOWN]],
+                "shown": [[_card(f, pixels) for f in family[:EACH]] for family in families[:most]],
             }
             for title, text, families in _families(found)
             if families
@@ -51,7 +53,7 @@ def section(found: Found, pixels: Pixels) -> Section:
             "count": len(found["oddities"]),
             "shown": [
                 _card({"path": o["path"], "note": say(o["kind"]), "detail": told(o["detail"])}, pixels)
-                for o in found["oddities"][:ODD]
+                for o in _odd(found, odd)
             ],
         },
     }
@@ -152,6 +154,16 @@ def _across(leaks: list[list[dict[str, str]]]) -> list[list[dict[str, str]]]:
         first = list({f["note"]: f for f in reversed(family)}.values())
         ordered.append(sorted(first, key=family.index) + [f for f in family if f not in first])
     return ordered
+
+
+def _odd(found: Found, most: int) -> list[dict[str, str]]:
+    """Odd pictures, a few of every kind rather than many of the first."""
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for one in found["oddities"]:
+        kinds.setdefault(one["kind"], []).append(one)
+    turns = itertools.zip_longest(*kinds.values())
+    chosen = [one for turn in turns for one in turn if one is not None][:most]
+    return sorted(chosen, key=lambda one: list(kinds).index(one["kind"]))
 
 
 def _kept(families: list[list[dict[str, str]]]) -> Iterable[dict[str, str]]:

@@ -15,6 +15,11 @@ from svertka.reporting.sections import network
 from svertka.reporting.speech import say, told
 from svertka.reporting.words import percent
 
+# what makes a finding of the check one that the head repeats: without it the numbers would be taken for more
+SERIOUS = ("accuracy there will flatter", "one of the labels is wrong", "alone gives away")
+# notes that have a place of their own further down
+ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as")
+
 
 def head(run: RunFolder) -> dict[str, Any]:
     """Title, verdict and cautions, as the template takes them."""
@@ -87,7 +92,7 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
     if run.metrics.get("stopped"):
         found.append(say("Training was stopped before its end; this is the best of what had been learned by then."))
     notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
-    found += [told(str(n)) for n in [*run.metrics.get("notes", []), *notes] if n]
+    found += _notes(run, [str(n) for n in [*run.metrics.get("notes", []), *notes] if n])
     if run.examples is not None and run.recipe.get("format", 1) < 2:
         found.append(
             say(
@@ -97,3 +102,15 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
         )
     found += run.cautions
     return [text for text in dict.fromkeys(found) if text]
+
+
+def _notes(run: RunFolder, notes: list[str]) -> list[str]:
+    """What was noted; of the findings of the check only serious ones, and how many more it has."""
+    checked = set(run.check["warnings"]) if run.check is not None else set()
+    kept = [n for n in dict.fromkeys(notes) if not any(words in n for words in ELSEWHERE)]
+    shown = [n for n in kept if n not in checked or any(words in n for words in SERIOUS)]
+    more = len(kept) - len(shown)
+    if not more:
+        return [told(n) for n in shown]
+    last = say("The check of the data found {n:# more thing|# more things}; they stand under “Check”.", n=more)
+    return [*(told(n) for n in shown), last]

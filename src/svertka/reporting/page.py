@@ -74,6 +74,7 @@ def environment() -> Environment:
         "duration": words.duration,
         "size": words.size,
         "shorten": words.shorten,
+        "chance": words.chance,
         "told": told,
     }
     made.globals |= {"say": say_markup}

@@ -89,6 +89,15 @@ def quoted(name: str) -> str:
     return f"{left}{isolated(shorten(name))}{right}"
 
 
+def chance(p: float) -> str:
+    """A p-value as text, with no more digits than it deserves.
+
+    >>> chance(0.2345), chance(0.0123), chance(1e-9)
+    ('0.23', '0.012', '< 0.001')
+    """
+    return f"< {decimal(0.001, 'g')}" if p < 0.001 else decimal(p, ".2f" if p >= 0.1 else ".2g")
+
+
 def isolated(name: str) -> str:
     """A name that leaves the direction of the text around it alone, where <bdi> cannot stand."""
     return f"\u2068{name}\u2069"
@@ -123,6 +132,8 @@ def size(count: int) -> str:
     >>> size(2600), size(44_700_000)
     ('2.6 kB', '44.7 MB')
     """
+    if count >= 1e9:
+        return say("{x} GB", x=decimal(count / 1e9, ".2f"))
     if count >= 1e6:
         return say("{x} MB", x=decimal(count / 1e6, ".1f"))
     return say("{x} kB", x=decimal(count / 1e3, ".1f"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from svertka.data.columns import counted
 from svertka.training import balance
 from svertka.training.progressive import SIZES, on_grid
 from svertka.verbs.job import Job
@@ -11,7 +12,8 @@ def sentences(job: Job) -> list[str]:
     """What was left aside, how lopsided the classes are, and whether anything can validate."""
     skipped, notes = job.source.skipped, []
     if skipped:
-        notes.append(f"{len(skipped):,} other files were left aside, such as {skipped[0].path}: {skipped[0].reason}.")
+        left = counted(len(skipped), "other file was", "other files were")
+        notes.append(f"{left} left aside, such as {skipped[0].path}: {skipped[0].reason}.")
     lopsided = balance.sentence(job.labels("train"), job.manifest.classes, job.recipe.balance)
     if lopsided is not None:
         notes.append(lopsided)

@@ -30,6 +30,7 @@ MOST = 2000  # pictures that are changed; more are thinned out evenly
 LEAST = 100  # pictures that are changed, where there are so many, though not all kinds of change fit then
 SECONDS = 60.0  # that it may take; a slow network is tried on fewer pictures
 BATCH, PACE = 256, 8  # pictures in a batch, and in the ones that show how long they take
+CAREFUL = 0.75  # share of the time that is planned for: a machine may become slower
 ASKED = 100  # times at least that the clock is looked at, where batches can be made so small
 NOISE = 7  # seed of the noise
 
@@ -143,7 +144,7 @@ def robustness(
     each = _pace(model, pixels, index)  # seconds a picture
     asked = 1 + sum(len(kind.strengths) for kind in KINDS.values())
     least = max(PACE, min(LEAST, int(budget.left() / 4 / each)))
-    taken = min(len(index), MOST, max(least, int(budget.left() / (asked * each))))
+    taken = min(len(index), MOST, max(least, int(CAREFUL * budget.left() / (asked * each))))
     index = index[np.arange(taken) * len(index) // taken]
     truth = torch.from_numpy(labels[index].astype(np.int64))
     size = max(1, min(BATCH, int(seconds / ASKED / each)))

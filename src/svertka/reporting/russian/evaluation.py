@@ -20,6 +20,12 @@ SENTENCES = {
         "Уверенность и точность расходятся на {ece:.1f} п. п., тогда как случайность даёт откалиброванной сети около "
         "{noise:.1f}: в целом сеть права чаще, чем уверена."
     ),
+    "Each line shows pictures of about the same confidence: the stroke is how sure the network was of them, the dot "
+    "how often it was right.": (
+        "В каждой строке изображения примерно одной уверенности: чёрточка — насколько сеть была уверена, точка — как "
+        "часто права."
+    ),
+    "corrected p": "p с поправкой",
     "how sure": "уверенность",
     "how often right": "доля верных",
     "95 % interval": "интервал 95 %",

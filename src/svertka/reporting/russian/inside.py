@@ -51,8 +51,9 @@ SENTENCES = {
     "channel {n}": "канал {n}",
     "A patch that excites channel {n}": "Участок, возбуждающий канал {n}",
     "What its channels dream of": "О чём мечтают её каналы",
-    "Pictures made by gradient ascent to excite the first channels of that layer.": (
-        "Изображения, полученные градиентным подъёмом так, чтобы возбуждать первые каналы этого слоя."
+    "Pictures made by gradient ascent, from noise, to excite these channels: what they look for, exaggerated.": (
+        "Изображения, полученные из шума градиентным подъёмом так, чтобы возбуждать эти каналы: то, что они ищут, "
+        "в преувеличенном виде."
     ),
     "A picture made to excite channel {n}": "Изображение, созданное, чтобы возбуждать канал {n}",
     "A second opinion": "Второе мнение",

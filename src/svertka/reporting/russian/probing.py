@@ -46,7 +46,7 @@ SENTENCES = {
     "change": "изменение",
     "strength": "сила",
     "never surely worse": "нигде не хуже наверняка",
-    "surely worse from {x} on": "наверняка хуже начиная с {x}",
+    "surely worse from {x} on ({unit})": "наверняка хуже начиная с {x} ({unit})",
     "Turned": "Поворот",
     "Moved": "Сдвиг",
     "Blurred": "Размытие",

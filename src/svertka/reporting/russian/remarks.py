@@ -99,8 +99,9 @@ SENTENCES = {
         "Не удалось прочитать ни одного изображения классов {names}: о них нечему научиться."
     ),
     # verbs.notes, training.balance
-    "{n} other files were left aside, such as {path}: {reason}.": (
-        "Прочих файлов оставлено в стороне: {n}, например {path} ({reason})."
+    "{n:# other file was|# other files were} left aside, such as {path}: {reason}.": (
+        "{n:# прочий файл оставлен|# прочих файла оставлены|# прочих файлов оставлены} в стороне, например "
+        "{path} ({reason})."
     ),
     "No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown.": (
         "Для валидации не удалось отложить ни одного изображения: сохранена последняя эпоха, и точность её неизвестна."

@@ -49,6 +49,7 @@ SENTENCES = {
         "F1: среднее гармоническое точности и полноты."
     ),
     # confusion
+    "Each row is a true class, each column an answer.": "Строка — истинный класс, столбец — ответ.",
     "Each row is a true class, each column an answer, each number a count of test pictures.": (
         "Строка — истинный класс, столбец — ответ, число — сколько таких тестовых изображений."
     ),
@@ -75,6 +76,7 @@ SENTENCES = {
     "The confusion matrix of {n:# class|# classes}, rows the truth, columns the prediction": (
         "Матрица ошибок для {n:# класса|# классов|# классов}: строки — истина, столбцы — ответ"
     ),
+    "{n:# more|# more}": "ещё {n:#|#|#}",
     "Confusion matrix": "Матрица ошибок",
     "Most often confused": "Чаще всего путает",
     "<b><bdi>{truth}</bdi></b> taken for <b class=wrong><bdi>{guess}</bdi></b>: {n} of {of}": (

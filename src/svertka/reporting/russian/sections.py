@@ -129,6 +129,10 @@ SENTENCES = {
     "It was still at its best when training ended, so more epochs might help.": (
         "К концу обучения качество ещё росло, так что дополнительные эпохи могли бы помочь."
     ),
+    "The training loss counts softened labels and varied pictures, so it lies higher than that of validation would.": (
+        "Потери при обучении считаются со сглаженными метками и на изменённых изображениях, поэтому лежат выше, чем "
+        "лежали бы на валидации."
+    ),
     "The fine line is the loss of single steps.": "Тонкая линия — потери на отдельных шагах.",
     "What the axes leave out of the steep beginning is in the numbers below.": (
         "Крутое начало, не вошедшее в оси, есть в таблице ниже."

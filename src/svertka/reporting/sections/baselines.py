@@ -7,7 +7,7 @@ from typing import Any
 from svertka.records import Interval
 from svertka.reporting import charts, words
 from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, recognised, say, to_say
+from svertka.reporting.speech import recognised, say, to_say
 from svertka.reporting.words import percent
 
 NAMES = (to_say("most frequent class"), to_say("nearest neighbours in colour"), to_say("tiny network"))
@@ -42,5 +42,5 @@ def _row(name: str, found: dict[str, Any], every: int, tone: str, p: float | Non
         "chart": charts.whisker(found["accuracy"], found["low"], found["high"], (0, 1), tone),
         "accuracy": percent(found["accuracy"], n),
         "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
-        "p": "" if p is None else decimal(p, ".2g"),
+        "p": "" if p is None else words.chance(p),
     }

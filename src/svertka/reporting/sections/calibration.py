@@ -7,7 +7,7 @@ from typing import Any
 from svertka.records import Interval
 from svertka.reporting import charts, words
 from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import number, say
+from svertka.reporting.speech import decimal, number, say
 from svertka.reporting.words import percent
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
@@ -20,11 +20,11 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         return None
     found = scored.evaluation.calibration
     used = [b for b in found.bins if b.n and b.accuracy is not None]
-    axis = charts.axis_for(b.least for b in used)
+    axis = charts.axis_for(min(b.least, b.confidence) for b in used)
     rows = [
         {
             "said": percent(b.confidence, b.n),
-            "chart": charts.whisker(b.accuracy, b.least, b.most, axis),
+            "chart": charts.whisker(b.accuracy, b.least, b.most, axis, mark=b.confidence),
             "right": percent(b.accuracy, b.n),
             "interval": words.interval(Interval(b.accuracy or 0.0, b.least, b.most, b.n)),
             "n": number(b.n),
@@ -39,7 +39,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "scale": charts.scale(axis),
         "rows": rows,
         "answered": [
-            (percent(p.coverage, n), f"{p.threshold:.3g}", percent(p.accuracy, n), percent(p.low, n))
+            (percent(p.coverage, n), decimal(p.threshold, ".3f"), percent(p.accuracy, n), percent(p.low, n))
             for p in dict.fromkeys(answered)
         ],
     }

@@ -10,4 +10,4 @@ from svertka.reporting.folder import RunFolder
 
 def section(run: RunFolder) -> dict[str, Any] | None:
     """The findings, where the run was begun with a check."""
-    return None if run.check is None else check.section(run.check, run.checked)
+    return None if run.check is None else check.section(run.check, run.checked, brief=True)

@@ -84,5 +84,6 @@ def _slice(found: dict[str, Any], axis: tuple[float, float]) -> dict[str, Any]:
         "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
         "rest": percent(found["rest"], n),
         "n": number(n),
+        "p": words.chance(found["p"]),
         "note": "; ".join(notes),
     }

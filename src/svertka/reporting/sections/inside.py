@@ -3,6 +3,7 @@ from the album that explanation made (explanations.npz)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "maps": _maps(run),
         "fields": _fields(run),
         "patches": _patches(run),
-        "imagined": [pictures.shown(p) for p in album.get("imagined", ())],
+        "imagined": _imagined(album),
         "slow": _slow(run),
         "channels": int(album.get("slow_channels", 0)),
         "took": float(album.get("took", 0.0)),
@@ -50,6 +51,13 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "left_out": [say(LEFT_OUT[name]) for name in album.get("left_out", ()) if name in LEFT_OUT],
         "checks": _checks(run),
     }
+
+
+def _imagined(album: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Pictures made for channels, each with the channel's number; earlier versions made them for the first ones."""
+    made = album.get("imagined", ())
+    numbers = album.get("imagined_channel", range(len(made)))
+    return [{**pictures.shown(p), "channel": int(n)} for n, p in zip(numbers, made, strict=True)]
 
 
 def _filters(filters: np.ndarray) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from svertka.reporting.folder import RunFolder
 from svertka.reporting.speech import decimal, say
 from svertka.reporting.words import UNKNOWN, percent
 
+CLOSING = ("onecycle", "cosine")  # schedules that end at rate zero, where the last epoch is the best as a rule
+
 
 def section(run: RunFolder) -> dict[str, Any] | None:
     """Both drawings, and their numbers; None where no epoch was finished."""
@@ -17,6 +19,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         return None
     shift = 1 if epochs[0]["epoch"] == 0 else 0  # people count from 1
     numbers = [r["epoch"] + shift for r in epochs]
+    recipe = run.recipe.get("recipe", {})
     best = run.metrics.get("best_epoch")
     if best is None:
         best = next((r["epoch"] for r in reversed(epochs) if r.get("best")), None)
@@ -45,6 +48,8 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             least=0.05,
         ),
         "fine": faint is not None,
+        "open": best is not None and best == numbers[-1] > 1 and recipe.get("schedule") not in CLOSING,
+        "smoothed": bool(recipe.get("label_smoothing")),
         "cut": len(numbers) > charts.FEW_EPOCHS,
         "best": best,
         "last": numbers[-1],

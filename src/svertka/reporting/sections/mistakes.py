@@ -9,6 +9,8 @@ from svertka.reporting.folder import RunFolder
 from svertka.reporting.speech import say
 from svertka.reporting.words import COUNTED, percent
 
+AT_ONCE = 12  # cards; the others unfold
+
 
 def section(run: RunFolder) -> dict[str, Any] | None:
     """Cards of mistakes, the surest first; those whose pictures the run keeps, if it keeps any."""
@@ -22,6 +24,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "on": say(COUNTED[scored.part], n=len(scored.labels)),
         "surest": shown == worst[: len(shown)],
         "cards": cards,
+        "at_once": AT_ONCE,
         "explained": sum(card["heat"] is not None for card in cards),
         "layer": str(run.album["heat_layer"]) if "heat_layer" in run.album else None,
     }

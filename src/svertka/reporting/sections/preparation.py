@@ -50,6 +50,7 @@ def _steps(run: RunFolder, found: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "original": pictures.shown(_framed(kept, preprocess)),
         "original_size": f"{width} × {height}",
+        "same": np.array_equal(kept.original, pixels),
         "fitted": pictures.shown(pixels),
         "fitted_size": f"{preprocess.width} × {preprocess.height}",
         "framed": preprocess.fit == "crop",

@@ -47,7 +47,9 @@ def _kind(name: str, found: dict[str, Any], plain: Interval) -> dict[str, Any]:
     ]
     falls = found["falls"]
     verdict = (
-        say("never surely worse") if falls is None else say("surely worse from {x} on", x=_strength(falls, factor))
+        say("never surely worse")
+        if falls is None
+        else say("surely worse from {x} on ({unit})", x=_strength(falls, factor), unit=unit)
     )
     return {
         "title": title,
