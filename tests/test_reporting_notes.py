@@ -2,13 +2,23 @@
 
 import dataclasses
 import itertools
+import json
+import re
+import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import svertka
 from svertka.audit.findings import _KINDS
+from svertka.reporting import write_report
 from svertka.reporting.speech import recognised, speaking
-from svertka.training import auto
+from svertka.signals import formats
+from svertka.training import auto, balance
 from svertka.training.recipe import Recipe
+from svertka.transfer import finetune, ladder
+from svertka.verbs import climbing
 
 SETS = itertools.product((60, 1_797, 6_000, 50_000), (8, 28, 90, 300), (1.0, 1.5, 3.0), (True, False))
 RECIPES = [
@@ -68,3 +78,68 @@ def test_every_kind_of_odd_picture_has_its_russian_form(kind):
 def test_values_go_over_into_the_russian_form(sentence, part):
     with speaking("ru"):
         assert part in recognised(sentence)
+
+
+# -- everything that the data, the check and training say of a folder with all kinds of trouble ----------------------
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory):
+    """Run folder of pictures with leaks, copies, a shortcut, odd and damaged files, few pictures and twin names."""
+    folder = tmp_path_factory.mktemp("troubled")
+    data, g = folder / "data", np.random.default_rng(0)
+    for part, count in (("train", 40), ("val", 12)):
+        for name in ("plain", "marked", "rare", "Rare"):
+            (data / part / name).mkdir(parents=True)
+            for k in range(count if "are" not in name else 3):
+                coarse = Image.fromarray(g.integers(40, 216, (6, 8, 3), dtype=np.uint8))
+                pixels = np.asarray(coarse.resize((48, 36), Image.Resampling.BICUBIC)).copy()
+                if name == "marked":
+                    pixels[:8] = (240, 30, 30)
+                Image.fromarray(pixels).save(data / part / name / f"{k:03}.jpg", quality=92)
+    plain = data / "train" / "plain"
+    for k in range(3):
+        shutil.copy(data / "val" / "plain" / f"{k:03}.jpg", plain / f"copy {k}.jpg")
+        shutil.copy(plain / f"{k:03}.jpg", plain / f"again {k}.jpg")
+    shutil.copy(data / "train" / "marked" / "001.jpg", plain / "wrong.jpg")
+    (plain / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0abc")
+    (plain / "page.jpg").write_text("<html>404</html>")
+    (plain / "empty.png").write_bytes(b"")
+    (data / "train" / "notes.txt").write_text("x")
+    Image.new("RGB", (48, 36), (2, 2, 2)).save(data / "train" / "marked" / "dark.jpg")
+    Image.new("RGB", (14, 10), (200, 90, 90)).save(data / "train" / "marked" / "small.jpg")
+    net = "conv3-4 relu pool2 gap fc"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SVERTKA_CACHE", str(folder / "cache"))
+        return svertka.train(data, out=folder / "run", net=net, epochs=1, weights="none").path
+
+
+def test_a_russian_report_of_a_troubled_folder_holds_no_english_sentence(troubled):
+    told = json.loads((troubled / "metrics.json").read_text(encoding="utf-8"))
+    check = json.loads((troubled / "check.json").read_text(encoding="utf-8"))
+    sentences = [*told["notes"], *check["warnings"], *(u["reason"] for u in told["unreadable"] + told["skipped"])]
+    assert len(set(sentences)) >= 12
+    with speaking("ru"):
+        assert [s for s in dict.fromkeys(sentences) if recognised(s) is None] == []
+    page = write_report(troubled, troubled / "ru.html", "ru").read_text(encoding="utf-8")
+    assert re.findall('<span lang="en">[^<]*', page) == []
+
+
+def test_every_kind_of_file_that_is_no_picture_has_its_russian_form():
+    kinds = {words for _, _, words in formats._OTHERS} | {formats.other_kind(b""), formats.other_kind(b"\0\1\2")}
+    with speaking("ru"):
+        assert [kind for kind in kinds if recognised(f"no picture: {kind}") is None or recognised(kind) is None] == []
+
+
+def test_every_rung_of_the_ladder_has_its_russian_form():
+    names = {*ladder.RUNGS.values(), *(f"{name}, varied views" for name in ladder.RUNGS.values()), *climbing.SHARES}
+    _, reasons = finetune.gentle(Recipe(), 900)
+    with speaking("ru"):
+        assert [s for s in [*names - {"views"}, *reasons.values()] if recognised(s) is None] == []
+
+
+@pytest.mark.parametrize("balanced", ["none", "weights", "sample"])
+def test_what_balancing_says_has_its_russian_form(balanced):
+    english = balance.sentence(np.array([0] * 90 + [1] * 3), ("cats", "dogs"), balanced)
+    with speaking("ru"):
+        assert recognised(english) is not None
