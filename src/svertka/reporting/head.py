@@ -112,5 +112,5 @@ def _notes(run: RunFolder, notes: list[str]) -> list[str]:
     more = len(kept) - len(shown)
     if not more:
         return [told(n) for n in shown]
-    last = say("The check of the data found {n:# more thing|# more things}; they stand under “Check”.", n=more)
+    last = say("The check of the data found {n:# thing|# things} worth a look, under “Check”.", n=more)
     return [*(told(n) for n in shown), last]

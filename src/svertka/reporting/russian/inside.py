@@ -110,9 +110,9 @@ SENTENCES = {
     "the second opinion": "второе мнение",
     "what its channels dream of": "что снится каналам",
     "tests of the explanations": "проверки объяснений",
-    "This look took {took} of the {allowed} that it was allowed, which was not enough for: {names}. "
+    "About {allowed} were allowed for this look, {took} were taken, which was not enough for: {names}. "
     "<code>svertka report --full --minutes 10</code> on the run folder looks longer.": (
-        "Осмотр занял {took} из отведённых {allowed}; этого не хватило на: {names}. "
+        "На осмотр было отведено около {allowed}, ушло {took}; этого не хватило на: {names}. "
         "<code>svertka report --full --minutes 10</code> для папки запуска посмотрит дольше."
     ),
     "This look took {took}; nothing was left out.": "Осмотр занял {took}; ничего не опущено.",

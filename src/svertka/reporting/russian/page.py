@@ -42,8 +42,9 @@ SENTENCES = {
     "{x} s": "{x}\u202fс",
     "{m} min {s} s": "{m}\u202fмин {s}\u202fс",
     "{h} h {m} min": "{h}\u202fч {m}\u202fмин",
-    "The check of the data found {n:# more thing|# more things}; they stand under “Check”.": (
-        "Проверка данных нашла ещё {n:# вещь|# вещи|# вещей}; они перечислены в разделе «Проверка»."
+    "The check of the data found {n:# thing|# things} worth a look, under “Check”.": (
+        "Проверка данных нашла {n:# вещь, которую|# вещи, которые|# вещей, которые} стоит посмотреть: раздел "
+        "«Проверка»."
     ),
     "{x} GB": "{x} ГБ",
     "{x} MB": "{x}\u202fМБ",

@@ -9,7 +9,7 @@ from svertka.reporting.folder import RunFolder
 from svertka.reporting.speech import say
 from svertka.reporting.words import COUNTED, percent
 
-AT_ONCE = 12  # cards; the others unfold
+AT_ONCE, FEW = 12, 4  # cards; the others unfold, where they are more than a few
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -24,7 +24,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "on": say(COUNTED[scored.part], n=len(scored.labels)),
         "surest": shown == worst[: len(shown)],
         "cards": cards,
-        "at_once": AT_ONCE,
+        "at_once": AT_ONCE if len(cards) > AT_ONCE + FEW else len(cards),
         "explained": sum(card["heat"] is not None for card in cards),
         "layer": str(run.album["heat_layer"]) if "heat_layer" in run.album else None,
     }
