@@ -40,7 +40,7 @@ def close_pairs(
         among: int (k,), ascending, the points that take part; all where None.
     """
     wanted = np.ones(len(points), bool) if asked is None else asked
-    index = (np.arange(len(points)) if among is None else among).astype(np.int32)
+    index = (np.arange(len(points)) if among is None else among).astype(np.int32, copy=False)
     found, chains = _Found(most), [np.zeros((0, 2), np.int32)]
     if np.count_nonzero(wanted) <= _FEW:
         few = _Part(points, index[wanted[index]]).held()

@@ -68,9 +68,10 @@ class Copies:
 
 def find_copies(store: Store) -> Copies:
     """The copies among the readable files of a store."""
-    first = _first_of_content(store)
+    first = _first_of_content(store).astype(np.int32)  # a million files are four megabytes each time
     again = np.flatnonzero(first != np.arange(len(first)))
     among = (first == np.arange(len(first))) & store.readable
+    store.release()  # of the digests
     pairs = store.kept(f"copies-{_rules()}", lambda: near_pairs(store, np.flatnonzero(among)))
     store.release()
     exact = np.stack([again, first[again]], 1)  # each file with the first of its content
@@ -92,7 +93,7 @@ def _rules() -> str:
 
 def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     """Verified pairs (i, j), i < j, of different pictures that look the same: int64 (m, 2)."""
-    among = among[store.facts["deviation"][among] >= PLAIN]
+    among = among[store.facts["deviation"][among] >= PLAIN].astype(np.int32)
     if len(among) < 2:
         return np.zeros((0, 2), np.int64)
     points = store.facts["fingerprint"]  # (n, COSINES)
