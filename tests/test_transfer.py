@@ -348,11 +348,27 @@ def test_weights_of_another_architecture(sv, saved, tmp_path):
     status, _, err = sv("train", "data", "--weights", "odd.npz", "--out", "run")
     assert status == 1
     assert "no network of the zoo" in err
-    with pytest.raises(WeightsError, match="no network of the zoo"):
+    with pytest.raises(WeightsError, match="not those of resnet20"):
         open_backbone(tmp_path / "odd.npz", net="resnet20")
     assert not (tmp_path / "run").exists()
     with pytest.raises(UsageError, match="--net"):
         open_backbone("imagenet")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["old", "--net", "lenet"], "a run of resnet20, not of lenet"),
+        (["old,old"], "name each once"),
+        (["old,"], "between commas"),
+        (["old", "--freeze", "none", "--set", "head=netvlad"], "leave --freeze away"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(words, told, sv, saved, tmp_path):
+    photos(tmp_path / "data", each=2)
+    status, _, err = sv("train", "data", "--weights", *words, "--out", "run")
+    assert (status, told in err) == (2, True), err
+    assert not (tmp_path / "run").exists()
 
 
 def test_embed_writes_what_the_head_sees(sv, saved, tmp_path):

@@ -317,8 +317,9 @@ def test_what_the_recipe_says_of_varying_and_learning_counts():
     recipe, reasons = vary(Recipe(rotate=10, shift=0.0, noise=0.1, size=224), facts)
     made = variation(recipe)
     assert (made.rotate, made.noise, made.shift, made.flip, made.scale) == (10, 0.1, 0, True, 0.15)
-    assert set(reasons) == {"flip", "scale"}
+    assert set(reasons) == {"flip", "test_flip", "scale"}
     assert not vary(Recipe(), Facts(100, 2, 28, 1.0, False))[0].flip
+    assert not vary(Recipe(flip=False), facts)[0].test_flip  # left and right may be classes
     recipe, reasons = gentle(Recipe(optimiser="nesterov", batch=7), 100)
     assert (recipe.batch, recipe.rate, recipe.weight_decay) == (7, 0.01, 5e-4)
     assert "batch" not in reasons

@@ -81,10 +81,12 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         WeightsError: the file is missing, damaged, or of no network of the zoo, or of another than `net`.
         RunError: the folder holds no model.
         UnknownName: there is no such network or set of weights.
-        UsageError: the name says nothing without a network.
+        UsageError: the name says nothing without a network, or a run is of another than `net`.
     """
     if Path(what).is_dir():
         model = Model.load(what)
+        if net not in (None, model.spec["name"]):
+            raise UsageError(f"{what} is a run of {model.spec['name']}, not of {net}: leave --net away.")
         spec = {k: v for k, v in model.spec.items() if k != "head"}
         return Backbone(model.spec["name"], model.net, model.preprocess, spec, str(Path(what).resolve()))
     if str(what) == "imagenet" and net is None:

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from svertka.cache import cache_folder
+from svertka.errors import UsageError
 from svertka.training.recipe import Recipe
 
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".th")
@@ -48,11 +49,17 @@ def wanted(recipe: Recipe, side: int) -> tuple[str, ...]:
     Args:
         recipe: `weights` none says no; `auto` (None) gives way to any choice about learning from scratch.
         side: of the pictures, in pixels.
+
+    Raises:
+        UsageError: there is nothing between two commas.
     """
     if recipe.weights == "none":
         return ()
     if recipe.weights is not None:
-        return (recipe.weights,) if Path(recipe.weights).exists() else tuple(recipe.weights.split(","))
+        parts = tuple(part.strip() for part in recipe.weights.split(","))
+        if not all(parts):
+            raise UsageError(f"--weights takes names and files between commas; received {recipe.weights!r}.")
+        return (recipe.weights,) if Path(recipe.weights).exists() else parts
     return tuple(map(str, at_hand())) if sought(recipe, side) else ()
 
 

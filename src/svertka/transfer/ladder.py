@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka.blocks import Dense, Net
+from svertka.bundle import answer
 from svertka.evaluation import wilson
 from svertka.evaluation.comparison import Difference, difference
 from svertka.records import Interval
@@ -57,12 +58,17 @@ class Rung:
 
 @dataclass
 class Candidate:
-    """A network that is ready, how its pictures are prepared, and its logits (n, c) on each part."""
+    """A network that is ready, how its pictures are prepared, and its logits (n, c) on each part.
+
+    deepens  whether what lies below the head may go on learning: it began from weights
+    mirror   whether its answer is the mean over a picture and its mirror image
+    """
 
     backbone: Backbone
     net: Net
     logits: dict[str, Tensor]
-    deepens: bool = True  # whether what lies below the head may go on learning: it began from weights
+    deepens: bool = True
+    mirror: bool = False
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -164,10 +170,10 @@ class Ladder:
 KINDS = {"Linear": "linear", "Neighbours": "neighbours", "Dense": "dense"}
 
 
-def logits_of(net: Net, batches: Iterator[Any], device: str = "cpu") -> Tensor:
-    """Logits (n, c) of a network over batches of input."""
+def logits_of(net: Net, batches: Iterator[Any], device: str = "cpu", *, mirror: bool = False) -> Tensor:
+    """Logits (n, c) of a network over batches of input; with `mirror` the mean over pictures and mirror images."""
     with torch.inference_mode():
-        return torch.cat([net(x.to(device)).float().cpu() for x, *_ in batches])
+        return torch.cat([answer(net, x.to(device), mirror).cpu() for x, *_ in batches])
 
 
 def as_labels(labels: np.ndarray) -> Tensor:

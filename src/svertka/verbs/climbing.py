@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ OVERHEAD = 1.15  # a real step also reads, varies and validates
 LAST = 2  # stages that the first upper rung unfreezes
 EPOCHS = 10  # of an upper rung, where time allows
 FAR = 2  # times that a picture's side goes into the backbone's, from where on fresh weights are tried in any case
+FAIR = 0.5  # share of its usual passes that a fresh network needs at least, or its trial tells nothing
 SHARES = {"views": 0.4, "last stages unfrozen": 0.5, "whole network": 0.9, "from scratch": 0.25}  # of the time left
 
 
@@ -53,6 +55,7 @@ def vary(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str]]:
     small = (recipe.size or facts.side) <= auto.GLYPH
     choices = {
         "flip": (facts.colour, "colour photographs keep their meaning when mirrored; grey pictures may be signs"),
+        "test_flip": (recipe.flip if recipe.flip is not None else facts.colour, "as the rungs that learn have learned"),
         "shift": (0.1 if small else 0.08, "objects are not all centred"),
         "scale": (0.0 if small else 0.15, "objects come near and far; small pictures are not resampled"),
     }
@@ -136,7 +139,7 @@ class Climb:
             made = state.measured_net
             detail = f"{len(state.history)} epochs, rates by depth"
             detail += ", batch norms measured anew" if measure else ""
-            found = Candidate(start.backbone, made, self._logits(made, job, plan))
+            found = Candidate(start.backbone, made, self._logits(made, job, plan), mirror=bool(recipe.test_flip))
             yield self.ladder.measure(name, detail, found, None, begun)
 
     def _scratch(self, far: bool) -> Iterator[Rung]:
@@ -154,7 +157,8 @@ class Climb:
         job.recipe = job.recipe.replace(batch=min(job.recipe.batch or 1, self.pictures))
         torch.manual_seed(job.recipe.seed)
         net, usual = first_net(job), job.recipe.epochs or 1
-        plan, epochs = self._settle(name, job, usual, lambda: net, in_any_case=far and job.recipe.minutes is None)
+        timed = job.recipe.minutes is not None or not far
+        plan, epochs = self._settle(name, job, usual, lambda: net, least=math.ceil(FAIR * usual), timed=timed)
         if not epochs:
             return
         job.recipe, others = job.recipe.replace(epochs=epochs), self.ladder.height
@@ -163,7 +167,8 @@ class Climb:
             return
         made, what = state.measured_net, str(job.recipe.net)
         own = Backbone(what, made, job.preprocess, describe(made, what, job.preprocess.shape))
-        found = Candidate(own, made, self._logits(made, job, plan), deepens=False)
+        logits, mirror = self._logits(made, job, plan), bool(job.recipe.test_flip)
+        found = Candidate(own, made, logits, deepens=False, mirror=mirror)
         detail = f"{len(state.history)} epochs at {fresh.size} pixels"
         rung = self.ladder.measure(name, detail, found, None, begun)
         if rung.kept and rung.accuracy is not None:
@@ -174,29 +179,34 @@ class Climb:
         yield rung
 
     def _settle(
-        self, name: str, job: Job, most: int, net: Callable[[], Net], *, in_any_case: bool = False
+        self, name: str, job: Job, most: int, net: Callable[[], Net], *, least: int = 1, timed: bool = True
     ) -> tuple[Plan, int]:
-        """How a rung computes, and how many passes it takes."""
+        """How a rung computes, and how many passes it takes: `most`, or if `timed` as many as its share of time allows.
+
+        It takes none where these are fewer than `least`.
+        """
 
         def decide() -> dict[str, Any]:
             shape = (job.recipe.batch or 1, *job.preprocess.shape)
             plan = make_plan(net(), shape, self.ladder.classes, wanted=job.wanted)
-            return {"plan": plan.to_dict(), "epochs": most if in_any_case else self._epochs(name, job, plan, most)}
+            epochs = self._epochs(name, job, plan, most, least) if timed else most
+            return {"plan": plan.to_dict(), "epochs": epochs}
 
         found = self.way.settle(name, decide)
         return Plan(**found["plan"]), found["epochs"]
 
-    def _epochs(self, name: str, job: Job, plan: Plan, most: int) -> int:
-        """As many as were asked for, or as fit into this rung's share of the time; says so where none does."""
+    def _epochs(self, name: str, job: Job, plan: Plan, most: int, least: int) -> int:
+        """As many as were asked for, or as fit into this rung's share of the time; says so where it is too short."""
         if self.job.recipe.epochs is not None:
             return self.job.recipe.epochs
         one = plan.step * OVERHEAD * max(1, self.pictures // (job.recipe.batch or 1))
         epochs = min(most, int(SHARES[name] * self.left() / one))
-        if epochs < 1:
-            self.job.note(
-                f"The rung {name!r} was left out: one pass takes about {one:.0f} seconds. More --minutes allow it."
-            )
-        return max(0, epochs)
+        if epochs >= least:
+            return epochs
+        self.job.note(
+            f"The rung {name!r} was left out: one pass takes about {one:.0f} seconds. More --minutes allow it."
+        )
+        return 0
 
     def _fit(self, job: Job, state: State, plan: Plan, name: str) -> bool:
         """Train, from where an earlier process left this rung; the state then holds the best epoch.
@@ -237,6 +247,7 @@ class Climb:
     def _logits(self, net: Net, job: Job, plan: Plan) -> dict[str, Tensor]:
         """Of each part that judges; the network comes back on the CPU."""
         parts = [part for part in self.ladder.labels if part != "train"]
-        found = {part: logits_of(net, iter(loader(job, part, plan)), plan.device) for part in parts}
+        mirror = bool(job.recipe.test_flip)
+        found = {p: logits_of(net, iter(loader(job, p, plan)), plan.device, mirror=mirror) for p in parts}
         net.cpu()
         return found

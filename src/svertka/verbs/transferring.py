@@ -49,7 +49,8 @@ def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> li
         WeightsError, RunError, UnknownName, UsageError: as `open_backbone` does, for what was named.
         UnknownName: `freeze` names what a network has not.
         ShapeError: a network cannot take pictures of that size.
-        UsageError: two that were named want their pictures prepared differently.
+        UsageError: two that were named want their pictures prepared differently or hold the same weights, or `freeze`
+            and `head` ask for what cannot be.
     """
     found: list[Backbone] = []
     for one in what:
@@ -67,10 +68,25 @@ def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> li
             raise UsageError(
                 f"{found[0].name} and {backbone.name} want their pictures prepared differently: name one of them."
             )
+        if any(backbone.digest == other.digest for other in found):
+            if unasked:
+                continue
+            raise UsageError(f"{one} holds the same weights as {found[0].source}: name each once.")
         if recipe.freeze not in (None, "auto"):
             named_parts(backbone.net, recipe.freeze)
         found.append(backbone)
+    if _leaves_the_ladder(recipe):
+        if len(found) > 1:
+            names = " and ".join(backbone.name for backbone in found)
+            raise UsageError(f"--freeze {recipe.freeze} needs one network to start from, not {names}.")
+        if recipe.head in ("neighbours", "netvlad"):
+            raise UsageError(f"--set head={recipe.head} stands on a frozen network: leave --freeze away.")
     return found
+
+
+def _leaves_the_ladder(recipe: Recipe) -> bool:
+    """Whether `freeze` says what learns, so that the usual loop trains it."""
+    return recipe.freeze not in (None, "auto", "backbone")
 
 
 def _fitted(backbone: Backbone, recipe: Recipe) -> Backbone:
@@ -89,11 +105,7 @@ def start(job: Job, backbones: Sequence[Backbone], facts: auto.Facts) -> Trained
     job.recipe = job.recipe.replace(net=names, size=job.preprocess.height, fit=job.preprocess.fit)
     job.reasons |= {"net": "the weights are of this network", "size": f"{names} learned from pictures of this size"}
     told = _told(backbones, facts)
-    if job.recipe.freeze not in (None, "auto", "backbone"):
-        if len(backbones) > 1:
-            raise UsageError(f"--freeze {job.recipe.freeze} needs one network to start from, not {names}.")
-        if job.recipe.head in ("neighbours", "netvlad"):
-            raise UsageError(f"--set head={job.recipe.head} stands on a frozen network: leave --freeze away.")
+    if _leaves_the_ladder(job.recipe):
         job.start = backbones[0]
         job.recipe, reasons = gentle(job.recipe, job.count("train"))
         job.reasons |= reasons
@@ -195,7 +207,8 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Look
     if stopped:  # the test part is scored once, at the end
         parts = [part for part in parts if part != "test"]
     scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
-    model = Model(best.net.cpu(), job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds)
+    classes = job.manifest.classes
+    model = Model(best.net.cpu(), classes, job.preprocess, spec, scores.temperature, scores.thresholds, best.mirror)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
     write_failures(job, scores)

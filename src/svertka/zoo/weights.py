@@ -253,7 +253,9 @@ def recognise(path: str | Path, only: str | None = None) -> tuple[str, str]:
         if all(key.startswith(HEADS) for key in wrong):
             return name, library
         near = near or f" The nearest is {name}, but {next(iter(wrong.values()))}."
-    raise WeightsError(f"The tensors of {path} are those of no network of the zoo.{near} Name one with --net.")
+    if only:
+        raise WeightsError(f"The tensors of {path} are not those of {only}.{near} Without --net, theirs is looked for.")
+    raise WeightsError(f"The tensors of {path} are those of no network of the zoo.{near}")
 
 
 def _letters(name: str) -> str:

@@ -93,6 +93,7 @@ SENTENCES = {
     "colour photographs keep their meaning when mirrored; grey pictures may be signs": (
         "цветные фотографии при отражении не теряют смысла; серые изображения могут быть знаками"
     ),
+    "as the rungs that learn have learned": "так учились ступени, которые учатся",
     "objects are not all centred": "предметы не всегда в центре",
     "objects come near and far; small pictures are not resampled": (
         "предметы бывают близко и далеко; маленькие изображения не пересчитываются"
