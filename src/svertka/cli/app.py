@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,6 +33,9 @@ from svertka.cli.shared import (
 from svertka.errors import NotationError, SvertkaError, UsageError
 from svertka.importing import at_ease
 from svertka.training.world import may_speak, refuse_several, world
+
+if TYPE_CHECKING:
+    from svertka.verbs.job import Trained
 
 STARTED = time.perf_counter()
 
@@ -141,8 +144,12 @@ def train(
 
             asked |= {"tensorboard": tensorboard, "command": shlex.join(["svertka", *sys.argv[1:]])}
             done = begin(data or [], out=out, watch=watch, started=STARTED, **asked)
-    if not first:
-        return
+    if first:
+        _tell_trained(done, as_json)
+
+
+def _tell_trained(done: Trained, as_json: bool) -> None:
+    """What came out of a training; exit status 130 where it was stopped."""
     if as_json:
         print_json(done.summary)
     else:
