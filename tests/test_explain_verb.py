@@ -116,7 +116,7 @@ def test_what_does_not_exist_is_said_with_the_choices(sv, model, pictures):
     for words, sentence in (
         (("--layer", "stages.9"), "no layer called 'stages.9'"),
         (("--layer", "head"), "gives 3, no maps"),
-        (("--class", "horse"), "no class called 'horse'. There is кот, dog, cow."),
+        (("--class", "horse"), "no class called 'horse'. Known: кот, dog, cow."),
         (("--method", "gradcam"), "Did you mean grad-cam"),
         (("--method", ","), "Name a method: grad-cam,"),
     ):

@@ -45,7 +45,7 @@ class UnknownName(UsageError):
         if near:
             hint = f" Did you mean {' or '.join(near)}?"
         elif len(choices) <= 12:
-            hint = f" There is {', '.join(choices)}." if choices else ""
+            hint = f" Known: {', '.join(choices)}." if choices else ""
         else:
             hint = ""
         super().__init__(f"There is no {kind} called {name!r}.{hint}{' ' + where if where else ''}")

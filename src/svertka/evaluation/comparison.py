@@ -118,8 +118,8 @@ class Resolution:
         """For a person; None where the pictures are enough to tell models apart."""
         if self.blind:
             return (
-                f"With so few mistakes, these {self.n:,} pictures cannot show that another model is better: not even "
-                "one that is always right."
+                f"With so few mistakes, {self.n:,} {'picture' if self.n == 1 else 'pictures'} cannot show that another "
+                "model is better: not even one that is always right."
             )
         if self.value <= TELLING:
             return None

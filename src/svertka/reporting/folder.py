@@ -119,6 +119,8 @@ def read_run(path: Path) -> RunFolder:
     """
     if not path.is_dir():
         raise RunError(f"There is no run folder at {path}.")
+    if not (path / "manifest.json").is_file():
+        raise RunError(f"{path} is not a run folder, or an incomplete one: it holds no manifest.json.")
     manifest = Manifest.load(path / "manifest.json")
     recipe = _json(path / "recipe.json")
     check_format(path, recipe)
