@@ -129,7 +129,7 @@ def test_what_was_said_before_a_stop_is_still_said_after_the_resume(data):
     before = json.loads(Path("run/metrics.json").read_text())["notes"]
     resume("run")
     assert json.loads(Path("run/metrics.json").read_text())["notes"] == before
-    assert any("other files were left aside" in note for note in before)
+    assert any("1 other file was left aside" in note for note in before)
 
 
 def test_the_best_passes_are_kept_as_models(data, sv):
