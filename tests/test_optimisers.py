@@ -196,6 +196,29 @@ def test_muon_moves_filters_as_matrices_and_the_rest_as_adamw_does():
         torch.testing.assert_close(moved, by_svd(p.grad.flatten(1)), rtol=1e-2, atol=1e-3)
 
 
+def test_dense_layers_too_large_to_be_made_orthogonal_are_left_to_adamw():
+    with torch.device("meta"):
+        net = zoo.make("vgg11", (3, 32, 32), 5)
+    rows = grouped(net, Recipe(optimiser="muon", rate=0.1))
+    moved = {tuple(p.shape) for row in rows if row.get("orthogonal") for p in row["params"]}
+    assert (512, 512, 3, 3) in moved
+    assert not {(4096, 25088), (4096, 4096)} & moved
+
+
+def test_in_bfloat16_muon_takes_nearly_the_same_step():
+    net = zoo.make("conv3-8 bn relu conv3-16 bn relu gap fc3", (2, 12, 12), 3)
+    hidden, recipe = next(p for p in net.parameters() if p.shape == (16, 8, 3, 3)), Recipe(optimiser="muon", rate=0.1)
+    before = hidden.detach().clone()
+    net(torch.randn(4, 2, 12, 12)).square().mean().backward()
+    steps = []
+    for bfloat16 in (False, True):
+        with torch.no_grad():
+            hidden.copy_(before)
+        make_optimiser(net, recipe, bfloat16=bfloat16).step()
+        steps.append(hidden.detach() - before)
+    assert 0 < (steps[0] - steps[1]).norm() < 0.02 * steps[0].norm()
+
+
 def test_rates_fall_with_depth():
     net = zoo.make("resnet18", (3, 32, 32), 3)
     rows = grouped(net, Recipe(optimiser="nesterov", rate=0.1, layer_rate=0.5, weight_decay=0.01))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from svertka.errors import RecipeError, UnknownName
+from svertka.training.auto import Facts, choose_rest
 from svertka.training.recipe import OPTIMISERS, Recipe, parse_setting
 from svertka.training.schedule import SCHEDULES
 from svertka.training.variation import VARYING, in_words, unvaried, variation
@@ -86,3 +87,32 @@ def test_every_field_stands_in_the_documentation_and_has_help():
     assert [name for name in fields if f"`{name}`" not in text] == []
     for names in (OPTIMISERS, SCHEDULES):
         assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "times"),
+    [
+        ({}, 1),
+        ({"net": "medium"}, 1),
+        ({"optimiser": "sgd"}, 2),
+        ({"optimiser": "adamw", "net": "small"}, 2),
+        ({"net": "lenet"}, 2),  # half of the passes is for the stock networks, by Muon
+        ({"net": "conv3-8 relu gap fc"}, 2),
+        ({"weights": "imagenet", "net": "resnet18"}, 1),
+        ({"epochs": 7, "optimiser": "sgd"}, 0),
+    ],
+)
+@pytest.mark.parametrize("colour", [False, True])
+def test_passes_fit_optimiser_and_network(asked, times, colour):
+    facts = Facts(training=2000, classes=5, side=96, aspect=1.3, colour=colour)
+    recipe, reasons = choose_rest(Recipe(size=96, **asked), facts)
+    assert recipe.epochs == (times * (22 if colour else 12) or 7)
+    assert ("epochs" in reasons) == (times > 0)
+
+
+def test_few_photographs_are_not_seen_without_end():
+    passes = {
+        n: choose_rest(Recipe(size=96), Facts(n, 5, 96, 1.3, colour=True))[0].epochs
+        for n in (40, 250, 400, 5000, 50000)
+    }
+    assert passes == {40: 30, 250: 30, 400: 30, 5000: 15, 50000: 5}

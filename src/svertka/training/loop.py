@@ -50,7 +50,8 @@ def begin(net: Net, recipe: Recipe, plan: Plan, group: Group | None = None) -> S
     if recipe.average:
         average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
     parts = max(recipe.accumulate, plan.pieces)
-    state = State(net, make_optimiser(net, recipe), average, tuple(frozen), pieces=parts, group=group)
+    optimiser = make_optimiser(net, recipe, bfloat16=plan.precision == "bfloat16")
+    state = State(net, optimiser, average, tuple(frozen), pieces=parts, group=group)
     if plan.scaled:
         state.scaler = GradScaler(plan.device.split(":")[0])
     if plan.compile:

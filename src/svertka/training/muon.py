@@ -3,7 +3,7 @@
 Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks" (kellerjordan.github.io/posts/muon), with
 the numbers of torch.optim.Muon. It is meant for hidden matrices and for convolution filters, seen as one row of numbers
 for each filter. Everything else (biases, norms, the first and the last layer, depthwise filters, which join no
-channels) is moved by its partner, AdamW.
+channels, and dense layers too large to be made orthogonal in time) is moved by its partner, AdamW.
 
 Filters that a norm follows may have any length: the norm divides it out. Left alone they grow, and their steps become
 small beside them. So these are held: each step turns the filters by the same share of their length, which stays (the
@@ -25,6 +25,7 @@ QUINTIC = (3.4445, -4.7750, 2.0315)  # steepest at zero: all singular values com
 ROUNDS = 5
 ENOUGH = 3  # rounds that train as well (LOG.md; also in Jordan's airbench, arXiv:2404.00498)
 TINY = 1e-7
+LARGEST = 1024  # rows or columns: the cost grows with their cube, for VGG's 4096 to many times that of the step itself
 PARTNER = 0.05  # the partner's rate, as a share of Muon's: 0.2 goes with AdamW's 0.01
 
 
@@ -111,9 +112,13 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.float32, rounds: int =
 
 
 def hidden_matrices(net: Net) -> set[Tensor]:
-    """What Muon moves: matrices, and filters that join channels, but for what reads pixels or gives the answer."""
+    """What Muon moves: matrices, and filters that join channels, but for what reads pixels or gives the answer.
+
+    Dense layers wider than LARGEST both ways, as VGG's, are left to AdamW.
+    """
     first, last = ([p for p in part.parameters() if p.ndim > 1] for part in (net.stem, net.head))
-    return {p for p in net.parameters() if p.ndim > 1 and p.shape[1] > 1} - {*first[:1], *last[-1:]}
+    hidden = {p for p in net.parameters() if p.ndim > 1 and p.shape[1] > 1 and min(p.flatten(1).shape) <= LARGEST}
+    return hidden - {*first[:1], *last[-1:]}
 
 
 def before_norms(net: Net) -> set[Tensor]:

@@ -25,8 +25,11 @@ USUAL = 0.9  # momentum where the recipe names none
 Optimiser = Stepper | torch.optim.Optimizer
 
 
-def make_optimiser(net: Net, recipe: Recipe) -> Optimiser:
-    """The recipe's optimiser over the parameters of `net` that take gradients; its rate is set anew at every step."""
+def make_optimiser(net: Net, recipe: Recipe, *, bfloat16: bool = False) -> Optimiser:
+    """The recipe's optimiser over the parameters of `net` that take gradients; its rate is set anew at every step.
+
+    With `bfloat16`, as where the plan found it faster, Muon multiplies its large matrices in it.
+    """
     groups, rate = grouped(net, recipe), recipe.rate or 0.0
     m = USUAL if recipe.momentum is None else recipe.momentum
     match recipe.optimiser:
@@ -41,7 +44,7 @@ def make_optimiser(net: Net, recipe: Recipe) -> Optimiser:
         case "adamw":
             return Adam(groups, lr=rate, betas=(m, 0.999), decoupled=True)
         case "muon":
-            return Muon(groups, lr=rate, momentum=m)
+            return Muon(groups, lr=rate, momentum=m, dtype=torch.bfloat16 if bfloat16 else None)
         case "adadelta":
             return torch.optim.Adadelta(groups, lr=rate)
     raise ValueError(f"not an optimiser of the recipe: {recipe.optimiser!r}")
