@@ -163,6 +163,35 @@ def test_what_is_for_one_process_is_refused(monkeypatch, what):
 # --- under torchrun ---
 
 
+@pytest.mark.parametrize("fits", [True, False])
+def test_where_memory_is_short_in_one_process_all_cut_their_shares(tmp_path, fits):
+    shapes(tmp_path / "data", each=20)
+    worker = str(Path(__file__).with_name("processes_memory.py"))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", worker]
+    options = ["--epochs", "2", *EXACT, "--set", f"batch={16 if fits else 4}", "--set", "average=0.9"]
+    done = subprocess.run(
+        [*torchrun, "train", "data", "--out", "short", *options],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LONGEST,
+        env={**os.environ, "SVERTKA_TEST_MOST": "2" if fits else "1"},
+    )  # fmt: skip
+    if not fits:
+        assert done.returncode
+        assert said(done.stderr) == [
+            "svertka: Memory is not enough even for 2 pictures at once: smaller pictures (--size) or a smaller network "
+            "(--net) would fit."
+        ]
+        return
+    assert done.returncode == 0, done.stderr
+    notes = [r["text"] for r in records(tmp_path / "short", "note") if "Memory" in r["text"]]
+    assert [n.split(" is computed in ")[1] for n in notes] == [
+        "2 pieces, whose gradients are summed.", "4 pieces, whose gradients are summed.",
+    ]  # fmt: skip
+    assert "Memory was not enough for 8 pictures at once: from step 1 on" in notes[0]
+    ran(2, "train", "data", "--out", "cut", *options, "--set", "accumulate=4", where=tmp_path)
+    for name, tensor in weights(tmp_path / "cut").items():
+        assert torch.equal(tensor, weights(tmp_path / "short")[name]), name
+
+
 def test_norms_losses_and_wishes_are_those_of_all(tmp_path):
     worker = Path(__file__).with_name("processes_worker.py")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", str(worker)]

@@ -15,6 +15,7 @@ from svertka.bundle import Model, build, describe, outline, rebuild
 from svertka.bundle.kinds import kind_of, kinds
 from svertka.errors import RunError, UsageError
 from svertka.signals import Preprocess
+from svertka.training import norms
 from svertka.zoo.convert import load_state
 
 KEPT = json.loads(PLACE.read_text(encoding="utf-8"))
@@ -222,6 +223,14 @@ def test_a_network_of_strange_parts_is_not_saved(tmp_path):
     with pytest.raises(UsageError, match=r"with a Softplus \(torch.nn.modules.activation\) cannot be saved"):
         Model(net, tuple("abcd"), Preprocess(28, 28, 1), describe(net, "lenet", (1, 28, 28))).save(tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_norms_over_several_processes_are_kept_as_usual_ones():
+    net = zoo.make("small", (3, 16, 16), 4)
+    wanted = outline(net)
+    norms.together(net)
+    assert any(type(part).__name__ == "_Together2d" for part in net.modules())
+    assert outline(net) == wanted
 
 
 def test_names_of_kinds_lead_to_their_classes_and_back():

@@ -21,6 +21,7 @@ from svertka.data.column_file import MappedFile, mapped_memory
 from svertka.data.mixing import mix_pictures, partners
 from svertka.data.packed import Packed
 from svertka.data.random import mix
+from svertka.data.resident import Resident, Sent, resident, send
 from svertka.signals import Preprocess
 
 LOOKED_AT = 1 << 27  # bytes of a mapped store after which the process lets go of them
@@ -36,24 +37,6 @@ class Batch(NamedTuple):
     x: Tensor
     y: Tensor
     index: Tensor
-
-
-class _Unpacked:
-    """Pictures kept as JPEG (`svertka.data.packed`), asked as a tensor of pixels is."""
-
-    def __init__(self, packed: Packed, device: torch.device | str = "cpu") -> None:
-        self.packed, self.device = packed, device
-
-    def __len__(self) -> int:
-        return len(self.packed)
-
-    def index_select(self, dim: int, index: Tensor) -> Tensor:
-        """Pictures, along the one dimension that they are kept in."""
-        return torch.from_numpy(self.packed[index.cpu().numpy()]).to(self.device)
-
-    def to(self, device: torch.device) -> _Unpacked:
-        """The same, giving its pixels there."""
-        return _Unpacked(self.packed, device)
 
 
 class Loader:
@@ -92,7 +75,8 @@ class Loader:
         rank: int = 0,
         size: int = 1,
     ) -> None:
-        self.pixels = torch.from_numpy(pixels) if isinstance(pixels, np.ndarray) else _Unpacked(pixels)
+        self.device = torch.device(device)
+        self.pixels, self._resident = _placed(pixels, self.device)
         self.labels = torch.from_numpy(labels.astype(np.int64))
         self.index = torch.from_numpy(np.asarray(index, dtype=np.int64))
         self.total, self.rank, self.size = len(self.index), rank, size
@@ -100,14 +84,19 @@ class Loader:
             self.index = self._share(self.index)
         self.preprocess, self.seed, self.augment = preprocess, seed, augment or Augment()
         self.batch = min(batch, max(1, len(self.index)))
-        self.balanced, self.full, self.device = balanced, full, torch.device(device)
+        self.balanced, self.full = balanced, full
         self.classes = int(self.labels.max()) + 1 if classes is None else classes
         self._buffers: Buffers | None = None  # kept from pass to pass
         self._mapped = pixels if isinstance(pixels, MappedFile) else None
         self._least = mapped_memory()  # bytes of files in this process when little of that one was
-        self.pool = self.index.to(self.device)  # whom a picture may be mixed with
-        if self.device.type != "cpu":  # resident on the device: every later batch is a gather there
-            self.pixels, self.labels = self.pixels.to(self.device), self.labels.to(self.device)
+        # whoever gathers pictures knows their numbers where the pictures are
+        self.pool, self._labels = self.index.to(self._gathers), self.labels
+        self.labels = self.labels.to(self._gathers)
+
+    @property
+    def _gathers(self) -> torch.device:
+        """Where pictures are gathered: on the device if they are there, else on the processor."""
+        return torch.device("cpu") if isinstance(self.pixels, Sent) else self.device
 
     def __len__(self) -> int:
         """Batches in one pass."""
@@ -127,7 +116,7 @@ class Loader:
         return samples[torch.randperm(len(samples), generator=generator)]
 
     def _equal_shares(self, generator: torch.Generator) -> Tensor:
-        labels, n = self.labels.cpu()[self.index], len(self.index)
+        labels, n = self._labels[self.index], len(self.index)
         classes = labels.unique()
         shares = []
         for k, label in enumerate(classes.tolist()):
@@ -138,18 +127,18 @@ class Loader:
         return torch.cat(shares)
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
-        """The batches of one pass, from batch number `start` on; JPEGs are decoded ahead of the caller."""
+        """The batches of one pass, from batch number `start` on; what is decoded or sent, is so ahead of the caller."""
         batches = self._batches(epoch, start)
-        return ahead(batches) if isinstance(self.pixels, _Unpacked) else batches
+        return ahead(batches) if isinstance(self.pixels, Sent) else batches
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        order = self.order(epoch).to(self.device)[: len(self) * self.batch]
+        order = self.order(epoch).to(self._gathers)[: len(self) * self.batch]
         channels, *sides = self.preprocess.shape
         shape = (*sides, channels)
         one = int(np.prod(shape))
         if self._buffers is None and self.batch * one >= AT_ONCE and self.device.type == "cpu":
             self._buffers = Buffers(self.batch * one)  # smaller ones the C library keeps itself
-        together = 1 if isinstance(self.pixels, _Unpacked) else max(1, AT_ONCE // (self.batch * one))
+        together = 1 if isinstance(self.pixels, Sent) else max(1, AT_ONCE // (self.batch * one))
         for first in range(start * self.batch, len(order), together * self.batch):
             batches = order[first : first + together * self.batch].split(self.batch)
             if self.seed is not None:
@@ -191,19 +180,33 @@ class Loader:
     def varied(self, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Pixels uint8 (b, h, w, c) of these samples as this pass sees them, and their y."""
         index = samples % len(self.pixels) if self.balanced else samples
-        pixels, y = self.pixels.index_select(0, index), self.labels[index]  # (b, h, w, c), (b,)
+        pixels, y = self.pixels.index_select(0, index), self._here(self.labels[index])  # (b, h, w, c), (b,)
         if self.seed is None:
             return pixels, y
-        pixels = self.augment(pixels, samples, self.seed, epoch)
+        pixels = self.augment(pixels, self._here(samples), self.seed, epoch)
         return self._mixed(pixels, y, samples, epoch) if self.augment.mixes else (pixels, y)
+
+    def _here(self, tensor: Tensor) -> Tensor:
+        """On the device, if it is not there yet."""
+        return send(tensor, self.device) if isinstance(self.pixels, Sent) else tensor
 
     def _mixed(self, pixels: Tensor, y: Tensor, samples: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Join each picture with another of the training part, varied too."""
         seed = self.seed or 0
         index = partners(self.pool, samples, seed, epoch)
-        others = self.augment(self.pixels.index_select(0, index), index, seed, epoch)
-        targets = (F.one_hot(labels, self.classes).float() for labels in (y, self.labels[index]))
-        return mix_pictures(self.augment, (pixels, others), tuple(targets), samples, seed, epoch)
+        others = self.augment(self.pixels.index_select(0, index), self._here(index), seed, epoch)
+        targets = (F.one_hot(labels, self.classes).float() for labels in (y, self._here(self.labels[index])))
+        return mix_pictures(self.augment, (pixels, others), tuple(targets), self._here(samples), seed, epoch)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch()
+
+
+def _placed(pixels: np.ndarray | Packed, device: torch.device) -> tuple[Tensor | Sent, Resident | None]:
+    """The pictures as they are gathered from, and what keeps them on the device."""
+    if isinstance(pixels, np.ndarray):
+        if device.type == "cpu":
+            return torch.from_numpy(pixels), None
+        if there := resident(pixels, device):
+            return there.pixels, there
+    return Sent(pixels, device), None

@@ -70,7 +70,7 @@ def _rectangle(share: Tensor, h: int, w: int, down: Tensor, right: Tensor) -> Te
 
 def beta(even: Tensor, alpha: float) -> Tensor:
     """Numbers evenly in [0, 1) -> numbers from Beta(alpha, alpha), by its inverse distribution function."""
-    table = _beta_table(alpha).to(even.device)  # rises from 0 to 1/2 as the distribution does
+    table = _beta_table(alpha, str(even.device))  # rises from 0 to 1/2 as the distribution does
     below = torch.minimum(even, 1 - even)
     at = torch.searchsorted(table, below.double(), right=True).clamp(1, POINTS - 1)
     low, high = table[at - 1], table[at]
@@ -81,7 +81,7 @@ def beta(even: Tensor, alpha: float) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _beta_table(alpha: float) -> Tensor:
+def _beta_table(alpha: float, device: str = "cpu") -> Tensor:
     """The distribution function from t = 0 to 1/2, at even distances of u = t^alpha (of t itself where alpha > 1).
 
     Below 1 the density t^(alpha-1) dt has a pole at 0; in u it is a constant.
@@ -90,4 +90,4 @@ def _beta_table(alpha: float) -> Tensor:
     u = torch.linspace(0, 0.5**power, POINTS, dtype=torch.float64)
     density = u ** (alpha / power - 1) * (1 - u ** (1 / power)) ** (alpha - 1)
     table = torch.cat([u.new_zeros(1), torch.cumulative_trapezoid(density, u)])
-    return table / table[-1] / 2
+    return (table / table[-1] / 2).to(device)

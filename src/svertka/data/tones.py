@@ -193,7 +193,7 @@ def colour_map(tones: Tones) -> tuple[Tensor | None, Tensor | None, Tensor | Non
     gain = _broad(brightness * contrast)
     if tones.saturation is None and tones.hue is None:
         return None, lift, gain
-    grey, unit = _chroma(one)[0].expand(3, 3), torch.eye(3, device=one.device)
+    grey, unit = _chroma(str(one.device))[0][0].expand(3, 3), torch.eye(3, device=one.device)
     s = saturation[:, None, None]
     matrix = s * unit + (1 - s) * grey  # (n, 3, 3)
     if tones.hue is not None:
@@ -219,20 +219,25 @@ def _grey(mean: Tensor) -> Tensor:
     return mean[:, 0] * r + mean[:, 1] * g + mean[:, 2] * b if mean.shape[1] == 3 else mean[:, 0]
 
 
-def _chroma(like: Tensor) -> Tensor:
-    """(r, g, b) -> (y, i, q): the NTSC matrix as Python's colorsys has it, on ITU-R 601's grey. (3, 3)."""
+@lru_cache(maxsize=4)
+def _chroma(device: str) -> tuple[Tensor, Tensor]:
+    """(r, g, b) -> (y, i, q), and the way back: the NTSC matrix of Python's colorsys on ITU-R 601's grey. (3, 3) each.
+
+    Kept, for a GPU would wait for it.
+    """
     r, g, b = GREY
     i = (0.74 * (1 - r) + 0.27 * r, -0.74 * g + 0.27 * g, -0.74 * b - 0.27 * (1 - b))
     q = (0.48 * (1 - r) - 0.41 * r, -0.48 * g - 0.41 * g, -0.48 * b + 0.41 * (1 - b))
-    return torch.tensor([GREY, i, q], device=like.device)
+    there = torch.tensor([GREY, i, q])
+    return there.to(device), torch.linalg.inv(there).to(device)
 
 
 def _hue(angle: Tensor) -> Tensor:
     """Turn the plane of i and q, and leave y: (n,) -> (n, 3, 3) in (r, g, b)."""
-    there = _chroma(angle)
+    there, back = _chroma(str(angle.device))
     cos, sin, no = torch.cos(angle), torch.sin(angle), torch.zeros_like(angle)
     turn = torch.stack([no + 1, no, no, no, cos, -sin, no, sin, cos], 1).view(-1, 3, 3)
-    return _times(_times(torch.linalg.inv(there)[None], turn), there[None])
+    return _times(_times(back[None], turn), there[None])
 
 
 def _times(a: Tensor, b: Tensor) -> Tensor:

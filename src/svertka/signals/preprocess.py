@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from svertka.errors import RecipeError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 Fit = Literal["stretch", "crop", "pad"]
@@ -116,8 +118,7 @@ class Preprocess:
         wide = w * c * _lines(h, w * c)
         rows = out.permute(0, 2, 3, 1).view(-1, wide)  # (n*h*w*c / wide, wide)
         times, device = wide // c, rows.device
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=device).repeat(times)  # (wide,)
-        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=device).repeat(times)
+        scale, shift = _factors(self.mean, self.std, times, device)  # (wide,), (wide,)
         # Rows of some lines of a picture keep vector units busy, where 3 channels would not, and their factors stay in
         # the nearest cache; so do blocks in the next one, of several pictures or an even part of one.
         each = h * w * c // wide  # rows of a picture
@@ -131,6 +132,19 @@ class Preprocess:
                 part = target[start : start + block].copy_(source[start : start + block])
                 torch.addcmul(shift, part, scale, out=part)
         return out
+
+
+@lru_cache(maxsize=16)
+def _factors(
+    mean: tuple[float, ...], std: tuple[float, ...], times: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """What a byte is multiplied by and what is added, for each number of a row; kept, or a GPU would wait for them."""
+    import torch
+
+    with torch.inference_mode(False):
+        scale = torch.tensor([1 / (255 * s) for s in std], device=device)
+        shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
+        return scale.repeat(times), shift.repeat(times)
 
 
 def _lines(height: int, width: int) -> int:

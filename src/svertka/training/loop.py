@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.amp import GradScaler
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from svertka.blocks import Net
 from svertka.bundle import answer
@@ -24,6 +23,7 @@ from svertka.data.random import mix
 from svertka.errors import NotFinite
 from svertka.records import Epoch, Note, Step
 from svertka.training import rescue
+from svertka.training.average import Average
 from svertka.training.compiling import compiled
 from svertka.training.freeze import freeze
 from svertka.training.optimiser import make_optimiser, set_rate
@@ -34,6 +34,8 @@ from svertka.training.progressive import resized, size_at
 from svertka.training.rate import rate_at
 from svertka.training.recipe import Recipe
 from svertka.training.state import State, snapshot
+from svertka.training.trying import try_together
+from svertka.training.unread import put_aside, read
 from svertka.training.update import update
 
 AUXILIARY = 0.3  # weight of auxiliary heads in the loss (Szegedy et al. 2014, arXiv:1409.4842, section 5)
@@ -48,7 +50,7 @@ def begin(net: Net, recipe: Recipe, plan: Plan, group: Group | None = None) -> S
     group.take(net, plan.device)
     average = None
     if recipe.average:
-        average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+        average = Average(net, recipe.average)
     parts = max(recipe.accumulate, plan.pieces)
     optimiser = make_optimiser(net, recipe, bfloat16=plan.precision == "bfloat16")
     state = State(net, optimiser, average, tuple(frozen), pieces=parts, group=group)
@@ -92,12 +94,18 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
         state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
         set_rate(state.optimiser, state.rate)
         batch = batch._replace(x=resized(batch.x, size_at(recipe.grow or 0.0, state.step, steps)))
-        yield from within_memory(step, state, batch, recipe, plan, number)
+        yield from try_together(state, batch, plan)
+        for note in within_memory(step, state, batch, recipe, plan, number):
+            read(state, recipe)
+            yield note
         state.step += 1
         now = time.perf_counter()
         if number < len(train) and (number % every == 0 or now - said > SECONDS or state.group.stopping):
+            read(state, recipe)
+            now = time.perf_counter()
             said, state.seconds = now, now - clock
             yield Step(state.step, steps, epoch + 1, state.loss_sum / state.seen, state.rate, state.seen, state.seconds)
+    read(state, recipe)
 
 
 def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
@@ -105,19 +113,22 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
     group = state.group
     _seed(plan.device, mix(recipe.seed, -1, state.step, *group.own))  # dropout: the same masks after a resume
     state.optimiser.zero_grad(set_to_none=True)
-    loss, right = 0.0, 0
+    loss: float | Tensor = 0.0
+    right: int | Tensor = 0
     mine, seen = group.share(batch.y, state.class_weights)
     for piece, share in pieces(batch, min(state.pieces, group.most_pieces(seen)), state.class_weights):
         value, hits = _gradients(state, piece, share * mine, recipe, plan, number)
         loss, right = loss + share * mine * value, right + hits
-    own, (loss, right) = loss, group.total(loss, right)
+    if isinstance(loss, Tensor) and isinstance(right, Tensor):
+        put_aside(state, loss, right, batch, number, recipe)
+        update(state, recipe)
+        return
+    own, (loss, right) = float(loss), group.total(float(loss), int(right))
     if not math.isfinite(loss):  # in all processes alike
         batch = batch._replace(index=group.guilty(batch.index, own))
         rescue.refuse_unless_finite(loss, batch, state.step, number, recipe)
     update(state, recipe)
-    state.loss_sum += loss * seen
-    state.right += right
-    state.seen += seen
+    state.count(loss, right, seen)
 
 
 def _seed(device: str, seed: int) -> None:
@@ -127,7 +138,14 @@ def _seed(device: str, seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan, number: int) -> tuple[float, int]:
+def _reads_late(state: State, plan: Plan) -> bool:
+    """Whether a step is over before its loss is known: on one GPU, which then need not wait for the processor."""
+    return plan.device.startswith("cuda") and state.group.world.alone
+
+
+def _gradients(
+    state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan, number: int
+) -> tuple[float | Tensor, int | Tensor]:
     """Add `share` of the gradients of a batch; returns its mean loss, and how many of its pictures were right."""
     smoothing, group = recipe.label_smoothing or 0.0, state.group
     with plan.precisely():
@@ -137,13 +155,15 @@ def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: P
             loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, state.class_weights, label_smoothing=smoothing)
         if not len(batch.y):  # of more processes than pictures, this one has none: a loss of 0 with a way back
             loss = torch.stack([y.sum() for y in (logits, *auxiliary)]).sum()
-    value = loss.item()
-    if group.world.alone:  # else all must go on to where they hear of it
+    late = _reads_late(state, plan)
+    value = loss.detach() if late else loss.item()
+    if group.world.alone and not late:  # else all must go on to where they hear of it
         rescue.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
     scaled = loss if state.scaler is None else state.scaler.scale(loss)
     (share * scaled).backward()  # `backward(gradient)` would import torch's symbolic shapes and sympy: 0.3 s
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
-    return value, int((logits.detach().argmax(1) == truth).sum())
+    right = (logits.detach().argmax(1) == truth).sum()
+    return value, right if late else int(right)
 
 
 def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: float) -> Epoch:

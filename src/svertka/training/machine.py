@@ -52,6 +52,12 @@ def cores() -> tuple[int, int]:
     return min(len(siblings), most), min(len(allowed), most)
 
 
+def finish(device: str) -> None:
+    """Wait until a GPU has done all that it was given, so that a look at the clock tells what that took."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
 def free_memory(device: str) -> int | None:
     """Bytes that more tensors may take on a device before something breaks; None where that cannot be told."""
     if device.startswith("cuda"):

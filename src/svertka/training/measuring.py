@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from svertka.training.machine import finish
 from svertka.training.plan import Plan
 from svertka.training.sgd import SGD
 
@@ -101,6 +102,5 @@ class Trial:
         return self.noise, torch.arange(batch, device=self.plan.device) % self.classes
 
     def _now(self) -> float:
-        if self.plan.device.startswith("cuda"):
-            torch.cuda.synchronize(self.plan.device)
+        finish(self.plan.device)
         return time.perf_counter()

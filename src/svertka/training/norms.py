@@ -33,7 +33,7 @@ def apart(net: nn.Module) -> None:
 
 
 class _Together(nn.modules.batchnorm._BatchNorm):
-    """What the classes below have in common."""
+    """What the classes below have in common; a saved network has the class that they are `kept_as`."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, *size) -> the same; in training with the statistics of all processes."""
@@ -49,13 +49,16 @@ class _Together(nn.modules.batchnorm._BatchNorm):
         return y  # type: ignore[no-any-return]
 
 
-class _Together1d(_Together, nn.BatchNorm1d): ...
+class _Together1d(_Together, nn.BatchNorm1d):
+    kept_as = nn.BatchNorm1d
 
 
-class _Together2d(_Together, nn.BatchNorm2d): ...
+class _Together2d(_Together, nn.BatchNorm2d):
+    kept_as = nn.BatchNorm2d
 
 
-class _Together3d(_Together, nn.BatchNorm3d): ...
+class _Together3d(_Together, nn.BatchNorm3d):
+    kept_as = nn.BatchNorm3d
 
 
 TOGETHER: dict[type, type] = {

@@ -58,19 +58,33 @@ def within_memory(step: Callable[..., None], state: State, batch: Batch, *how: A
             )
         # outside of `except`: the error holds on to what the step had computed
         state.optimiser.zero_grad(set_to_none=True)
-        if 2 * state.pieces > len(batch.y) // LEAST:
-            size = -(-len(batch.y) // state.pieces)
-            raise TrainingError(
-                f"Memory is not enough even for {size} pictures at once: smaller pictures (--size) or a smaller "
-                "network (--net) would fit."
-            )
-        state.pieces *= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        yield Note(
-            f"Memory was not enough for {len(batch.y)} pictures at once: from step {state.step + 1} on each batch is "
-            f"computed in {state.pieces} pieces, whose gradients are summed."
+        yield halve(state, len(batch.y), len(batch.y) // LEAST)
+        free_cached()
+
+
+def halve(state: State, pictures: int, most: int) -> Note:
+    """From here on compute batches, or shares of them, of so many pictures in twice as many pieces; says so.
+
+    Raises:
+        TrainingError: that would be more than the `most` they can be cut into.
+    """
+    if 2 * state.pieces > most:
+        size = -(-pictures // state.pieces)
+        raise TrainingError(
+            f"Memory is not enough even for {size} pictures at once: smaller pictures (--size) or a smaller "
+            "network (--net) would fit."
         )
+    state.pieces *= 2
+    return Note(
+        f"Memory was not enough for {pictures} pictures at once: from step {state.step + 1} on each batch is "
+        f"computed in {state.pieces} pieces, whose gradients are summed."
+    )
+
+
+def free_cached() -> None:
+    """Give back what PyTorch keeps of a GPU's memory for later."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def of_memory(why: BaseException) -> bool:

@@ -76,8 +76,11 @@ class Plan:
     def settled(self) -> Iterator[None]:
         """PyTorch's own settings as the plan wants them, for training as a whole; they are put back afterwards."""
         threads, rooms = torch.get_num_threads(), (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
-        before = [room.fp32_precision for room in rooms]
+        before, tried = [room.fp32_precision for room in rooms], torch.backends.cudnn.benchmark
         try:
+            torch.backends.cudnn.benchmark = self.device.startswith(
+                "cuda"
+            )  # batches have one shape: try every kernel once
             if threads != self.threads:
                 torch.set_num_threads(self.threads)  # other threads sum in another order
             for room in rooms:
@@ -86,5 +89,6 @@ class Plan:
         finally:
             if threads != self.threads:
                 torch.set_num_threads(threads)
+            torch.backends.cudnn.benchmark = tried
             for room, was in zip(rooms, before, strict=True):
                 room.fp32_precision = was

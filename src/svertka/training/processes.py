@@ -92,6 +92,11 @@ class Group:
         self._agreed = wishes > 0
         return losses / self.world.size, round(hits)
 
+    def short_of_memory(self, here: bool, pictures: int) -> tuple[bool, int]:
+        """Whether memory is short in any process, and how many pictures the whole batch has; every process asks."""
+        short, seen = self._sum(float(here), pictures)
+        return short > 0, round(seen)
+
     def guilty(self, pictures: Tensor, loss: float) -> Tensor:
         """Of all shares whose `loss` is not a number, the pictures; every process asks, once the whole is not one."""
         if self.world.alone:

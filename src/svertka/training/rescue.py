@@ -18,9 +18,10 @@ from svertka.training.state import State, snapshot
 
 
 def refuse_unless_finite(
-    value: float, batch: Batch, step: int, number: int, recipe: Recipe, logits: Tensor | None = None
-) -> None:
-    """Stop before a step on a loss that is not a number.
+    value: float, batch: Batch, step: int, number: int, recipe: Recipe, logits: Tensor | None = None,
+    learned: bool = False,
+) -> None:  # fmt: skip
+    """Stop on a loss that is not a number.
 
     Args:
         value: the loss.
@@ -29,6 +30,7 @@ def refuse_unless_finite(
         number: of the batch in its pass, from 1.
         recipe: for what to advise.
         logits: (b, classes) that it was computed from, where they are known.
+        learned: whether the weights have taken the step already.
 
     Raises:
         NotFinite: it is not; carries the pictures whose own outputs are not, or all of the batch.
@@ -38,7 +40,8 @@ def refuse_unless_finite(
     index = batch.index
     if logits is not None and not logits.isfinite().all():
         index = index[~logits.isfinite().all(1)]
-    fact = f"The loss became {value} at step {step + 1} (batch {number} of the pass); nothing was learned from it."
+    then = "which a GPU tells one step late" if learned else "nothing was learned from it"
+    fact = f"The loss became {value} at step {step + 1} (batch {number} of the pass); {then}."
     raise NotFinite(fact, _advice(recipe), tuple(index.tolist()))
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
-from torch.optim.swa_utils import AveragedModel
 
 from svertka.blocks import Net
+from svertka.training.average import Average
 from svertka.training.optimiser import Optimiser
 from svertka.training.processes import Group
+
+if TYPE_CHECKING:
+    from svertka.training.unread import Unread
+
+STEPS_TRIED = 2  # the first allocates what the second has to live with
 
 
 @dataclass
@@ -32,11 +38,14 @@ class State:
     scaler     what scales the loss up and gradients down again, where the plan computes in float16
     outputs    the network's own `outputs`, compiled, where the plan says so
     group      the processes that train it together (processes.py)
+    tried      numbers in a picture of the size that several processes have tried to fit into memory (trying.py)
+    untried    steps ahead before which they try
+    unread     what the last step on a GPU found, which nobody has waited for yet (unread.py)
     """
 
     net: Net
     optimiser: Optimiser
-    average: AveragedModel | None = None
+    average: Average | None = None
     frozen: tuple[nn.Module, ...] = ()
     step: int = 0
     history: list[tuple[float, float]] = field(default_factory=list)
@@ -56,6 +65,9 @@ class State:
     seconds: float = 0.0  # spent training before this process
     class_weights: Tensor | None = None  # (classes,) how much a mistake on each costs
     group: Group = field(default_factory=Group)
+    tried: int = 0
+    untried: int = 0
+    unread: Unread | None = None
 
     @property
     def measured_net(self) -> Net:
@@ -71,6 +83,13 @@ class State:
     def begin_pass(self) -> None:
         """Nothing seen yet."""
         self.loss_sum, self.right, self.seen = 0.0, 0, 0
+        self.unread = None
+
+    def count(self, loss: float, right: int, seen: int) -> None:
+        """A step is over: the mean loss of so many pictures, and how many were right."""
+        self.loss_sum += loss * seen
+        self.right += right
+        self.seen += seen
 
 
 def snapshot(net: nn.Module) -> dict[str, Tensor]:

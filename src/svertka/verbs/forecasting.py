@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import Any
 
 import torch
@@ -27,9 +28,10 @@ def measure_load(job: Job, train: Timed) -> Load:
     seconds = []
     batches = train.epoch(0)
     for _ in range(min(2, len(train))):
-        before = train.waited
+        begun = time.perf_counter()
         next(batches)
-        seconds.append(train.waited - before)
+        machine.finish(str(train.device))
+        seconds.append(time.perf_counter() - begun)
     batches.close()  # type: ignore[attr-defined]
     train.waited = train.used = 0.0
     return Load(len(train), train.batch, min(seconds, default=0.0), job.count("validation"), job.count("test"))

@@ -167,6 +167,7 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
 
     scores = score(job, scored())
     spec = describe(state.net, job.recipe.net, job.preprocess.shape)
+    net = net.cpu()  # as whoever opens the model has it
     model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds, mirror)
     model.save(job.run.path / "model")
     write_arrays(job, scores.arrays)
