@@ -5,20 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from svertka.blocks import Net
+from svertka.data.loader import Batch
 from svertka.training.average import Average
 from svertka.training.optimiser import Optimiser
 from svertka.training.processes import Group
 
-if TYPE_CHECKING:
-    from svertka.training.unread import Unread
-
 STEPS_TRIED = 2  # the first allocates what the second has to live with
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Loss and right answers (2,) of one step on a GPU, on their way to whoever counts them (unread.py).
+
+    arrived  is recorded behind the copy; None where nothing is to be waited for
+    batch    the step's pictures, by `index` alone
+    seen     how many they are
+    step     of the run, from 0
+    number   of the batch in its pass, from 1
+    """
+
+    numbers: Tensor
+    arrived: torch.cuda.Event | None
+    batch: Batch
+    seen: int
+    step: int
+    number: int
 
 
 @dataclass

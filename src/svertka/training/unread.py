@@ -8,34 +8,13 @@ the best ones anyway (rescue.py). Before a record is yielded everything is read,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from svertka.data.loader import Batch
 from svertka.training import rescue
 from svertka.training.recipe import Recipe
-from svertka.training.state import State
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Loss and right answers (2,) of one step, on their way.
-
-    arrived  is recorded behind the copy; None where nothing is to be waited for
-    batch    the step's pictures, by `index` alone
-    seen     how many they are
-    step     of the run, from 0
-    number   of the batch in its pass, from 1
-    """
-
-    numbers: Tensor
-    arrived: torch.cuda.Event | None
-    batch: Batch
-    seen: int
-    step: int
-    number: int
+from svertka.training.state import State, Unread
 
 
 def put_aside(state: State, loss: Tensor, right: Tensor, batch: Batch, number: int, recipe: Recipe) -> None:
