@@ -6,12 +6,12 @@ import sys
 from svertka.blocks import Net
 from svertka.cli import main
 
-MOST = int(os.environ["SVERTKA_TEST_MOST"])  # pictures that fit at once into the second process
 outputs = Net.outputs
 
 
 def short(self, x):
-    if self.training and x.device.type == "cpu" and len(x) > MOST:
+    """Pictures through the network, where so few fit at once."""
+    if self.training and x.device.type == "cpu" and len(x) > int(os.environ["SVERTKA_TEST_MOST"]):
         raise MemoryError
     return outputs(self, x)
 

@@ -153,5 +153,5 @@ def test_a_tiny_p_is_never_shown_as_zero():
     runs = [{"run": r, "accuracy": 0.5, "low": 0.4, "high": 0.6} for r in "ab"]
     shown = page({"part": "test", "n": 70, "left_out": 0, "runs": runs, "pairs": [pair], "tests": ""}, {})
     assert "&lt; 0.001</td>" in shown
-    assert "0.004</td>" in shown
+    assert "0.0042</td>" in shown
     assert "0.000</td>" not in shown

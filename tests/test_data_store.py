@@ -419,7 +419,7 @@ def test_a_full_disk_is_told_before_anything_is_decoded(pets, cache, monkeypatch
         free = 100
 
     monkeypatch.setattr("svertka.data.scratch.shutil.disk_usage", lambda _: Usage)
-    words = r"need 0\.0 MB in the cache folder .*stores, where 0\.0 MB are free.*SVERTKA_CACHE"
+    words = r"need 2\.3 kB in the cache folder .*stores, where 0\.0 kB are free.*SVERTKA_CACHE"
     with pytest.raises(DataError, match=words):
         begin_store(open_source(pets), GREY, cache)
     assert contents(cache) == []
