@@ -404,3 +404,8 @@ def test_what_another_hook_raises_comes_out_as_it_was():
     net.register_forward_pre_hook(stop)
     with pytest.raises(Enough):
         table(net, (1, 28, 28))
+
+
+def test_an_input_of_other_dimensions_is_refused_in_words():
+    with pytest.raises(ShapeError, match=r"lenet takes inputs such as 1x28x28; received 1x28\."):
+        table_of("lenet", (1, 28))

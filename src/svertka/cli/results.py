@@ -132,12 +132,12 @@ def print_weights(rows: Iterable[Published]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("weights", "network", "top-1", "MiB", "input", "file"):
+    for title in ("weights", "top-1", "MiB", "input", "file"):  # 80 columns hold them; a name begins with its network
         table.add_column(title, justify="right" if title in ("top-1", "MiB", "input") else "left", overflow="fold")
     for row in rows:
         top1 = f"{row.top1:.2f}" if row.top1 is not None else ""
         size = f"{row.mebibytes:.1f}" if row.mebibytes is not None else ""
-        table.add_row(row.name, row.network, top1, size, str(row.size), plain(row.file))
+        table.add_row(row.name, top1, size, str(row.size), plain(row.file))
     rich_console().print(table)
 
 

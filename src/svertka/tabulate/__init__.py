@@ -97,6 +97,9 @@ def table_of(what: str | nn.Module, input: Sequence[int] | None = None, classes:
     row = zoo.variants().get(what)
     published = (row.channels, *(row.size,) * row.dims) if row else (3, 224, 224)
     shape = tuple(input or published)
+    if row is not None and len(shape) != 1 + row.dims:
+        sizes = "x".join(map(str, published))
+        raise ShapeError(f"{what} takes inputs such as {sizes}; received {'x'.join(map(str, shape))}.")
     if row is None and len(what.split()) > 1:
         tree = notation.parse(what)
         fixed = [node.units for node in tree.layers if isinstance(node, notation.tree.Linear)][-1:]
