@@ -12,7 +12,7 @@ from svertka.errors import UsageError
 from svertka.signals import Preprocess
 from svertka.training import loop
 from svertka.training.plan import Plan
-from svertka.training.progressive import SIZES, on_grid, resized, size_at, work
+from svertka.training.progressive import SIZES, cost, on_grid, resized, size_at, work
 from svertka.training.recipe import Recipe
 from svertka.verbs.building import check_net
 
@@ -55,7 +55,7 @@ def test_a_smaller_picture_is_what_pillow_makes_of_it(size):
 def test_work_is_the_sum_over_the_steps_that_are_left(grow, passes, data):
     done, each = data.draw(st.integers(0, passes)), 500
     steps = passes * each
-    left = sum(size_at(grow, step, steps) ** 2 for step in range(done * each, steps)) / each
+    left = sum(cost(size_at(grow, step, steps)) for step in range(done * each, steps)) / each
     assert work(grow, done, passes) == pytest.approx(left, abs=3 / each)
 
 
