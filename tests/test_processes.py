@@ -199,7 +199,7 @@ def test_norms_losses_and_wishes_are_those_of_all(tmp_path):
     assert done.stdout.split() == ["agreed"] * 3, done.stderr
 
 
-def compared(tmp_path, processes, *options, each=20):
+def assert_learns_the_same(tmp_path, processes, *options, each=20):
     shapes(tmp_path / "data", each=each)
     options = ("--epochs", "2", *options, *EXACT)
     ran(1, "train", "data", "--out", "one", *options, where=tmp_path)
@@ -217,7 +217,7 @@ def compared(tmp_path, processes, *options, each=20):
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    compared(tmp_path, 2, "--set", "batch=16")
+    assert_learns_the_same(tmp_path, 2, "--set", "batch=16")
 
 
 @pytest.mark.slow
@@ -231,7 +231,7 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     ids=["pieces", "empty share", "mixed"],
 )
 def test_three_processes_learn_what_one_learns(tmp_path, options):
-    compared(tmp_path, 3, *options)
+    assert_learns_the_same(tmp_path, 3, *options)
 
 
 @pytest.mark.parametrize(

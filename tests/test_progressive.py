@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import svertka
 from striped import PREPROCESS, RECIPE, fresh, loaders
 from svertka.errors import UsageError
 from svertka.signals import Preprocess
@@ -80,3 +81,13 @@ def test_a_network_of_one_size_is_refused_with_a_way_out():
     check_net(Recipe(net="lenet"), Preprocess(28, 28, 1), 10)
     with pytest.raises(UsageError, match="16 x 16 pixels, which lenet does not take: leave grow out"):
         check_net(Recipe(net="lenet", grow=0.5), Preprocess(28, 28, 1), 10)
+
+
+def test_the_report_says_it_beside_the_curves_and_not_as_a_caution(tmp_path, monkeypatch):
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+    run = svertka.train("digits", out=tmp_path / "run", size=28, epochs=2)
+    assert run.summary["validation"]["n"] > 0
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    head, _, rest = page.partition('<section id="')
+    assert "Pictures grow from 16 over 20 to 28 pixels" not in head
+    assert "Pictures grow from 16 over 20 to 28 pixels" in rest.split('id="learning"')[1].split("</section>")[0]

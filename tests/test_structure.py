@@ -31,7 +31,7 @@ def by_json(told):
     return json.loads(json.dumps(told, allow_nan=False))
 
 
-def same(one, other, place="net"):
+def assert_same(one, other, place="net"):
     """Whether two networks are made of the same modules with the same settings and shapes of tensors, in order."""
     assert type(one) is type(other), place
     for field in ("_parameters", "_buffers"):
@@ -44,7 +44,7 @@ def same(one, other, place="net"):
     parts = [list(m.named_children()) for m in (one, other)]
     assert [name for name, _ in parts[0]] == [name for name, _ in parts[1]], place
     for (name, a), (_, b) in zip(*parts, strict=True):
-        same(a, b, f"{place}.{name}")
+        assert_same(a, b, f"{place}.{name}")
 
 
 def again(net):
@@ -57,24 +57,24 @@ def again(net):
 def test_every_network_of_the_registry_is_its_structure(name):
     row = zoo.variant(name)
     net = zoo.empty_net(name, classes=CLASSES, **row.fitted([row.size] * row.dims))
-    same(again(net), net)
+    assert_same(again(net), net)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "efficientnet_b0", "convnext_tiny", "mobilenet_v3_small"])
 def test_options_are_in_the_structure(name):
     options = {"mobilenet_v2": {"padding": "tensorflow", "eps": 1e-3, "width": 0.35}, "resnet50": {"zero_last": False}}
     net = zoo.empty_net(name, classes=CLASSES, channels=1, **options.get(name, {}))
-    same(again(net), net)
+    assert_same(again(net), net)
     if name not in options:
         net = zoo.empty_net(name, classes=CLASSES, drop_path=0.3) if "drop_path" in zoo.variant(name).options() else net
-        same(again(net), net)
+        assert_same(again(net), net)
 
 
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("shape", [(3, 24, 24), (2, 40)])
 def test_notation_is_its_structure(line, shape):
     net = notation.build(line, shape, CLASSES)
-    same(again(net), net)
+    assert_same(again(net), net)
 
 
 def filled(net, copied):
@@ -105,7 +105,7 @@ def put_together():
 @pytest.mark.parametrize("which", range(3))
 def test_networks_put_together_answer_the_same(which, tmp_path):
     net = put_together()[which]
-    same(again(net), net)
+    assert_same(again(net), net)
     spec = describe(net, "net", (3, 32, 32))
     Model(net, tuple("abcde"), Preprocess(32, 32, 3), spec).save(tmp_path)
     loaded = Model.load(tmp_path)
@@ -121,16 +121,16 @@ def test_networks_put_together_answer_the_same(which, tmp_path):
      "mobilenet_v2_035", "mobilenet_v3_small", "fcn1d", "resnet1d", "inceptiontime"],
 )  # fmt: skip
 def test_predictions_are_equal_to_the_bit(name):
-    answers_alike(name)
+    assert_answers_alike(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(zoo.variants()))
 def test_predictions_of_every_network_are_equal_to_the_bit(name):
-    answers_alike(name)
+    assert_answers_alike(name)
 
 
-def answers_alike(name):
+def assert_answers_alike(name):
     row, (least, dims) = zoo.variant(name), (zoo.variant(name).least, zoo.variant(name).dims)
     torch.manual_seed(1)
     net = zoo.net(name, classes=CLASSES, **row.fitted([least] * dims))

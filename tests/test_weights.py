@@ -28,7 +28,7 @@ def tensors():
     return {"conv.weight": torch.randn(3, 2, 3, 3), "conv.bias": torch.randn(3), "count": torch.tensor(7)}
 
 
-def same(found, wanted):
+def assert_same(found, wanted):
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[k], wanted[k]) for k in wanted)
 
@@ -98,12 +98,12 @@ def test_state_dicts_in_whatever_training_scripts_put_around_them(tmp_path, tens
     for key in reversed(nest):
         state = {key: state, "epoch": 3, "best_prec1": 91.78}
     torch.save(state, tmp_path / f"w.{suffix}")
-    same(read_tensors(tmp_path / f"w.{suffix}"), tensors)
+    assert_same(read_tensors(tmp_path / f"w.{suffix}"), tensors)
 
 
 def test_old_pytorch_files_too(tmp_path, tensors):
     torch.save(tensors, tmp_path / "w.pth", _use_new_zipfile_serialization=False)
-    same(read_tensors(tmp_path / "w.pth"), tensors)
+    assert_same(read_tensors(tmp_path / "w.pth"), tensors)
 
 
 def test_safetensors_and_npz_and_members_of_archives(tmp_path, tensors):
@@ -112,14 +112,14 @@ def test_safetensors_and_npz_and_members_of_archives(tmp_path, tensors):
     save_file(tensors, tmp_path / "w.safetensors")
     np.savez_compressed(tmp_path / "w.npz", **{k: v.numpy() for k, v in tensors.items()})
     torch.save(tensors, tmp_path / "w.pth")
-    same(read_tensors(tmp_path / "w.safetensors"), tensors)
-    same(read_tensors(str(tmp_path / "w.npz")), tensors)
+    assert_same(read_tensors(tmp_path / "w.safetensors"), tensors)
+    assert_same(read_tensors(str(tmp_path / "w.npz")), tensors)
     with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("w.safetensors", "w.npz", "w.pth"):
             archive.write(tmp_path / name, f"deep/{name}")
     for name in ("w.safetensors", "w.npz", "w.pth"):
-        same(read_tensors(tmp_path / "all.zip" / "deep" / name), tensors)
-        same(read_tensors(f"{tmp_path}/all.zip!deep/{name}"), tensors)
+        assert_same(read_tensors(tmp_path / "all.zip" / "deep" / name), tensors)
+        assert_same(read_tensors(f"{tmp_path}/all.zip!deep/{name}"), tensors)
     with pytest.raises(WeightsError, match=r"all\.zip!no\.pth is not in the archive; there is deep/w\.safe"):
         read_tensors(tmp_path / "all.zip" / "no.pth")
 
@@ -256,10 +256,10 @@ def file(tmp_path):
 
 def test_a_file_into_a_network_by_name_or_in_place(file):
     state = read_tensors(file)
-    same(load_weights("squeezenet1_0", file, classes=5).state_dict(), state)
+    assert_same(load_weights("squeezenet1_0", file, classes=5).state_dict(), state)
     net = zoo.net("squeezenet1_0", classes=5)
     assert load_weights(net, str(file)) is net
-    same(net.state_dict(), state)
+    assert_same(net.state_dict(), state)
 
 
 def test_none_means_fresh_ones():
@@ -268,7 +268,7 @@ def test_none_means_fresh_ones():
     torch.manual_seed(5)
     first = load_weights("squeezenet1_0", None, classes=2).state_dict()
     torch.manual_seed(5)
-    same(zoo.net("squeezenet1_0", classes=2).state_dict(), first)
+    assert_same(zoo.net("squeezenet1_0", classes=2).state_dict(), first)
 
 
 def test_weights_of_another_network_or_class_count(file):
@@ -289,7 +289,7 @@ def test_names_of_the_catalogue(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "catalogue", lambda: (row,))
     monkeypatch.setenv("SVERTKA_WEIGHTS", str(tmp_path))
     for what in ("squeezenet1_0.own", "squeezenet1_0", "imagenet", "own.pth"):
-        same(load_weights("squeezenet1_0", what).state_dict(), state)
+        assert_same(load_weights("squeezenet1_0", what).state_dict(), state)
     with pytest.raises(UnknownName, match="no set of published weights called 'squeezenet1_1'"):
         load_weights("squeezenet1_1", "imagenet")
     with pytest.raises(UnknownName, match="no set of published weights called 'nope'"):

@@ -11,14 +11,14 @@ from typing import Any
 
 from svertka.reporting import charts, words
 from svertka.reporting.folder import RunFolder, Scored
-from svertka.reporting.sections import network
+from svertka.reporting.sections import learning, network
 from svertka.reporting.speech import say, told
 from svertka.reporting.words import percent
 
 # what makes a finding of the check one that the head repeats: without it the numbers would be taken for more
 SERIOUS = ("accuracy there will flatter", "one of the labels is wrong", "alone gives away")
 # notes that have a place of their own further down
-ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as")
+ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as", learning.GROWING)
 
 
 def head(run: RunFolder) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from svertka.reporting import charts
 from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, say
+from svertka.reporting.speech import decimal, say, told
 from svertka.reporting.words import UNKNOWN, percent
 
 CLOSING = ("onecycle", "cosine")  # schedules that end at rate zero, where the last epoch is the best as a rule
+GROWING = "Pictures grow from"  # how the note of progressive resizing begins
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -32,6 +33,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             for label, role, k in pairs
         ]
 
+    growing = [r["text"] for r in run.records("note") if str(r.get("text")).startswith(GROWING)]
     steps = [r for r in run.records("step") if r.get("steps") and r.get("loss") is not None]
     of = epochs[-1].get("epochs") or numbers[-1]
     faint = charts.Line("", "fine", [(of * r["step"] / r["steps"], r["loss"]) for r in steps]) if steps else None
@@ -49,6 +51,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         ),
         "fine": faint is not None,
         "open": best is not None and best == numbers[-1] > 1 and recipe.get("schedule") not in CLOSING,
+        "growing": told(growing[-1]) if growing else None,
         "smoothed": bool(recipe.get("label_smoothing")),
         "cut": len(numbers) > charts.FEW_EPOCHS,
         "best": best,
