@@ -9,9 +9,12 @@ import time
 from collections import namedtuple
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from svertka.training.clock import Clock
 from svertka.training.forecast import Load, disk_bytes, end_seconds, pass_seconds, used_disk
@@ -205,6 +208,44 @@ def test_small_differences_change_nothing_and_one_pass_there_must_be():
     assert pace.again(planned, 5.0 + 10 * 0.7, 0.7, 10) > planned
     assert pace.passes(500.0, 1.0) == 1
     assert Pace(1e9, 20, 2.0).passes(5.0, 1.0) == MOST * 20
+
+
+def test_smaller_pictures_that_are_to_come_are_no_delay():
+    pace = Pace(100.0, 20, 2.0, grow=0.5)
+    planned = pace.passes(5.0, 1.0)
+    for done in (1, planned // 4, planned // 2, planned - 1):
+        now = 5.0 + work(0.5, 0, planned) - work(0.5, done, planned)
+        assert pace.again(planned, now, 1.0, done) == planned
+
+
+def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
+    """And that from the same start as if it had been asked for."""
+    import svertka
+    from svertka.training import auto
+    from svertka.verbs import learning
+
+    g = np.random.default_rng(0)
+    for k in range(40):
+        file = tmp_path / "data" / "ab"[k % 2] / f"{k}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(g.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(file)
+    monkeypatch.setattr(auto, "PLENTY", 20)
+    begun = []
+    carry_out = learning._carry_out
+    monkeypatch.setattr(
+        learning, "_carry_out", lambda job, course, net, saved: (
+            begun.append({k: v.clone() for k, v in net.state_dict().items()}), carry_out(job, course, net, saved)
+        )[1],
+    )  # fmt: skip
+    for ample, asked in ((1e9, {}), (0.0, {}), (1e9, {"net": "large"})):
+        monkeypatch.setattr(auto, "AMPLE", ample)
+        svertka.train(tmp_path / "data", minutes=0.02, out=tmp_path / f"run{len(begun)}", **asked)
+    told = [json.loads((tmp_path / f"run{k}" / "recipe.json").read_text()) for k in range(3)]
+    assert [(one["recipe"]["net"], one["recipe"]["erase"]) for one in told] == [
+        ("medium", 0.0), ("large", 0.4), ("large", 0.0)
+    ]  # fmt: skip
+    assert "would fit" in told[1]["reasons"]["net"]
+    assert all(torch.equal(value, begun[2][key]) for key, value in begun[1].items())
 
 
 @pytest.mark.slow

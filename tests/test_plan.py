@@ -100,6 +100,14 @@ def test_the_clock_decides(times, layout, precision, tmp_path, monkeypatch):
     assert "one step takes" in plan.reason
 
 
+def test_the_layout_is_that_which_suits_the_precision(tmp_path, monkeypatch):
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path))
+    seconds = {("channels_last", "float32"): 1.0, ("contiguous", "float32"): 0.7}
+    seconds |= {("channels_last", "bfloat16"): 0.3, ("contiguous", "bfloat16"): 0.5}
+    plan = plan_by(lambda plan, budget: Timing(seconds[plan.layout, plan.precision], {}), threads=1)
+    assert (plan.layout, plan.precision, plan.step) == ("channels_last", "bfloat16", 0.3)
+
+
 def test_all_threads_or_one_a_core_as_the_clock_says(tmp_path, monkeypatch):
     monkeypatch.setattr(planning, "cores", lambda: (4, 8))
     monkeypatch.delenv("OMP_NUM_THREADS")

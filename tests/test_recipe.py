@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from svertka.errors import RecipeError, UnknownName
-from svertka.training.auto import Facts, choose_rest
+from svertka.training.auto import Facts, choose_rest, widen
 from svertka.training.recipe import OPTIMISERS, Recipe, parse_setting
 from svertka.training.schedule import SCHEDULES
 from svertka.training.variation import VARYING, in_words, unvaried, variation
@@ -108,6 +108,23 @@ def test_passes_fit_optimiser_and_network(asked, times, colour):
     recipe, reasons = choose_rest(Recipe(size=96, **asked), facts)
     assert recipe.epochs == (times * (22 if colour else 12) or 7)
     assert ("epochs" in reasons) == (times > 0)
+
+
+@pytest.mark.parametrize(
+    ("net", "chosen", "fit", "found", "erase"),
+    [
+        ("medium", {"net", "erase"}, 130.0, "large", 0.4),
+        ("medium", {"net"}, 130.0, "large", 0.0),  # erase=0 was asked for
+        ("medium", {"net", "erase"}, 70.0, "medium", 0.0),
+        ("medium", {"erase"}, 130.0, "medium", 0.0),  # the network was asked for
+        ("small", {"net", "erase"}, 1000.0, "small", 0.0),
+    ],
+)
+def test_much_time_is_worth_a_wider_network(net, chosen, fit, found, erase):
+    recipe, reasons = widen(Recipe(net=net, erase=0.0), chosen, fit)
+    assert (recipe.net, recipe.erase) == (found, erase)
+    assert set(reasons) == ({"net"} if found != net else set()) | ({"erase"} if erase else set())
+    assert all(reasons.values())
 
 
 def test_few_photographs_are_not_seen_without_end():

@@ -37,6 +37,7 @@ def reasons():
         sized, first = auto.choose_size(recipe, facts)
         _, rest = auto.choose_rest(sized, dataclasses.replace(facts, side=sized.size))
         found |= {*first.values(), *rest.values()}
+    found |= {*auto.widen(Recipe(net="medium"), {"net", "erase"}, auto.AMPLE)[1].values()}
     return found
 
 

@@ -183,8 +183,8 @@ def _within(own: _Part, others: _Part, radius: float, most: int) -> tuple[np.nda
     least = -(radius**2 + _SLACK) / 2
     inside = np.flatnonzero(near.ravel() >= least)  # of one row: ten times as fast as of two
     if len(inside) > _DENSE * (most + 1) * k:  # a crowd: its nearest ones, before memory fills
-        best = (np.argpartition(-near, most, axis=1)[:, : most + 1] + n * np.arange(k)[:, None]).ravel()
-        inside = np.sort(best[near.ravel()[best] >= least])
+        best = np.argpartition(-near, most, axis=1)[:, : most + 1] + n * np.arange(k)[:, None]
+        inside = np.sort(best.ravel())
     one, other = own.place[inside // n], others.place[inside % n]
     pairs = np.stack([one, other], 1)[one != other]
     distance = np.square(own.points[pairs[:, 0]].astype(np.float64) - own.points[pairs[:, 1]]).sum(1)

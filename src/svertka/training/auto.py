@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,9 @@ from svertka.training.recipe import Recipe
 
 GLYPH = 40  # up to this side, pictures keep their size
 GROWN = 24  # from this side on, training begins with smaller pictures
-STOCK = ("small", "medium")  # networks that take any size
+STOCK = ("small", "medium", "large")  # networks that take any size
+WIDER = {"medium": "large"}  # what a network gives way to where far more time is given than it can use
+AMPLE = 75  # passes over whole pictures from which that is so: the wider one, four times as dear, gets 25 that grow
 MANY = 30  # passes over colour pictures, however few there are: with 56 training was at 100 % from the 33rd on (LOG.md)
 SLOWER = 2  # passes of another optimiser, or another network, for each of a stock network by Muon (LOG.md)
 PLENTY = 20_000  # pictures that a wider network pays for
@@ -91,6 +94,27 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     choices["rotate"] = 0.0, "not every class keeps its meaning when turned"
     choices["erase"] = 0.0, "not needed at this length"
     return _fill(recipe, choices)
+
+
+def widen(recipe: Recipe, chosen: Collection[str], fit: float) -> tuple[Recipe, dict[str, str]]:
+    """A wider network, and what keeps it from learning its pictures by heart, where the time allows.
+
+    Args:
+        recipe: filled in.
+        chosen: fields of it that nobody asked for; no other is changed.
+        fit: passes of its network over pictures of full size that fit into the time.
+    """
+    wider = WIDER.get(recipe.net or "")
+    if wider is None or "net" not in chosen or fit < AMPLE:
+        return recipe, {}
+    reasons = {"net": f"{fit:.0f} passes of `{recipe.net}` would fit: fewer of a wider network teach more (LOG.md)"}
+    changes: dict[str, Any] = {"net": wider}
+    if "erase" in chosen:
+        changes["erase"], reasons["erase"] = (
+            0.4,
+            "a wide network learns its pictures by heart otherwise (arXiv:1708.04552)",
+        )
+    return recipe.replace(**changes), reasons
 
 
 def _net(size: int, facts: Facts) -> tuple[str, str]:

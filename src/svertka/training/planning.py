@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from svertka.training.plan import Plan
 SWITCH = 1.1  # another choice must be this much faster than the default to be taken: noise must not decide
 NEAR = 1.15  # within this factor of that it is not clear, so all choices of the row are measured once more
 EQUAL = 1.03  # of choices this close to the fastest, the earlier is taken
-FORMAT = 2  # of what is kept in the cache
+FORMAT = 3  # of what is kept in the cache
 FULL = 8  # from this many cores on, small networks are tried with a quarter of them
 
 # Times one step: (plan, seconds it may take) -> Timing. A test puts its own in place.
@@ -128,25 +128,28 @@ class _Planner:
 
     def choose(self, seconds: float) -> Plan:
         """The fastest of each row of choices, under what was chosen before."""
-        plan, rows = self.start, [row for row in self._rows() if len(row) > 1]
-        share = seconds / (1 + sum(len(row) - 1 for row in rows))
+        plan, rows = self.start, {concern: row for concern, row in self._rows().items() if len(row) > 1}
+        share = seconds / (2 + sum(len(row) - 1 for row in rows.values()))
         self._add(plan, share)
-        for row in rows:
+        for row in rows.values():
             plan = self._fastest([plan.replace(**choice) for choice in row], share)
+        if "layout" in rows and plan.precision != self.start.precision:  # it was chosen in another precision
+            plan = self._fastest([plan.replace(**choice) for choice in rows["layout"]], share)
         timing = self.timings[self._name(plan)]
         plan = plan.replace(step=timing.seconds, shares=timing.shares, measured=self.measured)
         return plan.replace(reason=self._reason(plan))
 
-    def _rows(self) -> Iterator[list[dict[str, Any]]]:
-        """What is tried, the default first: one row a concern, without what is not to be chosen."""
+    def _rows(self) -> dict[str, list[dict[str, Any]]]:
+        """What is tried, by concern, the default first, without what is not to be chosen."""
         device, threads = self.start.device, self.start.threads
         table = {
             "layout": ("channels_last", "contiguous"),
             "precision": _precisions(device),
             "threads": _thread_counts(threads) if device == "cpu" else (threads,),
         }
-        for field, values in table.items():
-            yield [{field: value} for value in values] if field not in self.wanted else [{}]
+        return {
+            field: [{field: value} for value in values] for field, values in table.items() if field not in self.wanted
+        }
 
     def _fastest(self, plans: list[Plan], share: float) -> Plan:
         times = [self._add(plan, share) for plan in plans]

@@ -10,7 +10,7 @@ from torch import nn
 
 from svertka.records import Epoch
 from svertka.training import machine
-from svertka.training.forecast import Forecast, end_seconds, pass_seconds, used_disk
+from svertka.training.forecast import Forecast, Load, end_seconds, pass_seconds, used_disk
 from svertka.training.pace import Pace
 from svertka.training.plan import Plan
 from svertka.training.progressive import work
@@ -28,6 +28,7 @@ CHANGED = 0.1  # share of the passes from which on a person should know that the
 class Course:
     """One training's batches, what was foreseen of it, and how it goes.
 
+    load       what a pass has to do
     forecast   what the run should take, where it was told at its start
     pace       how its number of passes follows the clock, where minutes were given and passes were not
     """
@@ -36,6 +37,7 @@ class Course:
     plan: Plan
     train: Timed
     validation: Timed | None
+    load: Load | None = None
     forecast: Forecast | None = None
     pace: Pace | None = None
     limit: dict[str, Any] | None = None
@@ -55,7 +57,7 @@ class Course:
         Raises:
             TrainingError: the disk has not enough room for it.
         """
-        job, load = self.job, measure_load(self.job, self.train)
+        job, load = self.job, self._known_load()
         if free and job.recipe.minutes is not None:
             each, end = pass_seconds(self.plan, load), end_seconds(self.plan, load)
             self.pace = Pace(60 * job.recipe.minutes, job.recipe.epochs or 1, end, job.recipe.grow or 0.0)
@@ -64,6 +66,17 @@ class Course:
                 job.note(f"One pass takes about {each / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allow.")
         self.forecast = make_forecast(job, net, self.plan, load)
         job.watch("forecast", self.forecast)
+
+    def fit(self) -> float:
+        """Passes over pictures of full size that fit into the minutes of the recipe; 0 where none are given."""
+        load = self._known_load()
+        left = 60 * (self.job.recipe.minutes or 0.0) - self.job.clock.elapsed - end_seconds(self.plan, load)
+        return max(0.0, left / pass_seconds(self.plan, load))
+
+    def _known_load(self) -> Load:
+        if self.load is None:
+            self.load = measure_load(self.job, self.train)
+        return self.load
 
     def _take(self, passes: int, each: float) -> None:
         job = self.job

@@ -48,19 +48,15 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
     job.recipe, reasons = auto.choose_rest(job.recipe, dataclasses.replace(facts, training=job.count("train")))
     job.reasons = {**job.reasons, **reasons}
     with torch.random.fork_rng():
-        torch.manual_seed(job.recipe.seed)
-        net = first_net(job)
-        use_own_cores(world())
-        alone = {} if world().alone else {"compile": False}  # torch.compile is not for several processes yet
-        shape = (-(-min(job.recipe.batch, job.count("train")) // world().size), *job.preprocess.shape)
-        minutes = job.recipe.minutes
-        plan = make_plan(
-            net, shape, len(job.manifest.classes), wanted=job.wanted | alone, steps=_steps(job),
-            length=None if minutes is None or "epochs" not in reasons else 60 * minutes,
-        )  # fmt: skip
+        free = "epochs" in reasons
+        net, plan, course = _set_out(job, free)
+        if free and job.recipe.minutes is not None:
+            job.recipe, others = auto.widen(job.recipe, reasons, course.fit())
+            if others:
+                job.reasons |= others
+                net, plan, course = _set_out(job, free)
         job.watch("plan", plan)
-        course = Course.of(job, plan)
-        course.look_ahead(net, free="epochs" in reasons)
+        course.look_ahead(net, free=free)
         spec = describe(net, job.recipe.net, job.preprocess.shape)
         write_recipe(job, plan, {"network": spec, "structure": outline(net)})
         for sentence in (*job.manifest.notes, *sentences(job)):
@@ -68,6 +64,21 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
         job.run.log({"kind": "plan", **plan.to_dict()})
         job.run.log({"kind": "forecast", **course.forecast.to_dict()})
         return _carry_out(job, course, net, None)
+
+
+def _set_out(job: Job, free: bool) -> tuple[Net, Plan, Course]:
+    """A fresh network as the recipe says now, how to compute it here, and its batches."""
+    torch.manual_seed(job.recipe.seed)
+    net = first_net(job)
+    use_own_cores(world())
+    alone = {} if world().alone else {"compile": False}  # torch.compile is not for several processes yet
+    shape = (-(-min(job.recipe.batch or 1, job.count("train")) // world().size), *job.preprocess.shape)
+    minutes = job.recipe.minutes
+    plan = make_plan(
+        net, shape, len(job.manifest.classes), wanted=job.wanted | alone, steps=_steps(job),
+        length=60 * minutes if free and minutes is not None else None,
+    )  # fmt: skip
+    return net, plan, Course.of(job, plan)
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:

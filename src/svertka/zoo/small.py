@@ -60,4 +60,5 @@ def _pooled(c_in: int, c_out: int) -> nn.Module:
 VARIANTS = (
     Variant("small", small, size=28, least=8, channels=1, classes=10, source="svertka"),
     Variant("medium", partial(small, width=64), size=32, least=8, channels=3, classes=10, source="svertka"),
+    Variant("large", partial(small, width=128), size=32, least=8, channels=3, classes=10, source="svertka"),
 )

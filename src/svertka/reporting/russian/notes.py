@@ -53,6 +53,12 @@ SENTENCES = {
     "whole-pixel shifts need no resampling": "сдвиги на целые пиксели не требуют пересчёта",
     "not every class keeps its meaning when turned": "не всякий класс сохраняет смысл при повороте",
     "not needed at this length": "при такой длине обучения не нужно",
+    "{n} passes of `{net}` would fit: fewer of a wider network teach more (LOG.md)": (
+        "поместилось бы {n} эпох `{net}`: меньшее их число учит более широкую сеть большему (LOG.md)"
+    ),
+    "a wide network learns its pictures by heart otherwise (arXiv:1708.04552)": (
+        "иначе широкая сеть заучивает изображения наизусть (arXiv:1708.04552)"
+    ),
     "{n} colour pictures are enough to teach a network of a million weights": (
         "цветных изображений ({n}) хватает, чтобы обучить сеть с миллионом весов"
     ),
