@@ -34,6 +34,7 @@ from torch.utils.data import DataLoader
 from loader import Files
 from svertka.data import begin_store, open_source
 from svertka.signals import Preprocess
+from svertka.signals.resample import vectors
 
 SETS = {"500-pixel photos": (500, 375, 3000), "12-megapixel photos": (4000, 3000, 80)}  # width, height, how many
 
@@ -73,9 +74,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--quick", action="store_true", help="a rehearsal: few pictures, one round")
     options = parser.parse_args()
-    print(
-        f"{common.machine()}\n{common.versions('torch', 'pillow', 'numpy', 'simplejpeg')}, {options.workers} workers\n"
-    )
+    packages = ["torch", "pillow", "numpy", "simplejpeg", *(["cykooz.resizer"] if vectors() else [])]
+    print(f"{common.machine()}\n{common.versions(*packages)}, {options.workers} workers\n")
     rows = []
     for title, (width, height, n) in SETS.items():
         n, rounds = (max(4, n // 40), 1) if options.quick else (n, options.repeat)

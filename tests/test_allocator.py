@@ -1,10 +1,12 @@
 """Memory that stays: fewer page faults in a step, and given back in the end."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from svertka.data.workers import _ENVIRONMENT
 from svertka.training import allocator
 
 # Blocks as a step allocates and frees them, in a process of its own: what other tests did to its heap must not count.
@@ -53,3 +55,27 @@ def test_another_c_library_is_left_alone(monkeypatch, platform):
     with allocator.kept_memory():
         inside = True
     assert inside
+
+
+# Photographs as a decode worker brings them to size, in a process with the environment of one.
+READING = """
+import io, resource, numpy as np
+from PIL import Image
+from svertka.signals import Preprocess, read
+noise = np.random.default_rng(0).integers(0, 256, (47, 63, 3), dtype=np.uint8)
+file = io.BytesIO()
+Image.fromarray(noise).resize((500, 375)).save(file, "JPEG", quality=90)
+for _ in range(3):
+    read(file.getvalue(), Preprocess(224, 224, 3, "crop"), "x")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    read(file.getvalue(), Preprocess(224, 224, 3, "crop"), "x")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(allocator._functions() is None, reason="not glibc")
+def test_a_decode_worker_finds_the_memory_of_the_picture_before():
+    environment = os.environ | _ENVIRONMENT
+    done = subprocess.run([sys.executable, "-c", READING], capture_output=True, text=True, check=True, env=environment)
+    assert int(done.stdout) < 20 * 10  # each picture takes 1.4 MB, 350 pages

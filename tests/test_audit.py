@@ -108,6 +108,15 @@ def test_facts_by_their_definitions_pixel_by_pixel(shape):
         assert facts["even"][k] == pytest.approx((steps <= 2).mean(), abs=2e-3)
 
 
+@pytest.mark.parametrize("shape", [(90, 28, 28, 1), (5, 120, 90, 3), (7, 33, 11, 3), (3, 2, 9, 3), (2, 1, 1, 1)])
+def test_facts_do_not_depend_on_the_pictures_beside(shape):
+    pixels = np.random.default_rng(2).integers(0, 256, shape).astype(np.uint8)
+    together, alone = picture_facts(pixels), np.concatenate([picture_facts(one[None]) for one in pixels])
+    for name in FACTS.names:
+        np.testing.assert_allclose(together[name], alone[name], rtol=1e-5, atol=1e-3)
+    assert len(picture_facts(pixels[:0])) == 0
+
+
 @pytest.mark.parametrize("quality", [1, 5, 20, 45, 50, 60, 75, 90, 95, 100])
 def test_jpeg_quality_is_that_of_the_encoder(quality):
     file = io.BytesIO()

@@ -168,3 +168,29 @@ def test_what_a_graph_or_numpy_needs_is_kept(monkeypatch):
     total.backward()
     assert torch.allclose(weight.grad.double(), expected, atol=1e-2)
     assert np.allclose(sum(a.astype(np.float64).sum((0, 2, 3)) for a in arrays), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "augment"),
+    [
+        ((224, 224, 3), None),
+        ((231, 217, 3), None),
+        ((300, 170, 1), None),
+        ((64, 64, 3), Augment(flip=True)),
+        ((28, 28, 1), None),
+    ],
+)
+def test_threads_change_no_bit(shape, augment):
+    height, width, channels = shape
+    pixels = np.random.default_rng(0).integers(0, 256, (37, *shape), dtype=np.uint8)
+    preprocess = Preprocess(height, width, channels, mean=(0.45,) * channels, std=(0.225,) * channels)
+    batches, before = {}, torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            ours = Loader(pixels, np.zeros(37), np.arange(37), preprocess, batch=13, seed=1, augment=augment)
+            batches[threads] = [batch.x.clone() for batch in ours.epoch(2)]
+    finally:
+        torch.set_num_threads(before)
+    for threads in (2, 3):
+        assert all(torch.equal(a, b) for a, b in zip(batches[1], batches[threads], strict=True))

@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 from svertka.errors import ReadError, RecipeError
 from svertka.signals import Preprocess, decode, fit, header, read
 from svertka.signals.formats import EXTENSIONS, FAINT, MAGIC
+from svertka.signals.jpeg import scan_start
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -153,10 +154,30 @@ def test_large_jpegs_are_decoded_reduced(turn):
 
 
 @pytest.mark.parametrize(
-    ("least", "size"), [(20, (20, 30)), (24, (25, 38)), (26, (40, 60)), (39, (40, 60))], ids=["1/2", "5/8", "3/4", "1"]
+    ("least", "size"), [(5, (5, 8)), (6, (10, 15)), (20, (20, 30)), (21, (40, 60))], ids=["1/8", "1/4", "1/2", "1"]
 )
 def test_a_jpeg_is_decoded_reduced_where_that_saves_time(least, size):
     assert decode(encoded(picture(), "JPEG"), "x", least=(least, least)).shape[:2] == size
+
+
+@given(st.lists(st.binary(max_size=40), max_size=4), st.booleans())
+@settings(deadline=None)
+def test_the_first_scan_is_found_behind_segments_that_hold_anything(comments, progressive):
+    data = encoded(picture(), "JPEG", progressive=progressive)
+    start = data.index(b"\xff\xda") + 2
+    start += int.from_bytes(data[start : start + 2], "big")
+    assert scan_start(data) == start
+    fake = [b"\xff\xda\0\x08\xff\xc2" + comment for comment in comments]
+    more = b"".join(b"\xff\xfe" + (2 + len(one)).to_bytes(2, "big") + one for one in fake)
+    assert scan_start(data[:2] + more + data[2:]) == start + len(more)
+    np.testing.assert_array_equal(decode(data[:2] + more + data[2:], "x"), decode(data, "x"))
+
+
+@given(st.binary(max_size=200), st.integers(0, 600))
+def test_where_no_scan_is_to_be_told_all_is_looked_through(noise, place):
+    for data in (noise, b"\xff\xd8" + noise, JPEG[:place] + noise):
+        assert min(2, len(data)) <= scan_start(data) <= len(data)
+    assert scan_start(b"\xff\xd8\xff\xe0\0\0" + noise) == 6 + len(noise)  # a length that not even counts itself
 
 
 def test_large_pictures_are_converted_in_strips(monkeypatch):

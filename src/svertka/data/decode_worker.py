@@ -61,12 +61,17 @@ def _serve(requests: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
     start, _ = requests.get()
     reader: Reader = open_reader(start["reader"], start["where"])
     preprocess = Preprocess.from_dict(start["preprocess"])
+    channels, height, width = preprocess.shape
+    room = np.zeros((0, height, width, channels), np.uint8)  # of the largest chunk so far: fresh memory costs more
     send(answers, {"ready": True})
     with Path(start["pixels"]).open("r+b", buffering=0) as store, quiet_pillow:
         while True:
             fields, (blob, ends, rows) = requests.get()
             paths = Paths(blob, np.frombuffer(ends, np.int64))
-            pixels, results, reasons = _decode(reader, preprocess, paths, np.frombuffer(rows, reader.row))
+            if len(paths) > len(room):
+                room = np.zeros((len(paths), height, width, channels), np.uint8)
+            pixels = room[: len(paths)]
+            results, reasons = _decode(reader, preprocess, paths, np.frombuffer(rows, reader.row), pixels)
             if start["packed"]:  # the parent puts them behind each other: how long they are is known only now
                 packed = [b"" if k in reasons else pack(picture) for k, picture in enumerate(pixels)]
                 results["sum"], results["length"] = [zlib.crc32(p) for p in packed], [len(p) for p in packed]
@@ -81,11 +86,9 @@ def _serve(requests: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
 
 
 def _decode(
-    reader: Reader, preprocess: Preprocess, paths: Paths, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Pixels (k, h, w, c) of files, digests and sizes, and why which could not be read."""
-    channels, height, width = preprocess.shape
-    pixels = np.zeros((len(paths), height, width, channels), np.uint8)
+    reader: Reader, preprocess: Preprocess, paths: Paths, rows: np.ndarray, pixels: np.ndarray
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Fill in the pixels (k, h, w, c) of files; what else is told of them, and why which could not be read."""
     results = np.zeros(len(paths), RESULT)
     reasons: dict[int, str] = {}
     nothing = (bytes(16), (0, 0), (0, 0, 0))
@@ -103,7 +106,7 @@ def _decode(
             pixels[k], size = read_sized(data, preprocess, path)
             told[k] = digest, size, file_facts(data)
         except ReadError as why:
-            reasons[k] = why.reason
+            reasons[k], pixels[k] = why.reason, 0
             told += [nothing] * (k + 1 - len(told))
     _alarm(0)
     digests, sizes, facts = zip(*told, strict=True)
@@ -114,7 +117,7 @@ def _decode(
         measured[name] = column
     for name in measured.dtype.names or ():
         results[name] = measured[name]
-    return pixels, results, reasons
+    return results, reasons
 
 
 def _write(store: IO[bytes], place: int, pixels: np.ndarray) -> None:

@@ -38,7 +38,7 @@ from svertka.data.source import Source
 from svertka.errors import DataError
 from svertka.signals.preprocess import Preprocess
 
-VERSION = 6  # of what is written here and of the decoder: pixels of another version are not trusted
+VERSION = 7  # of what is written here and of the decoder: pixels of another version are not trusted
 _LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time
 _MANY = 2**17  # pictures of which that is done at most
 COLUMNS = np.dtype([*((name, RESULT[name]) for name in RESULT.names or ()), ("start", "<i8")])

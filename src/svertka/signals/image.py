@@ -11,6 +11,7 @@ from svertka.signals.geometry import lie
 from svertka.signals.modes import Pixels
 from svertka.signals.pixels import decode_sized
 from svertka.signals.preprocess import Preprocess
+from svertka.signals.resample import resample
 
 
 def read(data: bytes, preprocess: Preprocess, path: str) -> Pixels:
@@ -32,17 +33,14 @@ def read_sized(data: bytes, preprocess: Preprocess, path: str) -> tuple[Pixels, 
 def fit(pixels: Pixels, preprocess: Preprocess) -> Pixels:
     """Pixels of any size, (h, w) or (h, w, 3) -> (height, width, channels) as `preprocess` says.
 
-    Grey is the luma of ITU-R BT.601. Resampling is bilinear over the whole area that a target pixel covers
+    Grey is the luma of ITU-R BT.601. Resampling is bilinear or bicubic over the whole area that a target pixel covers
     (antialiased); a picture that already has the size is not resampled.
     """
-    height, width = preprocess.height, preprocess.width
-    if pixels.shape[:2] != (height, width) or (preprocess.fit == "crop" and preprocess.zoom < 1):
-        image = Image.fromarray(pixels)
-        if preprocess.channels == 1 and image.mode != "L":
-            image = image.convert("L")
-        pixels = _resized(image, preprocess)
-    elif preprocess.channels == 1 and pixels.ndim == 3:
+    if preprocess.channels == 1 and pixels.ndim == 3:
         pixels = np.asarray(Image.fromarray(pixels).convert("L"))
+    cropped = preprocess.fit == "crop" and preprocess.zoom < 1
+    if cropped or pixels.shape[:2] != (preprocess.height, preprocess.width):
+        pixels = _resized(pixels, preprocess)
     if pixels.ndim == 2:
         pixels = pixels[..., None]  # (height, width, 1)
     if pixels.shape[2] != preprocess.channels:
@@ -50,27 +48,12 @@ def fit(pixels: Pixels, preprocess: Preprocess) -> Pixels:
     return pixels
 
 
-def _resized(image: Image.Image, preprocess: Preprocess) -> Pixels:
-    width, height = preprocess.width, preprocess.height
-    if preprocess.fit == "stretch":
-        return np.asarray(_scaled(image, (width, height), preprocess))
-    box, (left, top, *inner) = lie(preprocess, image.height, image.width)
-    if preprocess.fit == "crop":
-        return np.asarray(_scaled(image, (width, height), preprocess, box))
-    ground = [min(255, max(0, round(255 * m))) for m in preprocess.mean]
-    canvas = np.empty((height, width, preprocess.channels), np.uint8)
-    canvas[:] = ground
-    small = np.asarray(_scaled(image, (inner[0], inner[1]), preprocess))
-    canvas[top : top + inner[1], left : left + inner[0]] = small if small.ndim == 3 else small[..., None]
+def _resized(pixels: Pixels, preprocess: Preprocess) -> Pixels:
+    box, (left, top, width, height) = lie(preprocess, *pixels.shape[:2])
+    small = resample(pixels, height, width, preprocess.interpolation, box)
+    if (height, width) == (preprocess.height, preprocess.width):
+        return small
+    canvas = np.empty((preprocess.height, preprocess.width, preprocess.channels), np.uint8)
+    canvas[:] = [min(255, max(0, round(255 * m))) for m in preprocess.mean]
+    canvas[top : top + height, left : left + width] = small if small.ndim == 3 else small[..., None]
     return canvas
-
-
-def _scaled(
-    image: Image.Image,
-    size: tuple[int, int],
-    preprocess: Preprocess,
-    box: tuple[float, float, float, float] | None = None,
-) -> Image.Image:
-    kernel = Image.Resampling[preprocess.interpolation.upper()]
-    # reducing_gap: a far reduction first averages whole blocks down to three times the target; nobody sees it
-    return image.resize(size, kernel, box=box, reducing_gap=3.0)

@@ -1,8 +1,8 @@
 """Bytes of a picture file -> pixels, as a person would see it: upright, the first frame, composed on white.
 
 The common JPEG goes through simplejpeg, which gives Pillow's pixels at a multiple of its speed, and the plain small
-PNG around Pillow's parser; everything else, and every file that these find a fault with, through Pillow. A JPEG much
-larger than needed is decoded reduced, by whole parts of its cosine blocks.
+PNG around Pillow's parser; everything else, and every file that these find a fault with, through Pillow. A JPEG at
+least twice as large as needed is decoded at 1/2, 1/4 or 1/8 of its size: its lower cosines tell that.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from PIL import Image
 
 from svertka.signals.formats import FAINT, picture_format
 from svertka.signals.hostile import check_passes, check_size, quiet_pillow, read_error
+from svertka.signals.jpeg import scan_start
 from svertka.signals.modes import Pixels, bytes_per_pixel, is_grey, to_array
 from svertka.signals.png import decode_plain_png
 
 Size = tuple[int, int]  # (height, width)
 
-_REDUCED = 1.5  # reductions by less cost more in decoding than they save in resizing
+_REDUCTIONS = (8, 4, 2)  # for others libjpeg-turbo has no vector code, and they take longer than full size does
 _HEAD = 2**18  # bytes of a JPEG in which its EXIF and XMP blocks are looked for
 _ORIENTATION = 0x0112
 _EXIF_KEYS = frozenset(["exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"])
@@ -89,19 +90,23 @@ def _decode_common_jpeg(data: bytes, least: Size | None) -> tuple[Pixels, Size] 
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
         if space not in ("YCbCr", "Gray"):
             return None
-        turn = _jpeg_turn(data)
-        reduction = {}
-        if least is not None:
-            rows, columns = reversed(least) if turn >= 5 else least
-            reduction = {"min_height": rows, "min_width": columns, "min_factor": _REDUCED}
-        rows, columns = simplejpeg.decode_jpeg_header(data, **reduction)[:2]
+        head = scan_start(data)
+        turn = _jpeg_turn(data, head)
+        factor = 1 if least is None else _reduction((height, width), (least[1], least[0]) if turn >= 5 else least)
+        rows, columns = -(-height // factor), -(-width // factor)
         depth = 1 if space == "Gray" else 3
-        check_size(height, width, depth * rows * columns + _coefficients(data, height, width) + len(data))
-        pixels = simplejpeg.decode_jpeg(data, "GRAY" if depth == 1 else "RGB", **reduction)
+        check_size(height, width, depth * rows * columns + _coefficients(data, head, height, width) + len(data))
+        form = "GRAY" if depth == 1 else "RGB"
+        pixels = simplejpeg.decode_jpeg(data, form, min_height=rows, min_width=columns, min_factor=factor)
     except ValueError:
         return None
     pixels = _upright(pixels[..., 0] if depth == 1 else pixels, turn)
     return pixels, (width, height) if turn >= 5 else (height, width)
+
+
+def _reduction(size: Size, least: Size) -> int:
+    """The greatest part of its size at which a JPEG may be decoded so that `least` is left."""
+    return next((k for k in _REDUCTIONS if all(-(-side // k) >= few for side, few in zip(size, least, strict=True))), 1)
 
 
 def _decode_by_pillow(data: bytes, kind: str | None, least: Size | None) -> tuple[Pixels, Size]:
@@ -109,7 +114,7 @@ def _decode_by_pillow(data: bytes, kind: str | None, least: Size | None) -> tupl
     width, height = image.size
     kept = len(data)
     if kind == "JPEG":
-        kept += _coefficients(data, height, width)
+        kept += _coefficients(data, scan_start(data), height, width)
         if least is not None:
             image.draft(None, (max(least), max(least)))  # either way round: its orientation is not known yet
     check_size(height, width, bytes_per_pixel(image) * image.width * image.height + kept)
@@ -124,9 +129,9 @@ def _open(data: bytes, kind: str | None) -> Image.Image:
     return image
 
 
-def _coefficients(jpeg: bytes, height: int, width: int) -> int:
+def _coefficients(jpeg: bytes, head: int, height: int, width: int) -> int:
     """Bytes in which a progressive JPEG keeps its cosine coefficients until its last pass; 0 for another."""
-    if b"\xff\xc2" not in jpeg:
+    if jpeg.find(b"\xff\xc2", 0, head) < 0:
         return 0
     check_passes(jpeg)
     return 2 * 3 * height * width
@@ -136,9 +141,10 @@ def _size(image: Image.Image, turn: int) -> Size:
     return (image.width, image.height) if turn >= 5 else (image.height, image.width)
 
 
-def _jpeg_turn(data: bytes) -> int:
+def _jpeg_turn(data: bytes, head: int) -> int:
     """The orientation of a JPEG; Pillow is asked only where there is a block that could tell."""
-    if data.find(b"Exif\0\0", 0, _HEAD) < 0 and data.find(b"tiff:Orientation", 0, _HEAD) < 0:
+    head = min(head, _HEAD)
+    if data.find(b"Exif\0\0", 0, head) < 0 and data.find(b"tiff:Orientation", 0, head) < 0:
         return 1
     with quiet_pillow:
         return _turn(_open(data, "JPEG"))

@@ -12,6 +12,7 @@ from functools import lru_cache
 from PIL import Image
 
 from svertka.signals.formats import FAINT, MAGIC, picture_format
+from svertka.signals.jpeg import scan_start, segments
 
 # Numbers of formats, as kept in a store: new ones only at the end.
 FORMATS: tuple[str, ...] = ("?", *dict.fromkeys([*(name for *_, name in MAGIC), *FAINT]))
@@ -77,27 +78,20 @@ def _sum_of_table(quality: int) -> int:
 
 
 def _brightness_table(data: bytes) -> tuple[int, ...]:
-    """The 64 numbers of table 0, found by walking from segment to segment up to the first scan."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == 0xDA:
-            break
-        if marker == 0xDB:
-            start, end = at + 4, min(at + 2 + length, len(data))
-            while start < end:
-                wide, number = data[start] >> 4, data[start] & 15
-                stop = start + 1 + 64 * (1 + wide)
-                if number == 0 and wide < 2 and stop <= end:
-                    return struct.unpack(">64H" if wide else "64B", data[start + 1 : stop])
-                start = stop
-        at += 2 + max(2, length)
+    """The 64 numbers of table 0, of those before the first scan; () where there are none."""
+    for marker, start, end in segments(data):
+        while marker == 0xDB and start < end:
+            wide, number = data[start] >> 4, data[start] & 15
+            stop = start + 1 + 64 * (1 + wide)
+            if number == 0 and wide < 2 and stop <= end:
+                return struct.unpack(">64H" if wide else "64B", data[start + 1 : stop])
+            start = stop
     return ()
 
 
 def _camera(data: bytes) -> str:
     """Maker and model out of an EXIF block, or ""."""
-    place = data.find(_EXIF, 0, _HEAD)
+    place = data.find(_EXIF, 0, min(_HEAD, scan_start(data)))
     if place < 0:
         return ""
     exif = Image.Exif()
