@@ -51,15 +51,24 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """One run of a competitor: its curve, the seconds until its process had gone, its last JSON object."""
+    """One run of a competitor: its curve, the seconds until its process had gone, its last JSON object.
+
+    `stopped` where its time was up.
+    """
 
     points: tuple[Point, ...]
     seconds: float
     last: dict[str, Any]
+    stopped: bool = False
 
     def to(self, target: float) -> float | None:
         """Seconds until the test accuracy was first at least `target`; None where it never was."""
         return next((p.seconds for p in self.points if p.accuracy >= target), None)
+
+    @property
+    def seen(self) -> float:
+        """Seconds after which it is known how good it was: of its last point, or all of them where it has none."""
+        return self.points[-1].seconds if self.points else self.seconds
 
     @property
     def best(self) -> Point:
@@ -107,7 +116,7 @@ def race_peer(command: Sequence[str], *, limit: float, enough: float, env: dict[
         seconds = time.perf_counter() - start
         if not points and seconds < limit:
             raise BenchError(_last_words(command, errors))
-    return Race(tuple(points), seconds, last)
+    return Race(tuple(points), seconds, last, stopped=seconds >= limit)
 
 
 def race_svertka(*arguments: str, env: dict[str, str]) -> Race:

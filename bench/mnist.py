@@ -59,9 +59,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    racing.hold(
-        "mnist.zip", options.limit, line_up, options, targets=TARGETS, limit=options.peer_limit, beside=LITERATURE
-    )
+    racing.hold("mnist.zip", options.limit, line_up, options, targets=TARGETS, beside=LITERATURE)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +30,22 @@ class Competitor:
     name: str
     race: Callable[[int], Race]
     ours: bool = False
+
+
+@dataclass(slots=True)
+class Allowance:
+    """Seconds that so many races of peers may take in all: each gets an equal part of what those before it left."""
+
+    seconds: float
+    races: int = 1
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[float]:
+        """The seconds of the next race, which is run inside."""
+        begun = time.perf_counter()
+        yield self.seconds / max(1, self.races)
+        self.seconds -= time.perf_counter() - begun
+        self.races -= 1
 
 
 # --- who takes part ---
@@ -49,12 +68,15 @@ def svertka(data: Path, scratch: Path, *options: str, cache: Path | None = None)
     return race
 
 
-def peer(python: str, program: str, folder: Path, *words: str, limit: float, enough: float) -> Callable[[int], Race]:
+def peer(
+    python: str, program: str, folder: Path, *words: str, limit: float | Allowance, enough: float
+) -> Callable[[int], Race]:
     """A program of `peers/`, stopped after `limit` seconds or when it has shown an accuracy of `enough`."""
 
     def race(seed: int) -> Race:
         command = [python, str(PEERS / program), str(folder), "--seed", str(seed), *words]
-        return common.race_peer(command, limit=limit, enough=enough, env=common.environment())
+        with limit.part() if isinstance(limit, Allowance) else contextlib.nullcontext(limit) as seconds:
+            return common.race_peer(command, limit=seconds, enough=enough, env=common.environment())
 
     return race
 
@@ -86,10 +108,11 @@ def hold(
     options: argparse.Namespace,
     *,
     targets: Sequence[float],
-    limit: float,
     beside: str,
 ) -> dict[str, list[Race]]:
     """A whole race, from its data to its tables; returns every run of every competitor.
+
+    Who interrupts it (also by SIGTERM, as `timeout` does) gets the tables of what has been seen by then.
 
     Args:
         name: of the archive.
@@ -97,7 +120,6 @@ def hold(
         line_up: who takes part, called with the pictures as a folder and as an archive, a folder for scratch, options.
         options: with `repeat`, and `json` for every point of every curve.
         targets: accuracies in the tables.
-        limit: seconds after which a peer was stopped.
         beside: what is known and was not measured.
     """
     print(f"{common.machine()}\n{common.versions('torch', 'numpy', 'pillow')}, {options.repeat} round(s)")
@@ -106,24 +128,39 @@ def hold(
         common.unpacked(common.archive(name), pictures) as (folder, packed),
     ):
         competitors = line_up(folder, packed, Path(scratch), options)
-        races = run(competitors, options.repeat)
-    report(competitors, races, targets, limit)
+        races: dict[str, list[Race]] = {}
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        interrupted = False
+        try:
+            run(competitors, options.repeat, races)
+        except KeyboardInterrupt:
+            interrupted = True
+    rounds = min((len(runs) for runs in races.values()), default=0)
+    races = {name: runs[:rounds] for name, runs in races.items()}
+    if not races:
+        raise common.BenchError("Nothing has been seen.")
+    report([c for c in competitors if c.name in races], races, targets)
     print(beside)
     if options.json:
         curves = {name: [asdict(race) for race in runs] for name, runs in races.items()}
         options.json.write_text(json.dumps(curves, indent=1), encoding="utf-8")
+    if interrupted:
+        raise common.BenchError("Interrupted: the tables hold what had been seen.")
     return races
 
 
-def run(competitors: Sequence[Competitor], repeat: int) -> dict[str, list[Race]]:
-    """Every competitor `repeat` times, in turn."""
-    races: dict[str, list[Race]] = {c.name: [] for c in competitors}
+def run(
+    competitors: Sequence[Competitor], repeat: int, races: dict[str, list[Race]] | None = None
+) -> dict[str, list[Race]]:
+    """Every competitor `repeat` times, in turn; fills `races`, where given, as it goes."""
+    races = {} if races is None else races
     for number in range(repeat):
         for competitor in competitors if number % 2 == 0 else reversed(competitors):
             race = competitor.race(number)
-            races[competitor.name].append(race)
+            races.setdefault(competitor.name, []).append(race)
             best = f"{race.best.accuracy:.2%} at {race.best.seconds:.1f} s" if race.points else "nothing shown"
-            print(f"round {number + 1}: {competitor.name}: {best}", file=sys.stderr)
+            end = f", stopped after {race.seconds:.0f} s" if race.stopped else ""
+            print(f"round {number + 1}: {competitor.name}: {best}{end}", file=sys.stderr)
     return races
 
 
@@ -145,35 +182,34 @@ def times_table(races: dict[str, list[Race]], targets: Sequence[float]) -> str:
     return common.table(["time to test accuracy", *(f"{t:.1%}" for t in targets), "best seen"], rows)
 
 
-def ratio(ours: Sequence[Race], theirs: Sequence[Race], target: float, limit: float) -> str:
-    """How many times longer they took (median over rounds); `>` where they had not got there when stopped."""
+def ratio(ours: Sequence[Race], theirs: Sequence[Race], target: float) -> str:
+    """How many times longer they took (median over rounds); `>` where they had not got there in what was seen."""
     if any(race.to(target) is None for race in ours):
         return "-"
-    pairs = [(them.to(target) or limit) / us.to(target) for us, them in zip(ours, theirs, strict=True)]
+    pairs = [(them.to(target) or them.seen) / us.to(target) for us, them in zip(ours, theirs, strict=True)]
     more = ">" if any(race.to(target) is None for race in theirs) else ""
     return f"{more}{common.median(pairs):.1f}x"
 
 
-def ratios_table(
-    ours: str, races: dict[str, list[Race]], peers: Sequence[str], targets: Sequence[float], limit: float
-) -> str:
+def ratios_table(ours: str, races: dict[str, list[Race]], peers: Sequence[str], targets: Sequence[float]) -> str:
     """Their seconds over ours for each target, and to the accuracy that all rounds of the peer showed."""
     rows = []
     for name in peers:
         best = min((race.best.accuracy if race.points else 0.0) for race in races[name])
-        to_best = f"{ratio(races[ours], races[name], best, limit)} ({best:.2%})" if best else "-"
-        rows.append([name, *(ratio(races[ours], races[name], t, limit) for t in targets), to_best])
+        to_best = f"{ratio(races[ours], races[name], best)} ({best:.2%})" if best else "-"
+        rows.append([name, *(ratio(races[ours], races[name], t) for t in targets), to_best])
     return common.table([f"{ours}: faster than", *(f"{t:.1%}" for t in targets), "to the peer's best"], rows)
 
 
-def report(
-    competitors: Sequence[Competitor], races: dict[str, list[Race]], targets: Sequence[float], limit: float
-) -> None:
+def report(competitors: Sequence[Competitor], races: dict[str, list[Race]], targets: Sequence[float]) -> None:
     """Print what came out: versions of peers in other environments, times, ratios."""
     for name, runs in races.items():
         if runs[-1].last.get("versions"):
             print(f"{name}: {runs[-1].last['versions']}")
-    print(f"\nMedians, seconds from the start of the process:\n\n{times_table(races, targets)}\n")
+    print("\nMedians, seconds from the start of the process. A peer is scored after every pass; only the last of these")
+    print(f"scorings is counted at each point, as ours scores once:\n\n{times_table(races, targets)}\n")
     peers = [c.name for c in competitors if not c.ours]
+    if stopped := [name for name in peers if any(race.stopped for race in races[name])]:
+        print(f"Stopped before the end of their programs: {'; '.join(stopped)}.\n")
     for ours in (c.name for c in competitors if c.ours and peers):
-        print(ratios_table(ours, races, peers, targets, limit), end="\n\n")
+        print(ratios_table(ours, races, peers, targets), end="\n\n")

@@ -9,6 +9,7 @@ from torch import nn
 from svertka import zoo
 from svertka.data.random import mix
 from svertka.training import norms
+from svertka.training.exchanges import Exchanges
 from svertka.training.processes import gathered, joined
 from svertka.training.world import world
 
@@ -26,11 +27,13 @@ def norm_is_that_of_the_whole_batch(rank):
                     nn.init.normal_(whole.bias)
                 own = nn.Sequential(kind(3, momentum=momentum, affine=affine))
                 own[0].load_state_dict(whole.state_dict())
-                norms.together(own)
+                together = norms.together(own, Exchanges())
                 x = (torch.randn(sum(shares), 3, *size) * 3 + 100).requires_grad_()
                 mine = x.detach().split(shares)[rank].requires_grad_()
                 for _ in range(2):
                     there, here = whole(x), own(mine)
+                    for norm in together:
+                        norm.settle()
                 torch.testing.assert_close(here, there.split(shares)[rank], rtol=1e-4, atol=1e-4)
                 there.sin().sum().backward()
                 here.sin().sum().backward()

@@ -163,17 +163,33 @@ def test_what_is_for_one_process_is_refused(monkeypatch, what):
 # --- under torchrun ---
 
 
+def agree(worker, processes, where):
+    """A program of these tests under torchrun, of which each process says in the end that all was as it should be."""
+    program = str(Path(__file__).with_name(worker))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    done = subprocess.run([*torchrun, program], cwd=where, capture_output=True, text=True, check=False, timeout=LONGEST)
+    assert done.stdout.split() == ["agreed"] * processes, done.stderr
+
+
+def test_where_memory_runs_out_in_the_middle_of_a_step_all_take_it_in_pieces(tmp_path):
+    agree("processes_short.py", 2, tmp_path)
+
+
+def short_of_memory(*words, where, most, after=0):
+    """`svertka train` by two processes, of which one has memory for `most` pictures, after so many passes."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.run(
+        [*torchrun, str(Path(__file__).with_name("processes_memory.py")), "train", *words],
+        cwd=where, capture_output=True, text=True, check=False, timeout=LONGEST,
+        env={**os.environ, "SVERTKA_TEST_MOST": str(most), "SVERTKA_TEST_AFTER": str(after)},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("fits", [True, False])
 def test_where_memory_is_short_in_one_process_all_cut_their_shares(tmp_path, fits):
     shapes(tmp_path / "data", each=20)
-    worker = str(Path(__file__).with_name("processes_memory.py"))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", worker]
     options = ["--epochs", "2", *EXACT, "--set", f"batch={16 if fits else 4}", "--set", "average=0.9"]
-    done = subprocess.run(
-        [*torchrun, "train", "data", "--out", "short", *options],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LONGEST,
-        env={**os.environ, "SVERTKA_TEST_MOST": "2" if fits else "1"},
-    )  # fmt: skip
+    done = short_of_memory("data", "--out", "short", *options, where=tmp_path, most=2 if fits else 1)
     if not fits:
         assert done.returncode
         assert said(done.stderr) == [
@@ -192,11 +208,18 @@ def test_where_memory_is_short_in_one_process_all_cut_their_shares(tmp_path, fit
         assert torch.equal(tensor, weights(tmp_path / "short")[name]), name
 
 
+@pytest.mark.slow
+def test_what_runs_out_in_the_first_step_ends_with_a_sentence(tmp_path):
+    shapes(tmp_path / "data", each=20)
+    done = short_of_memory("data", "--out", "run", *EXACT, "--set", "batch=16", where=tmp_path, most=2, after=1)
+    assert done.returncode
+    told = said(done.stderr)  # by whoever is first: the one that was short, or the one that it left
+    assert len(told) == 1, done.stderr
+    assert "Memory is not enough for 8 pictures in one of 2 processes" in told[0] or "has ended" in told[0]
+
+
 def test_norms_losses_and_wishes_are_those_of_all(tmp_path):
-    worker = Path(__file__).with_name("processes_worker.py")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "3", str(worker)]
-    done = subprocess.run(torchrun, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LONGEST)
-    assert done.stdout.split() == ["agreed"] * 3, done.stderr
+    agree("processes_worker.py", 3, tmp_path)
 
 
 def assert_learns_the_same(tmp_path, processes, *options, each=20):

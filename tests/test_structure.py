@@ -16,6 +16,7 @@ from svertka.bundle.kinds import kind_of, kinds
 from svertka.errors import RunError, UsageError
 from svertka.signals import Preprocess
 from svertka.training import norms
+from svertka.training.exchanges import Exchanges
 from svertka.zoo.convert import load_state
 
 KEPT = json.loads(PLACE.read_text(encoding="utf-8"))
@@ -228,7 +229,7 @@ def test_a_network_of_strange_parts_is_not_saved(tmp_path):
 def test_norms_over_several_processes_are_kept_as_usual_ones():
     net = zoo.make("small", (3, 16, 16), 4)
     wanted = outline(net)
-    norms.together(net)
+    norms.together(net, Exchanges())
     assert any(type(part).__name__ == "_Together2d" for part in net.modules())
     assert outline(net) == wanted
 

@@ -9,27 +9,12 @@ After each epoch the validation pictures are scored and one JSON line is printed
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-import keras
 import numpy as np
-import tensorflow as tf
-from keras_score import Score
+from keras_shared import Score, cached, compiled, keras
 
 SIDE = 224
-
-
-def pictures(folder: Path, batch: int, *, shuffled: bool) -> tf.data.Dataset:
-    """Batches of (n, 224, 224, 3) and labels; the second pass and later ones come from memory."""
-    data = keras.utils.image_dataset_from_directory(
-        folder, image_size=(SIDE, SIDE), crop_to_aspect_ratio=True, batch_size=None, shuffle=False, verbose=False
-    )
-    data = data.map(lambda x, y: (tf.cast(x, tf.uint8), y)).cache()
-    if shuffled:
-        data = data.shuffle(1000)
-    return data.batch(batch).prefetch(tf.data.AUTOTUNE)
 
 
 def backbone(weights: Path) -> keras.Model:
@@ -65,15 +50,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=25)
     options = parser.parse_args()
     keras.utils.set_random_seed(0)
-    train = pictures(options.folder / "train", 32, shuffled=True)
-    validation = pictures(options.folder / "val", 32, shuffled=False)
-    classes = sum(p.is_dir() for p in (options.folder / "train").iterdir())
-    model = classifier(options.weights, classes)
-    model.compile(
-        optimizer=keras.optimizers.Adam(),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    shape, crop = (SIDE, SIDE, 3), {"crop_to_aspect_ratio": True}
+    train, classes = cached(options.folder / "train", shape, 32, shuffled=1000, **crop)
+    validation, _ = cached(options.folder / "val", shape, 32, **crop)
+    model = compiled(classifier(options.weights, classes))
     model.fit(train, epochs=options.epochs, verbose=0, callbacks=[Score(validation)])
 
 

@@ -12,17 +12,13 @@ which takes longer). After each epoch the pictures of val/ are scored and one JS
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-import keras
-import tensorflow as tf
-from keras import layers
-from keras_score import Score
+from keras_shared import Score, compiled, keras, tf
 
+layers = keras.layers
 SIDE = 180
 
 
@@ -100,13 +96,7 @@ def main() -> None:
     vary = keras.Sequential([make() for make in program.vary])
     train = train.shuffle(1000).batch(program.batch)
     train = train.map(lambda x, y: (vary(x, training=True), y), num_parallel_calls=tf.data.AUTOTUNE)
-    model = program.net(classes)
-    model.compile(
-        optimizer=keras.optimizers.Adam(program.rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    model.fit(
+    compiled(program.net(classes), program.rate).fit(
         train.prefetch(tf.data.AUTOTUNE),
         epochs=options.epochs or program.epochs,
         verbose=0,

@@ -57,11 +57,12 @@ def block(channels: int, filters: int) -> nn.Sequential:
 
 
 def network(classes: int) -> nn.Module:
+    """Small enough to be through in some minutes on two cores: 29 million multiply-adds a picture."""
     return nn.Sequential(
-        block(3, 32), block(32, 64), nn.MaxPool2d(2),  # (n, 64, 16, 16)
-        block(64, 128), block(128, 128), nn.MaxPool2d(2),  # (n, 128, 8, 8)
-        block(128, 256), block(256, 256), nn.AdaptiveMaxPool2d(1), nn.Flatten(),  # (n, 256)
-        nn.Linear(256, classes),
+        block(3, 32), nn.MaxPool2d(2),  # (n, 32, 16, 16)
+        block(32, 64), block(64, 64), nn.MaxPool2d(2),  # (n, 64, 8, 8)
+        block(64, 128), block(128, 128), nn.AdaptiveMaxPool2d(1), nn.Flatten(),  # (n, 128)
+        nn.Linear(128, classes),
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with train/<class> and test/<class>")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch", type=int, default=128)
     options = parser.parse_args()
     torch.manual_seed(options.seed)

@@ -27,7 +27,7 @@ from svertka.training.average import Average
 from svertka.training.compiling import compiled
 from svertka.training.freeze import freeze
 from svertka.training.optimiser import make_optimiser, set_rate
-from svertka.training.pieces import pieces, within_memory
+from svertka.training.pieces import free_cached, of_memory, pieces, within_memory
 from svertka.training.plan import Plan
 from svertka.training.processes import Group, gathered
 from svertka.training.progressive import resized, size_at
@@ -93,8 +93,10 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
     for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
         state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
         set_rate(state.optimiser, state.rate)
-        batch = batch._replace(x=resized(batch.x, size_at(recipe.grow or 0.0, state.step, steps)))
-        yield from try_together(state, batch, plan)
+        if recipe.grow:
+            batch = batch._replace(x=resized(batch.x, size_at(recipe.grow, state.step, steps)))
+        if not state.group.world.alone:
+            yield from try_together(state, batch, plan)
         for note in within_memory(step, state, batch, recipe, plan, number):
             read(state, recipe)
             yield note
@@ -113,12 +115,8 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
     group = state.group
     _seed(plan.device, mix(recipe.seed, -1, state.step, *group.own))  # dropout: the same masks after a resume
     state.optimiser.zero_grad(set_to_none=True)
-    loss: float | Tensor = 0.0
-    right: int | Tensor = 0
     mine, seen = group.share(batch.y, state.class_weights)
-    for piece, share in pieces(batch, min(state.pieces, group.most_pieces(seen)), state.class_weights):
-        value, hits = _gradients(state, piece, share * mine, recipe, plan, number)
-        loss, right = loss + share * mine * value, right + hits
+    loss, right = _add_up(state, batch, mine, min(state.pieces, group.most_pieces(seen)), recipe, plan, number)
     if isinstance(loss, Tensor) and isinstance(right, Tensor):
         put_aside(state, loss, right, batch, number, recipe)
         update(state, recipe)
@@ -129,6 +127,31 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
         rescue.refuse_unless_finite(loss, batch, state.step, number, recipe)
     update(state, recipe)
     state.count(loss, right, seen)
+
+
+def _add_up(
+    state: State, batch: Batch, mine: float, count: int, recipe: Recipe, plan: Plan, number: int
+) -> tuple[float | Tensor, int | Tensor]:
+    """Add up the gradients of a batch, of which this process's share counts `mine`; returns its loss and right answers.
+
+    Raises:
+        MemoryError, RuntimeError: memory is not enough; of several processes, the end of the step tells all of them.
+    """
+    loss: float | Tensor = 0.0
+    right: int | Tensor = 0
+    done, group = 0, state.group
+    try:
+        for piece, share in pieces(batch, count, state.class_weights):
+            with group.piece(last=done + 1 == count):
+                value, hits = _gradients(state, piece, share * mine, recipe, plan, number)
+            loss, right, done = loss + share * mine * value, right + hits, done + 1
+        return loss, right
+    except (MemoryError, RuntimeError) as why:
+        if group.world.alone or not of_memory(why):
+            raise
+    free_cached()  # outside of `except`: the error holds on to what was computed
+    group.stop_short(count - done)
+    return 0.0, 0
 
 
 def _seed(device: str, seed: int) -> None:
@@ -159,10 +182,13 @@ def _gradients(
     value = loss.detach() if late else loss.item()
     if group.world.alone and not late:  # else all must go on to where they hear of it
         rescue.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
-    scaled = loss if state.scaler is None else state.scaler.scale(loss)
-    (share * scaled).backward()  # `backward(gradient)` would import torch's symbolic shapes and sympy: 0.3 s
+    if state.scaler is not None:
+        loss = state.scaler.scale(loss)
+    if share != 1:  # a product, since `backward(share)` would import torch's symbolic shapes and sympy: 0.3 s
+        loss = share * loss
+    loss.backward()
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
-    right = (logits.detach().argmax(1) == truth).sum()
+    right = (logits.argmax(1) == truth).sum()
     return value, right if late else int(right)
 
 

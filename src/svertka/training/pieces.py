@@ -15,6 +15,7 @@ from torch import Tensor
 from svertka.data.loader import Batch
 from svertka.errors import TrainingError
 from svertka.records import Note
+from svertka.training.processes import Short
 from svertka.training.state import State
 
 LEAST = 2  # pictures in a piece: batch norm needs two to measure a spread
@@ -43,23 +44,32 @@ def within_memory(step: Callable[..., None], state: State, batch: Batch, *how: A
     """Take a step; where memory is not enough, take it again in twice as many pieces, and say so.
 
     Raises:
-        TrainingError: not even the smallest pieces fit.
+        TrainingError: not even the smallest pieces fit, or several processes cannot agree on smaller ones any more.
     """
+    group, pictures, most = state.group, len(batch.y), len(batch.y) // LEAST
     while True:
         try:
             return step(state, batch, *how)
         except (MemoryError, RuntimeError) as why:
             if not of_memory(why):
                 raise
-        if not state.group.world.alone:  # the others are in the middle of this step
-            raise TrainingError(
-                f"Memory is not enough for {len(batch.y)} pictures in one of {state.group.world.size} processes: "
-                "a smaller batch (--set batch=N), or batches in pieces (--set accumulate=N), would fit."
-            )
+            agreed = isinstance(why, Short)
         # outside of `except`: the error holds on to what the step had computed
         state.optimiser.zero_grad(set_to_none=True)
-        yield halve(state, len(batch.y), len(batch.y) // LEAST)
+        if agreed:
+            _, seen = group.short_of_memory(True, len(batch.y))
+            pictures, most = -(-seen // group.world.size), group.most_pieces(seen)
+        elif not group.world.alone:  # the others are in the middle of this step, or past it
+            raise TrainingError(
+                f"Memory is not enough for {pictures} pictures in one of {group.world.size} processes: a smaller batch "
+                "(--set batch=N), or batches in pieces (--set accumulate=N), would fit."
+                + (" `svertka train --resume RUN` goes on from the last checkpoint." if state.history else "")
+            )
+        note = halve(state, pictures, most)
         free_cached()
+        if agreed:
+            group.take(state.net, str(batch.x.device))
+        yield note
 
 
 def halve(state: State, pictures: int, most: int) -> Note:

@@ -2,13 +2,14 @@
 
 Each process takes its share of every batch. Shares differ by a picture, or one is empty, so losses are weighted: the
 sum of all gradients is that of the whole batch. Batch norms measure the whole batch too (norms.py). Losses, right
-answers and wishes to stop are added up before anything is decided by them, so that all processes decide the same and
-none waits for one that has gone.
+answers, wishes to stop and a lack of memory are added up before anything is decided by them, so that all processes
+decide the same and none waits for one that has gone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -22,13 +23,18 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel as Parallel
 
 from svertka.blocks import Net
+from svertka.training.exchanges import Exchanges
 from svertka.training.machine import cores
-from svertka.training.norms import apart, together
+from svertka.training.norms import Together, apart, together
 from svertka.training.world import MEETING, World, lost, office, silent
 
 # how gloo says that a connection is gone; it raises nothing but RuntimeError
 BROKEN = ("Connection closed", "Connection reset", "gloo", "Broken pipe")
 LATE = ("Timed out", "timed out", "timeout")  # and that one is there but does not answer
+
+
+class Short(MemoryError):
+    """Memory was not enough for a step in one of the processes: all have heard it, and none has taken the step."""
 
 
 class Group:
@@ -39,13 +45,17 @@ class Group:
         wish: says whether this process has been asked to stop.
         parallel: gives the outputs of a network that was taken; a backward pass from there leaves the mean of all
             processes' gradients. None in a single process.
+        exchanges: what they say to each other within a step.
     """
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
         self.wish: Callable[[], bool] = lambda: False
-        self._agreed = False
-        self.parallel: nn.Module | None = None
+        self._agreed = self._short = False
+        self.parallel: Parallel | None = None
+        self.exchanges = Exchanges()
+        self._net: Net | None = None
+        self._norms: list[Together] = []
 
     @property
     def stopping(self) -> bool:
@@ -58,15 +68,48 @@ class Group:
         return () if self.world.rank == 0 else (self.world.rank,)
 
     def take(self, net: Net, device: str) -> None:
-        """From here on this network is trained: by the first process's weights, its batch norms together."""
+        """From here on this network is trained: by the first process's weights, its batch norms together.
+
+        It is taken again after a step that was cut short, since DistributedDataParallel waits for the rest of it.
+        """
         if self.world.alone:
             return
-        together(net)
+        if self._net is not net:
+            self._net, self.exchanges = net, Exchanges()
+        if self.parallel is not None:
+            self.parallel = None
+            gc.collect()  # its hooks go with it
+        self._norms = together(net, self.exchanges)
+        self.exchanges.fresh = True
         place = [self.world.local_rank] if device.startswith("cuda") else None
         # Running statistics are equal everywhere: there is nothing to send around at every step.
         options = signature(Parallel).parameters
         sending = "forward_sync_buffers" if "forward_sync_buffers" in options else "broadcast_buffers"  # its older name
         self.parallel = Parallel(_Outputs(net), device_ids=place, **{sending: False})
+        exchanges = self.exchanges
+        self.parallel.register_comm_hook(None, lambda _, bucket: exchanges.mean(bucket.buffer()))
+
+    @contextlib.contextmanager
+    def piece(self, last: bool) -> Iterator[None]:
+        """A piece of a batch passes forwards and backwards; with the last one, gradients meet those of the others."""
+        if self.parallel is None:
+            yield
+            return
+        with contextlib.nullcontext() if last else self.parallel.no_sync():
+            yield
+        self.exchanges.end(last)
+
+    def stop_short(self, pieces: int) -> None:
+        """Take no further part in this step for want of memory, but let the others come to its end.
+
+        Args:
+            pieces: of the batch that are left, with the one under way.
+
+        Raises:
+            MemoryError: in the first steps, where nobody knows yet what the others wait for.
+        """
+        self.exchanges.finish(pieces)
+        self._short = True
 
     def share(self, y: Tensor, class_weights: Tensor | None) -> tuple[float, int]:
         """How much the mean loss of this process's share of a batch counts, and the pictures of the whole batch.
@@ -85,11 +128,19 @@ class Group:
         return max(1, seen // self.world.size // 2)
 
     def total(self, loss: float, right: int) -> tuple[float, int]:
-        """The mean loss of the whole batch and its right answers, from those of the shares; hears of wishes to stop."""
+        """The mean loss of the whole batch and its right answers, from those of the shares; hears of wishes to stop.
+
+        Raises:
+            Short: a process could not come so far; this is raised in all.
+        """
         if self.world.alone:
             return loss, right
-        losses, hits, wishes = self._sum(loss, right, float(self.wish()))
-        self._agreed = wishes > 0
+        losses, hits, wishes, short = self._sum(loss, right, float(self.wish()), float(self._short))
+        self._agreed, self._short = wishes > 0, False
+        if short:
+            raise Short
+        for norm in self._norms:
+            norm.settle()
         return losses / self.world.size, round(hits)
 
     def short_of_memory(self, here: bool, pictures: int) -> tuple[bool, int]:

@@ -1,9 +1,10 @@
 """Whether a share of a batch fits into memory, found out by each of several processes before they step together.
 
-A process that runs out of memory in the middle of a step leaves the others waiting for its sums, and nothing can call
-them back. So before the first steps, each passes the largest piece of its share forwards and backwards by itself; then
-all hear whether any of them failed, and all cut their shares into twice as many pieces. The second step is tried as
-well: the optimiser has its own memory by then. What runs out later ends the run with a sentence, as it must.
+A process that runs out of memory in the middle of one of its first steps leaves the others waiting: nobody knows yet
+what it would have said (exchanges.py). So before these steps, each passes the largest piece of its share forwards and
+backwards by itself; then all hear whether any of them failed, and all cut their shares into twice as many pieces. The
+second step is tried as well: the optimiser has its own memory by then. What runs out later, they hear at the end of the
+step.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def fits(state: State, batch: Batch, plan: Plan) -> bool:
         if not of_memory(why):
             raise
     finally:
-        together(net)
+        together(net, state.group.exchanges)
         with torch.no_grad():
             for name, buffer in net.named_buffers():
                 buffer.copy_(before[name])
