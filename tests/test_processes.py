@@ -244,6 +244,15 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 
 
 @pytest.mark.slow
+def test_stages_that_learn_on_are_learned_by_all(tmp_path, tmp_path_factory):
+    earlier = tmp_path_factory.mktemp("earlier")
+    shapes(earlier / "data")
+    plain = ("--net", "conv3-4 relu maxpool2 conv3-8 relu maxpool2 conv3-8 relu gap fc", "--epochs", "1")
+    ran(1, "train", "data", "--out", "old", *plain, where=earlier)
+    assert_learns_the_same(tmp_path, 2, "--weights", earlier / "old", "--freeze", "1", "--set", "batch=16")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -17,6 +17,7 @@ import svertka
 from make_backbones import SIDE, backbone, photos
 from svertka.bundle import Model
 from svertka.data import Manifest
+from svertka.errors import RunError
 from svertka.reporting import write_report
 from svertka.training.auto import Facts
 from svertka.training.recipe import Recipe
@@ -71,6 +72,29 @@ def test_asked_to_stop_between_rungs_it_keeps_what_was_learned_and_goes_on(saved
     assert not again.stopped
     assert [r["rung"] for r in again.summary["ladder"]] == ["nearest neighbours", "linear head"]
     assert again.summary["test"]["n"] == 4
+
+
+def test_what_leaves_the_ladder_begins_again_with_the_same_network(saved, tmp_path):
+    data = both_parts(tmp_path / "data")
+    how = {"weights": str(saved), "freeze": "1", "epochs": 2, "batch": 3}
+    svertka.train(data, out=tmp_path / "whole", **how)
+
+    def die(what, value):
+        if what == "step":
+            raise KeyboardInterrupt  # before the first checkpoint, as where the process is killed
+
+    with pytest.raises(KeyboardInterrupt):
+        svertka.train(data, out=tmp_path / "run", watch=die, **how)
+    resume(tmp_path / "run")
+    metrics = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("whole", "run")]
+    assert metrics[0]["weights"] == metrics[1]["weights"]
+    with pytest.raises(KeyboardInterrupt):
+        svertka.train(data, out=tmp_path / "other", watch=die, **how)
+    b = backbone()
+    torch.nn.init.normal_(next(b.net.stages.parameters()))
+    Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(saved / "model")
+    with pytest.raises(RunError, match="begun with other weights"):
+        resume(tmp_path / "other")
 
 
 MORTAL = """

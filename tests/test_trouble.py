@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from svertka.errors import TrainingError
+from svertka.errors import RunError, TrainingError
 from svertka.training import checkpoint
+from svertka.training.run import Run
 from svertka.verbs import stopping
 from svertka.verbs.train import resume, train
 from test_cli import shapes
@@ -119,7 +120,7 @@ def test_a_lost_loss_names_the_files_and_a_rescue_is_told_in_the_report(data):
 
 
 def test_what_was_said_before_a_stop_is_still_said_after_the_resume(data):
-    (data / "disc" / "notes.txt").write_text("not a picture")
+    (data / "disc" / "no\u2028tes.txt").write_text("not a picture")  # to `splitlines`, the name of a file is two lines
 
     def stop(what, value):
         if what == "epoch" and value.epoch == 2:
@@ -130,6 +131,72 @@ def test_what_was_said_before_a_stop_is_still_said_after_the_resume(data):
     resume("run")
     assert json.loads(Path("run/metrics.json").read_text())["notes"] == before
     assert any("1 other file was left aside" in note for note in before)
+
+
+def test_killed_before_the_first_checkpoint_it_begins_again_and_tells_nothing_twice(data):
+    def die(what, value):
+        if what == "step" and value.step == 3:
+            raise KeyboardInterrupt  # nothing of the state is saved, as where the process is killed
+
+    train(data, out="whole", **SETTINGS)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out="run", watch=die, **SETTINGS)
+    assert not Path("run/checkpoint").exists()
+    resume("run")
+    assert weights("run") == weights("whole")
+    steps, notes = ([r for r in logged("run") if r["kind"] == kind] for kind in ("step", "note"))
+    assert [r["step"] for r in steps] == [r["step"] for r in logged("whole") if r["kind"] == "step"]
+    assert len({r["text"] for r in notes}) == len(notes)
+
+
+def test_what_ends_before_there_is_anything_to_resume_leaves_no_run(data):
+    def die(what, value):
+        if what == "plan":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out="run", watch=die, **SETTINGS)
+    assert not Path("run").exists()
+
+
+def logged(run):
+    return [json.loads(line) for line in (Path(run) / "log.jsonl").read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_a_log_that_was_cut_within_a_letter_is_read_up_to_there(tmp_path):
+    run = Run(tmp_path)
+    for text in ("ёж", "a\u2028b\x85c", "ёж"):
+        run.log({"kind": "note", "text": text})
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write('{"kind": "note", "text": "ё'.encode()[:-1])
+    assert run.notes() == ["ёж", "a\u2028b\x85c"]
+    run.strike(lambda record: record["text"] == "ёж")
+    assert [r["text"] for r in logged(tmp_path)] == ["a\u2028b\x85c"]
+
+
+def test_a_run_that_is_being_trained_is_left_alone(data):
+    def stop(what, value):
+        if what == "epoch":
+            with pytest.raises(RunError, match="run is being trained by another process"):
+                resume("run")
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert train(data, out="run", watch=stop, **SETTINGS).stopped
+    assert not resume("run").stopped
+    assert [p.name for p in Path("run").iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("lost", ["plan", "reasons", "network", "recipe", "preprocess", "data", "command"])
+def test_a_recipe_without_what_a_resume_needs_is_damaged(data, sv, lost):
+    train(
+        data, out="run", watch=lambda what, value: what == "epoch" and os.kill(os.getpid(), signal.SIGINT), **SETTINGS
+    )
+    told = json.loads(Path("run/recipe.json").read_text())
+    del told[lost]
+    Path("run/recipe.json").write_text(json.dumps(told))
+    status, out, err = sv("train", "--resume", "run")
+    assert (status, out) == (1, "")
+    assert "recipe.json is damaged" in err
 
 
 def test_the_best_passes_are_kept_as_models(data, sv):

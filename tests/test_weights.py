@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from svertka import zoo
+from svertka.bundle import Model
 from svertka.errors import UnknownName, WeightsError
 from svertka.zoo import weights
 from svertka.zoo.tensors import from_keras, read_tensors
@@ -333,6 +334,14 @@ def test_mobilenet_with_keras_weights_gives_the_golden_features(shared):
     torch.testing.assert_close(y[:16], torch.tensor(golden["first"]), rtol=1e-3, atol=1e-4)
     assert int((y > 0).sum()) == golden["nonzero"]
     assert float(y.sum()) == pytest.approx(golden["sum"], rel=1e-4)
+
+
+def test_pictures_come_to_a_file_of_keras_as_keras_prepared_them(shared, tmp_path):
+    with np.load(shared / "weights" / "mobilenetv2_035_imagenet_notop.npz") as arrays:
+        top = {"predictions/kernel": np.zeros((1280, 1000), np.float32), "predictions/bias": np.zeros(1000, np.float32)}
+        np.savez(tmp_path / "whole.npz", **arrays, **top)
+    model = Model.published("mobilenet_v2_035", tmp_path / "whole.npz")
+    assert model.preprocess.mean == model.preprocess.std == (0.5, 0.5, 0.5)  # pixels / 127.5 - 1
 
 
 def as_published(data):

@@ -47,7 +47,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Training went forward: after `step` of `steps` in all, mean `loss` since the last record, at learning `rate`."""
+    """Training went forward: `step` of `steps` are done; `loss` is the mean over the `images` of this pass so far."""
 
     step: int
     steps: int
@@ -93,6 +93,15 @@ class Note:
 def plain(record: Any) -> dict[str, Any]:
     """A record as a dictionary for JSON, with its kind: Step(...) -> {"kind": "step", ...}."""
     return {"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}
+
+
+def encoded(text: str) -> bytes:
+    """JSON as UTF-8; of a name that is no text on this system, lone surrogates stay what they are as JSON's escapes.
+
+    >>> encoded('"caf\\udce9"'), json.loads(encoded('"caf\\udce9"')) == "caf\\udce9"
+    (b'"caf\\\\udce9"', True)
+    """
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def readable(content: dict[str, Any]) -> str:

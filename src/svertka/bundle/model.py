@@ -7,6 +7,7 @@ its `model/`; what predicts is the same code that trained: `signals` makes the p
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -25,8 +26,8 @@ from svertka import signals, zoo
 from svertka.blocks import Net
 from svertka.bundle.spec import build, describe
 from svertka.bundle.structure import outline
-from svertka.errors import ReadError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
-from svertka.records import Prediction, Unreadable, readable
+from svertka.errors import ReadError, RecipeError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
+from svertka.records import Prediction, Unreadable, encoded, readable
 from svertka.signals import Preprocess
 from svertka.zoo import weights as catalogue
 from svertka.zoo.convert import load_state
@@ -70,7 +71,6 @@ class Model:
             SvertkaError: the folder cannot be written.
         """
         structure = outline(self.net)
-        folder.mkdir(parents=True, exist_ok=True)
         data = save({k: v.detach().cpu().contiguous() for k, v in self.net.state_dict().items()})
         facts = {
             "format": FORMAT,
@@ -85,7 +85,7 @@ class Model:
             "structure": structure,
         }
         _write(folder / WEIGHTS, data)
-        _write(folder / FACTS, f"{readable(facts)}\n".encode())
+        _write(folder / FACTS, encoded(f"{readable(facts)}\n"))
         self.facts = facts
         return folder
 
@@ -101,16 +101,16 @@ class Model:
         folder = folder / "model" if (folder / "model" / FACTS).is_file() else folder
         facts = _facts(folder)
         data = _bytes(folder / WEIGHTS)
-        if hashlib.sha256(data).hexdigest() != facts["weights"]["sha256"]:
-            raise RunError(f"{folder / WEIGHTS} is damaged: its sha256 is not the one in {FACTS}.")
         try:
+            if hashlib.sha256(data).hexdigest() != facts["weights"]["sha256"]:
+                raise RunError(f"{folder / WEIGHTS} is damaged: its sha256 is not the one in {FACTS}.")
             tensors = load(data)
             classes = tuple(map(str, facts["classes"]))
             net = _filled(facts, tensors, len(classes), folder)
             preprocess = Preprocess.from_dict(facts["preprocess"])
             temperature, mirror = float(facts["temperature"]), bool(facts.get("mirror", False))
             abstaining = [list(map(float, row)) for row in facts.get("abstaining", ())]
-        except (SafetensorError, KeyError, TypeError, ValueError) as why:
+        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecipeError) as why:
             raise RunError(f"{folder / FACTS} does not describe a model: {why!r}.") from why
         net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(net, classes, preprocess, facts["network"], temperature, abstaining, mirror, facts)
@@ -131,10 +131,10 @@ class Model:
         name = what if what in zoo.variants() else catalogue.find(what).network
         classes = catalogue.imagenet_classes()
         net = catalogue.load_weights(name, weights or what, classes=len(classes))
+        library = row.library if row else catalogue.recognise(catalogue.path_of(weights or what, name, None), name)[1]
         variant = zoo.variant(name)
         preprocess = Preprocess(
-            *(row.size if row else variant.size,) * 2, variant.channels, "crop",
-            *(row.mean, row.std) if row else catalogue.RANGES["imagenet"],
+            *(row.size if row else variant.size,) * 2, variant.channels, "crop", *catalogue.range_of(row, library),
             zoom=row.size / row.resize if row else 0.875,
             interpolation=row.interpolation if row else "bilinear",
         )  # fmt: skip
@@ -243,8 +243,10 @@ def _bytes(path: Path) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     aside = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(data)
         aside.replace(path)
     except OSError as why:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
         raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why

@@ -177,7 +177,7 @@ def _json(path: Path) -> dict[str, Any]:
 def _log(path: Path) -> list[dict[str, Any]]:
     """The log's records. A last line cut short is what a killed process leaves behind, and is passed over."""
     records = []
-    lines = _text(path).splitlines()
+    lines = _text(path).split("\n")  # `splitlines` also ends them at letters that names of files may have
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)

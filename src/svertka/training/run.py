@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from svertka.data.scratch import Lock, hold
 from svertka.errors import RunError, TrainingError, UsageError
-from svertka.records import readable
+from svertka.records import encoded, readable
 
 Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
 CHECKPOINT = "checkpoint"
+LOCK = ".training"  # whoever trains the run holds it
+FIRST = ("check.json", "check.npz", "log.jsonl")  # what is written before recipe.json
 FORMAT = 2  # of the run folder; see `check_format`
 
 
@@ -56,8 +59,29 @@ class Run:
         check_format(run.path, run.read("recipe.json"))
         return run
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Only this process trains the run; the system lets go of it when the process ends, however it does.
+
+        Raises:
+            RunError: another process does.
+        """
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # a disk without locks, as some networks have: nobody is kept away
+                lock = hold(self.path / LOCK)
+                if lock is None:
+                    raise RunError(
+                        f"{self.path} is being trained by another process: stop it first, or wait for its end."
+                    )
+                stack.callback(_let_go, lock)
+            yield
+
     def discard(self) -> None:
-        """Take an empty run folder away again; one that holds anything stays."""
+        """Take a new run folder away again, from which nothing could be resumed; one with anything not ours stays."""
+        if (self.path / "recipe.json").exists():
+            return
+        for name in FIRST:
+            (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
@@ -66,7 +90,7 @@ class Run:
         text = readable(content)
         aside = self.path / f".{name}.part"
         try:
-            aside.write_text(text + "\n", encoding="utf-8")
+            aside.write_bytes(encoded(text + "\n"))
             aside.replace(self.path / name)
         except OSError as why:
             aside.unlink(missing_ok=True)
@@ -104,16 +128,8 @@ class Run:
     def strike(self, gone: Callable[[dict[str, Any]], bool]) -> None:
         """Take the records out of log.jsonl of which `gone` is true."""
         path = self.path / "log.jsonl"
-        kept = []
         try:
-            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-            for line in lines:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue  # the last line of a process that was killed while it wrote
-                if not gone(record):
-                    kept.append(line + "\n")
+            kept = [f"{line}\n" for line, record in self._lines() if not gone(record)]
             aside = path.with_name(".log.jsonl.part")
             aside.write_text("".join(kept), encoding="utf-8")
             aside.replace(path)
@@ -122,17 +138,27 @@ class Run:
 
     def notes(self) -> list[str]:
         """The sentences that were logged so far, in order."""
+        return list(dict.fromkeys(record["text"] for _, record in self._lines() if record["kind"] == "note"))
+
+    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The lines of log.jsonl with their records; but for one that a killed process or a full disk has cut."""
         path = self.path / "log.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        records = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-        return list(dict.fromkeys(r["text"] for r in records if r["kind"] == "note"))
+        # cut in the middle of a letter, too; and some letters count as ends of lines to `splitlines`
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict) and "kind" in record:
+                yield line, record
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to log.jsonl, and hand it to those who read along."""
         record = {**record, "time": round(time.time(), 3)}
         try:
-            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            with (self.path / "log.jsonl").open("ab") as file:
+                file.write(encoded(json.dumps(record, ensure_ascii=False) + "\n"))
         except OSError as why:
             raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
         for reader in self.readers:
@@ -148,6 +174,12 @@ class Run:
             readers, self.readers = self.readers, []
             for reader in readers:
                 getattr(reader, "close", lambda: None)()
+
+
+def _let_go(lock: Lock) -> None:
+    with contextlib.suppress(OSError):  # Windows removes no file that is open: it stays, and hinders nobody
+        lock.path.unlink(missing_ok=True)
+    lock.close()
 
 
 def _numbered(folder: Path, name: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from svertka.errors import UsageError
+from svertka.records import encoded
 
 FOLDER = "tensorboard"  # in the run folder
 STEP = {"loss": "step/loss", "rate": "step/rate"}
@@ -45,7 +46,7 @@ class TensorBoard:
         elif kind == "epoch":
             self._scalars(EPOCH, record, record["epoch"], moment)
         elif kind == "note":
-            self.writer.add_text("notes", record["text"], walltime=moment)
+            self.writer.add_text("notes", encoded(record["text"]).decode(), walltime=moment)
         elif kind == "recipe":
             self._parameters(record["recipe"])
         elif kind == "result":

@@ -24,7 +24,7 @@ from svertka.bundle import Model, describe
 from svertka.errors import UsageError
 from svertka.signals import Preprocess
 from svertka.zoo import variant
-from svertka.zoo.weights import RANGES, load_weights, path_of, published, recognise
+from svertka.zoo.weights import load_weights, path_of, published, range_of, recognise
 
 CLUSTERS, LENGTH = 64, 4096  # of NetVLAD: at most so many, as long as its vector stays about so short
 SMALL = 40  # backbones of smaller pictures saw them whole, without a margin cut off
@@ -54,6 +54,11 @@ class Backbone:
         digest = hashlib.sha256(json.dumps(self.spec, sort_keys=True, default=str).encode())
         digest.update(frozen_digest(self.net).encode())
         return digest.hexdigest()
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What recipe.json says of it, for a resume that opens it again."""
+        return {"weights": self.source, "name": self.name, "digest": self.digest}
 
     def with_head(self, kind: str, width: int, classes: int, **options: Any) -> Net:
         """A copy with a fresh head of `blocks.HEADS` on its embedding of `width` numbers."""
@@ -98,7 +103,7 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         name, library = recognise(path, only=net)
     loaded = load_weights(name, path, classes=1, drop_head=True).eval()
     size = row.size if row else variant(name).size
-    mean, std = (row.mean, row.std) if row else RANGES["half" if library == "keras" else "imagenet"]
+    mean, std = range_of(row, library)
     channels = next(m.in_channels for m in loaded.modules() if isinstance(m, nn.Conv2d))
     preprocess = Preprocess(
         size, size, channels, "crop", mean[:channels], std[:channels],

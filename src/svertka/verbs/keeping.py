@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from svertka.bundle import Model, describe
-from svertka.errors import TrainingError
 from svertka.records import Epoch, Note, Step
 from svertka.training.state import State
 from svertka.verbs.job import Job
@@ -39,7 +38,7 @@ class Keeper:
         """Do so after each pass.
 
         Raises:
-            TrainingError: the folder cannot be written.
+            SvertkaError: the folder cannot be written.
         """
         if not isinstance(record, Epoch) or self.job.recipe.keep == 1:
             return
@@ -47,10 +46,7 @@ class Keeper:
         if record.epoch in best:
             net = self.state.measured_net
             spec = describe(net, job.recipe.net, job.preprocess.shape)
-            try:
-                Model(net, job.manifest.classes, job.preprocess, spec).save(self._place(record.epoch))
-            except OSError as why:
-                raise TrainingError(f"{self.folder} cannot be written: {(why.strerror or str(why)).lower()}.") from why
+            Model(net, job.manifest.classes, job.preprocess, spec).save(self._place(record.epoch))
         for place in self.folder.glob("pass-*"):
             if place not in map(self._place, best):
                 shutil.rmtree(place, ignore_errors=True)
@@ -60,6 +56,7 @@ class Keeper:
         if self.job.recipe.keep == 1:
             return []
         best = best_passes(self.state.history, self.job.recipe.keep)
+        best = [n for n in best if self._place(n).exists()]  # a rescue may return to passes whose models have gone
         rows = [(n, *self.state.history[n - 1]) for n in best]
         return [{"pass": n, "model": f"{FOLDER}/pass-{n}", "accuracy": a, "loss": loss} for n, a, loss in rows]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from svertka.blocks import Net
 from svertka.bundle import Model, build, describe, outline
-from svertka.errors import NotFinite, UsageError
+from svertka.errors import NotFinite, RunError, UsageError
 from svertka.records import Epoch, Note, Step
 from svertka.training import auto, checkpoint, loop
 from svertka.training.compiling import refuse_without_compiler
@@ -58,7 +58,8 @@ def learn(job: Job, facts: auto.Facts) -> Trained:
         job.watch("plan", plan)
         course.look_ahead(net, free=free)
         spec = describe(net, job.recipe.net, job.preprocess.shape)
-        write_recipe(job, plan, {"network": spec, "structure": outline(net)})
+        start = {} if job.start is None else {"start": job.start.told}
+        write_recipe(job, plan, {"network": spec, "structure": outline(net), **start})
         for sentence in (*job.manifest.notes, *sentences(job)):
             job.note(sentence)
         job.run.log({"kind": "plan", **plan.to_dict()})
@@ -82,8 +83,16 @@ def _set_out(job: Job, free: bool) -> tuple[Net, Plan, Course]:
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:
-    """A run that was stopped, from its checkpoint on, by the plan and with the number of passes it began with."""
-    plan = Plan(**told["plan"])
+    """A run that was stopped, from its checkpoint on, by the plan and with the number of passes it began with.
+
+    Raises:
+        RunError: recipe.json or the checkpoint is damaged, or the weights that the run began with are others now.
+    """
+    saved = _saved(job)
+    job.notes = job.run.notes()
+    if saved is None:  # it was killed before its first checkpoint: from the start, and so is the log
+        job.run.rewind(0, 1)
+    plan = _plan(job, told)
     if not world().alone:  # another number of processes may share the cores now
         use_own_cores(world())
         if plan.compile:
@@ -93,10 +102,33 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
         plan = _compiled_here(job, plan)
     with torch.random.fork_rng():
         torch.manual_seed(job.recipe.seed)
-        saved = (job.run.path / CHECKPOINT / checkpoint.NAME).is_file()  # else from the start
-        classes = len(job.manifest.classes)
-        net = build(told["network"], classes, told.get("structure")) if saved else first_net(job)
-        return _carry_out(job, Course.of(job, plan), net, job.run.path / CHECKPOINT if saved else None)
+        net = first_net(job) if saved is None else _again(job, told)
+        return _carry_out(job, Course.of(job, plan), net, saved)
+
+
+def needs_its_start(job: Job, told: dict[str, Any]) -> bool:
+    """Whether `go_on` takes the network that the run began with, as `job.start`: it has weights, and no checkpoint."""
+    return "start" in told and _saved(job) is None
+
+
+def _saved(job: Job) -> Path | None:
+    """The folder of the checkpoint; None before there is one."""
+    folder = job.run.path / CHECKPOINT
+    return folder if (folder / checkpoint.NAME).is_file() else None
+
+
+def _plan(job: Job, told: dict[str, Any]) -> Plan:
+    try:
+        return Plan(**told["plan"])
+    except (KeyError, TypeError) as why:
+        raise RunError(f"{job.run.path / 'recipe.json'} is damaged: {why!r}.") from why
+
+
+def _again(job: Job, told: dict[str, Any]) -> Net:
+    try:
+        return build(told["network"], len(job.manifest.classes), told.get("structure"))
+    except (KeyError, TypeError) as why:
+        raise RunError(f"{job.run.path / 'recipe.json'} is damaged: {why!r}.") from why
 
 
 def _compiled_here(job: Job, plan: Plan) -> Plan:
@@ -117,7 +149,6 @@ def _carry_out(job: Job, course: Course, net: Net, saved: Path | None) -> Traine
             state.group.wish = asked.is_set
             if saved is not None:
                 job.run.rewind(state.step, len(train))
-                job.notes = job.run.notes()
             begun, steps = time.perf_counter(), state.step
             stopped, saver, keeper = False, Saver(job, state), Keeper(job, state)
             course.start()
@@ -152,6 +183,7 @@ def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | 
                 given = time.perf_counter()
                 if isinstance(record, Note) and record.back_to is not None:
                     job.run.rewind(record.back_to, len(course.train))
+                    course.went_back()
                 job.tell(record)
                 yield record
                 again = isinstance(record, Epoch) and course.passed(record)

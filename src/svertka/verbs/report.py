@@ -17,6 +17,7 @@ import numpy as np
 
 from svertka.budget import Budget
 from svertka.errors import DataError, ReadError, RunError, ShapeError, UsageError, WeightsError
+from svertka.records import encoded
 from svertka.reporting import write_report
 from svertka.reporting.folder import ALBUM, LAYERS, MAP, PROBES, REPEATS, WEIGHTS, RunFolder, optional, read_run
 from svertka.reporting.repeating import write_page as write_repeats
@@ -171,7 +172,7 @@ def _keep(folder: Path, files: Mapping[str, Mapping[str, Any] | None]) -> None:
                 if name.endswith(".npz"):
                     np.savez(file, **content)
                 else:
-                    file.write(json.dumps(content, ensure_ascii=False).encode())
+                    file.write(encoded(json.dumps(content, ensure_ascii=False)))
             aside.replace(folder / name)
         except OSError:
             aside.unlink(missing_ok=True)

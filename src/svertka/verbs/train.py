@@ -89,12 +89,16 @@ def train(
     job, backbones = _read(source, recipe, facts, earlier, out, fixed, clock, watch, command)
     from svertka.verbs import learning, transferring
 
-    with job.run.read_along(_readers(job.run, readers, tensorboard)):
-        if backbones:
-            return sharing.by_one(transferring.start, job, backbones, facts)
-        if finding.sought(job.recipe, facts.side):
-            job.note(finding.missing_sentence())
-        return learning.learn(job, facts)
+    try:
+        with job.run.held(), job.run.read_along(_readers(job.run, readers, tensorboard)):
+            if backbones:
+                return transferring.start(job, backbones, facts)
+            if finding.sought(job.recipe, facts.side):
+                job.note(finding.missing_sentence())
+            return learning.learn(job, facts)
+    except BaseException:
+        job.run.discard()  # where it ended before there was anything to resume
+        raise
 
 
 def _read(
@@ -160,28 +164,32 @@ def resume(
     """Go on where a run stopped, with the same data and recipe, to the same weights.
 
     Raises:
-        RunError: no run there, it is finished, or it has no checkpoint.
+        RunError: no run there, it is finished or damaged, or another process trains it.
         DataError: its data have changed since.
     """
     if not world().first:
         return sharing.follow(world())
     clock = Clock(started)
-    started = clock.started
     if tensorboard:
         require()
     folder = Run.open(run)
+    with folder.held():
+        return _go_on(folder, watch, clock, readers, tensorboard=tensorboard)
+
+
+def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *, tensorboard: bool) -> Trained:
     told = folder.read("recipe.json")
     if (folder.path / "metrics.json").is_file() and not folder.read("metrics.json").get("stopped"):
         raise RunError(f"{folder.path} is finished: there is nothing to resume.")
     try:
         recipe, preprocess = Recipe.from_dict(told["recipe"]), Preprocess.from_dict(told["preprocess"])
-        command, source = told["command"], rooms.reopen_source(told["data"])
-    except (KeyError, TypeError) as why:
+        command, reasons, source = told["command"], told["reasons"], rooms.reopen_source(told["data"])
+    except (KeyError, TypeError, AttributeError) as why:
         raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
     reading = rooms.begin_store(source, preprocess)
     clock.now("import")
     with importing.at_ease():
-        from svertka.verbs import learning
+        from svertka.verbs import learning, transferring
 
     clock.now("decode")
     sharing.tell_pictures(told["data"], preprocess)
@@ -192,14 +200,14 @@ def resume(
         raise DataError(
             f"{source.where} has changed since {folder.path} was begun: resuming would learn from other pictures."
         )
-    job = Job(folder, source, store, manifest, preprocess, recipe, told["reasons"], watch, started, command)
-    job.read_seconds, job.clock = time.perf_counter() - started, clock
+    job = Job(folder, source, store, manifest, preprocess, recipe, reasons, watch, clock.started, command)
+    job.read_seconds, job.clock = clock.elapsed, clock
     clock.now("plan")
     with folder.read_along(_readers(folder, readers, tensorboard)):
         if "transfer" in told:
-            from svertka.verbs import transferring
-
             return sharing.by_one(transferring.go_on, job, told)
+        if learning.needs_its_start(job, told):
+            (job.start,) = transferring.begun_with(job, [told["start"]])
         return learning.go_on(job, told)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixe
 from svertka.transfer.finding import MOST
 from svertka.transfer.finetune import gentle
 from svertka.transfer.ladder import USUAL, Candidate, Ladder, as_labels
-from svertka.verbs import learning
+from svertka.verbs import learning, sharing
 from svertka.verbs.climbing import Climb, vary
 from svertka.verbs.finishing import score, write_arrays, write_failures, write_metrics, write_recipe
 from svertka.verbs.job import Job, Trained
@@ -114,25 +114,35 @@ def start(job: Job, backbones: Sequence[Backbone], facts: auto.Facts) -> Trained
         return learning.learn(job, facts)
     job.recipe, reasons = vary(job.recipe, facts)
     job.reasons |= reasons
-    return climb(job, backbones, told, facts.side)
+    return sharing.by_one(climb, job, backbones, told, facts.side)
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:
     """A run that was interrupted: what was looked at is in the cache, so it goes on from there.
 
     Raises:
-        RunError: the weights are others than those that the run began with.
+        RunError: see `begun_with`.
     """
-    backbones = [
-        backbone
-        for row in told["transfer"]
-        for backbone in open_all([row["weights"]], job.recipe.replace(net=row["name"]), unasked=False)
-    ]
-    if [b.digest for b in backbones] != [row["digest"] for row in told["transfer"]]:
-        raise RunError(f"{job.run.path} was begun with other weights than there are now.")
+    backbones = begun_with(job, told["transfer"])
     job.notes = job.run.notes()
     job.run.strike(lambda record: record["kind"] == "rung")  # each is climbed again, what was learned on it is kept
     return climb(job, backbones, [], rooms.survey(job.source).side, again=True)
+
+
+def begun_with(job: Job, rows: Sequence[Mapping[str, str]]) -> list[Backbone]:
+    """The networks that a run began with, by what recipe.json has of `Backbone.told`.
+
+    Raises:
+        RunError: the weights are others now, or recipe.json is damaged.
+    """
+    try:
+        found = [open_all([row["weights"]], job.recipe.replace(net=row["name"]), unasked=False)[0] for row in rows]
+        same = [b.digest for b in found] == [row["digest"] for row in rows]
+    except (KeyError, TypeError) as why:
+        raise RunError(f"{job.run.path / 'recipe.json'} is damaged: {why!r}.") from why
+    if not same:
+        raise RunError(f"{job.run.path} was begun with other weights than there are now.")
+    return found
 
 
 def _told(backbones: Sequence[Backbone], facts: auto.Facts) -> list[str]:
@@ -166,8 +176,7 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], side: in
         device=pick_device(), threads=torch.get_num_threads(), reason="features in float32, as prediction computes"
     ).replace(**job.wanted)
     if not again:
-        starts = [{"weights": b.source, "name": b.name, "digest": b.digest} for b in backbones]
-        write_recipe(job, plan, {"transfer": starts})
+        write_recipe(job, plan, {"transfer": [b.told for b in backbones]})
         for sentence in (*job.manifest.notes, *sentences(job), *told):
             job.note(sentence)
     labels = {p: as_labels(job.labels(p)) for p in ("train", "validation", "test") if job.count(p)}

@@ -34,6 +34,7 @@ RANGES = {  # mean and standard deviation per channel of pixels / 255
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
+USUAL_RANGE = {"keras": "half"}  # of a library's own weights; "imagenet" of those that are not named
 # What a network must be built with to compute what it did in the library that trained the weights.
 LIBRARY_OPTIONS: Mapping[str, Mapping[str, object]] = {"keras": {"padding": "tensorflow", "eps": 1e-3}}
 
@@ -161,6 +162,11 @@ def published(what: str | Path) -> Published | None:
     """The row behind a name of the catalogue or a file of it; None for other weights."""
     name = Path(what).name
     return next((row for row in catalogue() if name in (row.name, row.network, row.file)), None)
+
+
+def range_of(row: Published | None, library: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of the pictures that weights learned from: as published, or as usual."""
+    return (row.mean, row.std) if row else RANGES[USUAL_RANGE.get(library, "imagenet")]
 
 
 def load_weights(
