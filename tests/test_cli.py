@@ -170,6 +170,9 @@ def test_bad_folders_end_with_one_sentence_and_leave_no_run(sv, tmp_path):
         (("train", "digits", "--nett", "x"), "--nett"),
         (("frobnicate",), "frobnicate"),
         (("table", "resnet18", "--input", "224"), "3x224x224"),
+        (("table", "resnet18", "--input", "3x²x3"), "3x224x224"),
+        (("train", "--resume", "run", "--out", "other"), "does not take out"),
+        (("train", "--resume", "run", "--repeat", "2"), "does not take --repeat"),
     ],
 )
 def test_wrong_usage_is_exit_status_2(sv, words, expected):
@@ -373,3 +376,29 @@ def test_a_network_too_deep_for_the_pictures_is_refused_before_they_are_read(sv,
     assert status == 1
     assert "inception_v3 takes inputs of 75 or more" in err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the names of files are text")
+def test_names_that_are_no_text_pass_through_every_verb(sv, tmp_path):
+    cafe, bad = os.fsdecode(b"caf\xe9"), os.fsdecode(b"bad\xe9.png")
+    data = shapes(tmp_path / "data", classes=("disc", cafe))
+    (data / "disc" / bad).write_bytes(b"no picture")
+    (data / "disc" / os.fsdecode(b"0\xe9.png")).write_bytes((data / "disc" / "0.png").read_bytes())
+
+    def told(*words):
+        status, out, err = sv(*words)
+        assert status == 0, err
+        return out
+
+    assert json.loads(told("train", data, "--out", "run", "--json", *QUICK))["classes"] == [cafe, "disc"]
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert [row["path"] for row in metrics["unreadable"]] == [f"disc/{bad}"]
+    assert cafe in json.loads(told("evaluate", "run", data, "--json"))["per_class"]
+    assert "caf\\udce9" in told("evaluate", "run", data)
+    assert json.loads(told("check", data, "--json"))["unreadable"][0]["path"] == f"disc/{bad}"
+    assert "bad\\udce9.png" in told("predict", "run", data / "disc" / bad, data / cafe)
+    told("predict", "run", data, "--csv", "answers.csv")
+    assert "bad\\udce9.png" in (tmp_path / "answers.csv").read_text(encoding="utf-8")
+    assert "caf\\udce9" in told("explain", "run", data / cafe / "0.png", "--class", cafe)
+    told("report", "run")
+    told("preview", data, "--pictures", "2")

@@ -58,8 +58,15 @@ def test_settings_that_cannot_be_read(text):
         parse_setting(text)
 
 
-def test_balance_none_is_a_choice_and_not_an_open_field():
-    assert parse_setting("balance=none") == ("balance", "none")
+@pytest.mark.parametrize("name", ["weights", "freeze", "balance"])
+def test_none_is_a_choice_where_the_field_says_so_and_auto_leaves_it_open(name):
+    assert parse_setting(f"{name}=none") == (name, "none")
+    assert parse_setting(f"{name}=None") == (name, "none" if name != "balance" else "None")
+    assert parse_setting("head=none") == ("head", None)
+    assert parse_setting("weights=auto") == ("weights", None)
+
+
+def test_what_is_not_in_the_choices_is_refused_and_some_fields_are_never_open():
     with pytest.raises(UnknownName, match="Did you mean weights"):
         Recipe(balance="weight")
     with pytest.raises(RecipeError, match="takes a number"):

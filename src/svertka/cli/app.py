@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,6 +53,8 @@ app = typer.Typer(
 
 def main() -> None:
     """What the `svertka` command runs."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a name that cannot be written ends nothing
     try:
         app(standalone_mode=False)
     except SvertkaError as error:
@@ -116,23 +119,36 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Turn labelled pictures into a classifier, with a report."""
-    from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
 
     limit_cache(cache_limit)
     if bool(data) == (resume is not None):
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
-    start = {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
-    asked = start | {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed}
-    asked |= {"group_by": group_by, "manifest": manifest, "balance": balance, "plan": plan}
-    asked = {k: v for k, v in asked.items() if v is not None} | dict(map(parse_setting, settings or []))
-    if resume is not None and asked:
-        raise UsageError(f"--resume goes on with the recipe of the run; it does not take {', '.join(asked)}.")
+    options = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, "group_by": group_by}
+    options |= {"manifest": manifest, "balance": balance, "plan": plan}
+    options |= {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
+    asked = {k: v for k, v in options.items() if v is not None} | dict(map(parse_setting, settings or []))
+    if resume is not None and (asked or out):
+        given = ", ".join([*asked, *(["out"] if out else [])])
+        raise UsageError(f"--resume goes on with the recipe of the run; it does not take {given}.")
     if find_rate or verify:
-        rehearse(data, out, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **asked)
-        return
-    if judging.repeated(data or [], repeat, folds, resume, as_json=as_json, quiet=quiet, out=out, **asked):
-        return
+        others = {"--repeat": repeat, "--folds": folds, "--tensorboard": tensorboard}
+        rehearse(data, out, others, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **asked)
+    elif repeat is not None or folds is not None:
+        asked |= {"out": out, "tensorboard": tensorboard}
+        judging.train_repeatedly(data, repeat, folds, resume, as_json=as_json, quiet=quiet, **asked)
+    else:
+        asked |= {"command": shlex.join(["svertka", *sys.argv[1:]])}
+        _train_once(data, out, resume, tensorboard=tensorboard, as_json=as_json, quiet=quiet, **asked)
+
+
+def _train_once(
+    data: list[str] | None, out: Path | None, resume: Path | None, *, tensorboard: bool, as_json: bool, quiet: bool,
+    **asked: Any,
+) -> None:  # fmt: skip
+    """A new training, or the rest of one that was stopped."""
+    from svertka.cli.progress import watching
+
     first = world().first  # of the processes that torchrun started, one speaks
     with watching(quiet=quiet or not first) as watch:
         if resume is not None:
@@ -142,8 +158,7 @@ def train(
         else:
             from svertka.verbs.train import train as begin
 
-            asked |= {"tensorboard": tensorboard, "command": shlex.join(["svertka", *sys.argv[1:]])}
-            done = begin(data or [], out=out, watch=watch, started=STARTED, **asked)
+            done = begin(data or [], out=out, tensorboard=tensorboard, watch=watch, started=STARTED, **asked)
     if first:
         _tell_trained(done, as_json)
 

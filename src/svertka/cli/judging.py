@@ -59,27 +59,18 @@ def print_compared(found: Compared, page: Path | None) -> None:
         console.print(f"page    {page}", markup=False)
 
 
-def repeated(
-    data: list[str],
-    times: int | None,
-    folds: int | None,
-    resume: Path | None,
-    *,
-    as_json: bool,
-    quiet: bool,
-    out: Path | None,
+def train_repeatedly(
+    data: list[str] | None, times: int | None, folds: int | None, resume: Path | None, *, as_json: bool, quiet: bool,
     **asked: Any,
-) -> bool:
-    """Train several times, where that was asked for; print mean, spread and interval. False: it was not."""
-    if times is None and folds is None:
-        return False
+) -> None:  # fmt: skip
+    """Train several times; print mean, spread and interval. Exit status 130 where that was stopped."""
     if resume is not None:
         raise UsageError("--resume goes on with one run; it does not take --repeat or --folds.")
     from svertka.cli.progress import watching
     from svertka.verbs.repeat import repeat as run
 
     with watching(quiet=quiet) as watch:
-        done = run(data, times, folds=folds, out=out, watch=watch, **asked)
+        done = run(data or [], times, folds=folds, watch=watch, **asked)
     if as_json:
         print_json(done.summary)
     else:
@@ -91,4 +82,3 @@ def repeated(
     if done.stopped:
         say(f"Stopped as asked, after {len(done.runs)} trainings that were finished.")
         sys.exit(130)
-    return True

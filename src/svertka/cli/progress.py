@@ -149,14 +149,14 @@ class _Live:
     def _read(self, done: int, total: int) -> None:
         if self.reading is None:
             self.reading = self.bar.add_task("reading", total=total, tail="")
-        self.bar.update(self.reading, completed=done, tail=f"{done:,} of {total:,} files")
-        if done == total:
-            self.bar.update(self.reading, visible=False)
+        tail = f"{done:,} of {total:,} files"
+        self.bar.update(self.reading, completed=done, total=total, tail=tail, visible=done < total)
 
     def _step(self, step: Step) -> None:
         if self.learning is None:
             self.learning = self.bar.add_task("learning", total=step.steps, tail="")
-        self.bar.update(self.learning, completed=step.step, tail=f"loss {step.loss:.3f}")
+        # the clock may change the number of steps on the way, and another training may follow
+        self.bar.update(self.learning, completed=step.step, total=step.steps, tail=f"loss {step.loss:.3f}")
 
 
 def epoch_line(record: Epoch) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,17 @@ from svertka.errors import UsageError
 
 
 def rehearse(
-    data: list[str] | None, out: Path | None, *, find: bool, prove: bool, as_json: bool, quiet: bool, **asked: Any
-) -> None:
-    """Ask one of the two and print the answer; the exit status is 1 where the proof fails."""
+    data: list[str] | None, out: Path | None, others: Mapping[str, Any], *,
+    find: bool, prove: bool, as_json: bool, quiet: bool, **asked: Any,
+) -> None:  # fmt: skip
+    """Ask one of the two and print the answer; the exit status is 1 where the proof fails.
+
+    `others`: options that are for whole trainings, and what was given for them.
+    """
     from svertka.cli.progress import watching
 
-    refused = [word for word, given in (("--manifest", asked.get("manifest")), ("--resume", not data)) if given]
+    others = {"--manifest": asked.get("manifest"), "--resume": not data, **others}
+    refused = [word for word, given in others.items() if given]
     if find and prove:
         refused.append("--find-rate together with --verify")
     if prove and out is not None:

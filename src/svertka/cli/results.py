@@ -149,7 +149,7 @@ def prediction_json(answers: Iterable[Prediction | Unreadable]) -> dict[str, Any
 def write_csv(answers: Iterable[Prediction | Unreadable], path: Path) -> None:
     """path, label, probability, error: a line a file, in UTF-8; an unsure answer has no label and says so last."""
     try:
-        with path.open("x", newline="", encoding="utf-8") as file:
+        with path.open("x", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)
             writer.writerow(["path", "label", "probability", "error"])
             for a in answers:
@@ -177,7 +177,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
         UsageError: not two or three whole numbers above zero, joined by x.
     """
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) not in (2, 3) or not all(p.isdigit() and int(p) > 0 for p in parts):
+    if len(parts) not in (2, 3) or not all(p.isdecimal() and int(p) > 0 for p in parts):
         raise UsageError(f"--input takes channels and sizes such as 3x224x224 or 1x8000; received {text!r}.")
     return tuple(map(int, parts))
 
@@ -185,7 +185,7 @@ def parse_shape(text: str) -> tuple[int, ...]:
 def write_text(path: Path, text: str) -> None:
     """Write a new file; one that is there is never overwritten."""
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} exists already and is never overwritten; name another file.") from None

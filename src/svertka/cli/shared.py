@@ -30,8 +30,13 @@ Seed = Annotated[int | None, typer.Option(help="Seed of split, weights, order an
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """One object on stdout, as strict JSON: no NaN, letters of every language as they are."""
-    print(json.dumps(content, ensure_ascii=False, allow_nan=False))
+    """One object on stdout, as strict JSON: no NaN, letters of every language as they are where stdout has them."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # another encoding, or a name that is no text on this system
+        text = json.dumps(content, allow_nan=False)
+    print(text)
 
 
 def say(sentence: str) -> None:

@@ -19,6 +19,8 @@ OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
 BALANCES = ("none", "weights", "sample")
 HEADS = ("neighbours", "linear", "dense", "netvlad")
 FITS = ("stretch", "crop", "pad")
+YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+NONE_IS_A_CHOICE = ("weights", "freeze")  # of other fields, `none` says as `auto` does that they are left open
 
 
 def _field(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
@@ -171,22 +173,15 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise UnknownName("field of the recipe", name, sorted(kinds))
     choices = typing.get_args(kinds[name]) or (kinds[name],)
     kind = next(k for k in choices if k is not type(None))
-    if value.lower() in {"none", "auto"} and type(None) in choices:
+    word = value.lower()
+    if word == "none" and name in NONE_IS_A_CHOICE:
+        return name, word
+    if word in {"none", "auto"} and type(None) in choices:
         return name, None
     if kind is bool:
-        words = {
-            "yes": True,
-            "true": True,
-            "on": True,
-            "1": True,
-            "no": False,
-            "false": False,
-            "off": False,
-            "0": False,
-        }
-        if value.lower() not in words:
+        if word not in (*YES, *NO):
             raise RecipeError(f"{name} is yes or no; received {value!r}.")
-        return name, words[value.lower()]
+        return name, word in YES
     try:
         return name, kind(value)
     except ValueError:

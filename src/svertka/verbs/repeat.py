@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import numpy as np
 from svertka import data as rooms
 from svertka.data.folds import folds as deal
 from svertka.data.split import joined
-from svertka.errors import TrainingError, UsageError
+from svertka.errors import DataError, TrainingError, UsageError
 from svertka.evaluation.repeats import Repeats, of_folds, of_seeds
 from svertka.reporting.repeating import write_page
 from svertka.signals import Preprocess
@@ -61,19 +62,22 @@ def repeat(
     out: str | Path | None = None,
     seed: int | None = None,
     manifest: str | Path | None = None,
+    plan: str | Mapping[str, Any] | None = None,
+    tensorboard: bool = False,
     watch: Watch = silent,
     **settings: Any,
 ) -> Repeated:
     """Train the same recipe several times: with `times` seeds on one split, or on `folds` folds.
 
     Args:
-        data, out, manifest, watch, settings: as `train` takes them; `out` is the parent folder.
+        data, out, manifest, plan, tensorboard, watch, settings: as `train` takes them; `out` is the parent folder.
         times: trainings with the seeds `seed`, `seed` + 1, ...
         folds: instead, trainings each judged by a fold of its own, all with the same seed.
         seed: 0 where None.
 
     Raises:
         UsageError: neither or both of times and folds, or fewer than two; or torchrun has started several processes.
+        DataError: nothing validates, so that trainings with other seeds cannot be held against each other.
         SvertkaError: what `train` raises.
     """
     if (times is None) == (folds is None):
@@ -86,27 +90,36 @@ def repeat(
     refuse_several("--repeat" if folds is None else "--folds")
     begun, first = time.perf_counter(), seed or 0
     source = rooms.open_source(data, group_by=settings.get("group_by"))
-    parent = Run.create(out, source.name)
+    parent, done = Run.create(out, source.name), list[Trained]()
+    how: dict[str, Any] = {"plan": plan, "tensorboard": tensorboard, "watch": watch, **settings}
     try:
         manifests = [] if folds is None else _deal(source, folds, first, settings, parent, watch)
+        for k in range(number):
+            watch("note", f"Training {k + 1} of {number}.")
+            split = manifests[k] if manifests else manifest if manifest is not None or not done else done[0].path
+            made = train(
+                data, out=parent.path / str(k + 1), seed=first if manifests else first + k, manifest=split,
+                started=time.perf_counter(), **how,
+            )  # fmt: skip
+            if made.stopped:
+                break
+            _refuse_unjudged(made)
+            done.append(made)
     except BaseException:
-        parent.discard()
+        parent.discard()  # where nothing is in it yet
         raise
-    done: list[Trained] = []
-    for k in range(number):
-        watch("note", f"Training {k + 1} of {number}.")
-        split = manifests[k] if manifests else manifest if manifest is not None or not done else done[0].path
-        made = train(
-            data, out=parent.path / str(k + 1), seed=first if manifests else first + k, manifest=split, watch=watch,
-            started=time.perf_counter(), **settings,
-        )  # fmt: skip
-        if made.stopped:
-            break
-        done.append(made)
     if not done:
         raise TrainingError(f"The first of {number} trainings was interrupted; it is in {parent.path / '1'}.")
     summary = _summarise(parent, done, source, folds is not None, time.perf_counter() - begun)
     return Repeated(parent.path, tuple(done), summary, len(done) < number)
+
+
+def _refuse_unjudged(made: Trained) -> None:
+    if made.summary["validation"] is None:
+        raise DataError(
+            f"No picture validates in {made.path}, so trainings with other seeds cannot be held against it: add "
+            "pictures, or let each judge once with --folds."
+        )
 
 
 def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], parent: Run, watch: Watch) -> list[Path]:
