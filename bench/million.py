@@ -29,16 +29,16 @@ JOBS = {
     "check": "from svertka.verbs.check import check; found = check(data); n = len(found.source)",
     "check again": "from svertka.verbs.check import check; found = check(data); n = len(found.source)",
     "start again": (
-        "from svertka.data import open_source, begin_store; from svertka.verbs.check import usual_preparation\n"
+        "from svertka.data import open_source, begin_store; from svertka.verbs.choosing import first_choices\n"
         "from svertka.training.recipe import Recipe; source = open_source(data)\n"
-        "job = begin_store(source, usual_preparation(source, Recipe())[1]); store = job.finish(); n = len(store)\n"
+        "job = begin_store(source, first_choices(source, Recipe())[3]); store = job.finish(); n = len(store)\n"
         "assert not job.fresh"
     ),
     "an epoch": (
         "import numpy as np; from svertka.data import open_source, begin_store\n"
-        "from svertka.verbs.check import usual_preparation; from svertka.training.recipe import Recipe\n"
+        "from svertka.verbs.choosing import first_choices; from svertka.training.recipe import Recipe\n"
         "from svertka.data.loader import Loader; source = open_source(data)\n"
-        "preprocess = usual_preparation(source, Recipe())[1]; store = begin_store(source, preprocess).finish()\n"
+        "preprocess = first_choices(source, Recipe())[3]; store = begin_store(source, preprocess).finish()\n"
         "loader = Loader(store.pixels, source.labels, np.arange(len(store)), preprocess, batch=256, seed=0)\n"
         "n = sum(len(b.y) for b in loader.epoch())"
     ),

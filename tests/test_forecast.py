@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from svertka.records import Epoch
 from svertka.training.clock import Clock
 from svertka.training.forecast import Load, disk_bytes, end_seconds, pass_seconds, used_disk
 from svertka.training.pace import AIM, EARLY, LATE, MOST, Pace
@@ -23,6 +24,7 @@ from svertka.training.plan import Plan
 from svertka.training.progressive import work
 from svertka.training.recipe import Recipe
 from svertka.training.waiting import Timed
+from svertka.verbs.course import Course
 from svertka.verbs.forecasting import limit
 
 Usage = namedtuple("Usage", "total used free")
@@ -246,6 +248,23 @@ def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert "would fit" in told[1]["reasons"]["net"]
     assert all(torch.equal(value, begun[2][key]) for key, value in begun[1].items())
+
+
+def test_after_training_went_back_only_passes_that_count_are_timed():
+    clock = SimpleNamespace(elapsed=0.0, now=lambda _: None)
+    job = SimpleNamespace(clock=clock, recipe=Recipe(epochs=20, minutes=1.75), reasons={}, note=lambda _: None)
+    course = Course(job, Plan(), None, None, pace=Pace(105.0, 20, 0.0), limit={})
+
+    def ended(number):
+        clock.elapsed += 5.0
+        return course.passed(Epoch(number, 20, 0.1, 0.9, 0.1, 0.9, 0.1, 10, clock.elapsed, True))
+
+    course.start()
+    assert not ended(1)
+    assert not ended(2)
+    course.went_back()  # to the start: ten of 105 seconds are lost
+    assert ended(1)
+    assert job.recipe.epochs == 1 + int((AIM * 105 - 15) / 5)  # of five seconds each, as before
 
 
 @pytest.mark.slow

@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from svertka.errors import TrainingError, UsageError
 from svertka.training import loop
-from svertka.verbs import proving
-from svertka.verbs.rates import find_rate, judged
+from svertka.verbs import proving, tune
+from svertka.verbs.job import silent
+from svertka.verbs.rates import drawn, find_rate, judged
+from svertka.verbs.rehearsing import Rehearsal
 from test_cli import shapes
 
 QUICK = {"batch": 8, "net": "conv3-4 relu maxpool2 flatten fc8 relu fc"}
@@ -44,6 +47,7 @@ def test_a_known_curve_is_judged_without_lag():
     noise = 0.05 * np.random.default_rng(0).standard_normal(200)
     losses = 2.3 - 2.0 * np.exp(-(depth**2) / 0.5) + noise
     found = judged(rates.tolist(), losses.tolist(), 0.1, "at 10 all was lost")
+    assert drawn(found, "a$\\nothing$ caf\udce9").startswith(b"\x89PNG")  # whatever the folder is called
     assert found.lowest == pytest.approx(0.1, rel=0.25)
     assert found.steepest == pytest.approx(0.1 * 10**-0.5, rel=0.35)
     assert found.peak == pytest.approx(found.lowest, rel=0.05)
@@ -94,7 +98,62 @@ def test_the_proof_fails_where_chance_takes_part(sv, data, monkeypatch):
 
 
 def test_questions_that_do_not_go_together_are_refused(sv, data):
-    for words in (["--find-rate", "--verify"], ["--verify", "--out", "x"], ["--find-rate", "--manifest", "m.json"]):
+    for words in (
+        ["--find-rate", "--verify"], ["--verify", "--out", "x"], ["--find-rate", "--manifest", "m.json"],
+        ["--find-rate", "--tensorboard"], ["--verify", "--folds", "3"], ["--find-rate", "--repeat", "2"],
+    ):  # fmt: skip
         status, _, err = sv("train", data, *words)
         assert status == 2
         assert "cannot be tried with" in err
+
+
+def test_rates_are_the_same_where_losses_are_read_late_as_on_a_gpu(data, tmp_path, monkeypatch):
+    wanted = find_rate(data, steps=20, out=tmp_path / "a.png", **QUICK)
+    monkeypatch.setattr(loop, "_reads_late", lambda *_: True)
+    found = find_rate(data, steps=20, out=tmp_path / "b.png", **QUICK)
+    assert found.losses == wanted.losses
+    assert len(found.losses) == 20
+
+
+def test_the_proof_holds_where_a_pass_is_one_step(tmp_path):
+    proof = proving.verify(shapes(tmp_path / "few", each=5), batch=64)
+    assert proof.holds
+    assert proof.steps == 2
+
+
+def copied(folder, each):
+    """Pictures, each saved a second time as other bytes."""
+    for path in sorted(shapes(folder, each=each).glob("*/*.png")):
+        Image.open(path).save(path.with_name(f"again-{path.name}"), compress_level=0)
+    return folder
+
+
+def parted(manifest):
+    """Pictures whose copy stands in another part."""
+    parts = dict(zip(manifest.paths, manifest.parts.tolist(), strict=True))
+    return [p for p in parts if "again-" not in p and parts[p] != parts[p.replace("/", "/again-")]]
+
+
+def test_copies_are_on_one_side_where_a_training_is_rehearsed_or_augmentation_is_judged(tmp_path, monkeypatch):
+    data, seen = copied(tmp_path / "copied", 30), []
+    assert parted(Rehearsal(data, silent, **QUICK).job.manifest) == []
+
+    def spy(store, manifest, *_, **__):
+        seen.append(manifest)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tune, "_Bench", spy)
+    with pytest.raises(KeyboardInterrupt):
+        tune.tune(data, **QUICK)
+    assert parted(seen[0]) == []
+    assert len(seen[0].indices("validation")) > 0
+
+
+def test_rare_classes_weigh_more_in_what_is_rehearsed_too(tmp_path):
+    data = shapes(tmp_path / "data", each=12)
+    for path in sorted((data / "disc").iterdir())[4:]:
+        path.unlink()
+    rehearsal = Rehearsal(data, silent, balance="weights", **QUICK)
+    counts = np.bincount(rehearsal.job.labels("train"), minlength=2)
+    assert rehearsal.begin().class_weights.tolist() == pytest.approx((counts.sum() / (2 * counts)).tolist())
+    assert Rehearsal(data, silent, **QUICK).begin().class_weights is None

@@ -99,6 +99,18 @@ def test_decay_spares_biases_and_norms(optimiser):
     assert sum(len(g["params"]) for g in made.param_groups) == len(list(net.parameters()))
 
 
+@pytest.mark.parametrize(
+    ("name", "spared"), [("convnext_tiny", ("scale",)), ("conformer_s", ("content_bias", "distance_bias"))]
+)
+def test_decay_spares_scales_and_biases_of_any_shape(name, spared):
+    net = zoo.empty_net(name, classes=2)
+    made = make_optimiser(net, RECIPE.replace(optimiser="adamw"))
+    decayed = {id(p) for g in made.param_groups if g["weight_decay"] for p in g["params"]}
+    left = {key.rpartition(".")[2] for key, p in net.named_parameters() if id(p) not in decayed}
+    assert left == {"bias", "weight", *spared}  # weights: of norms
+    assert all(p.ndim == 1 for key, p in net.named_parameters() if id(p) not in decayed and key.endswith(".weight"))
+
+
 def test_sgd_with_nesterov_takes_the_step_of_its_definition():
     weight = torch.nn.Parameter(torch.tensor([[2.0]]))
     net = torch.nn.Module()

@@ -10,18 +10,20 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import svertka
-from make_backbones import SIDE, backbone, photos, shaken
+from make_backbones import PREPROCESS, SIDE, backbone, photos, shaken
 from svertka.blocks import Net, Together, put_head
 from svertka.blocks.together import overlaps, resized
 from svertka.bundle import Model, build, describe
+from svertka.data.loader import Loader
 from svertka.errors import UnknownName, UsageError, WeightsError
+from svertka.records import Epoch, Step
 from svertka.training.depth import depths
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 from svertka.transfer import features, finding, heads
 from svertka.transfer.backbones import frozen_digest, open_backbone, side_by_side
 from svertka.transfer.features import View, extract, key
-from svertka.transfer.finetune import begin, gentle
+from svertka.transfer.finetune import begin, finetune, gentle
 from svertka.transfer.folding import folded, quick
 from svertka.transfer.fusing import fusable
 from svertka.transfer.streams import Streams, Way
@@ -266,6 +268,17 @@ def test_what_is_not_unfrozen_does_not_move(last):
     assert all(k.startswith(allowed) for k in moved), moved
     assert all(p.grad is None for part in frozen for module in part for p in module.parameters())
     assert {id(p) for p in state.optimiser.state} <= learned
+
+
+def test_stopped_before_an_epoch_is_over_nothing_was_learned():
+    pixels = np.random.default_rng(0).integers(0, 256, (12, SIDE, SIDE, 3), dtype=np.uint8)
+    recipe = gentle(Recipe(rate=0.01, epochs=2, batch=3), 12)[0]
+    train = Loader(pixels, np.arange(12) % 2, np.arange(12), PREPROCESS, batch=3, seed=0, full=True, classes=2)
+    state = begin(put_head(shaken("resnet20"), "linear", 64, 2), recipe, Plan(), 1)
+    records = []
+    assert not finetune(state, train, None, recipe, Plan(), lambda record: records.append(record) or True)
+    assert [type(record) for record in records] == [Step]
+    assert finetune(state, train, None, recipe, Plan(), lambda record: isinstance(record, Epoch))
 
 
 # --- whole runs ---

@@ -14,7 +14,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# public name -> the module that defines it (None: the name is that module itself)
+# public name -> the module that defines it
 _HOMES: dict[str, str] = {
     # verbs
     "train": "svertka.verbs.train",

@@ -32,22 +32,22 @@ def SGD(
     >>> SGD(lr=0.1).learning_rate
     0.1
     """
-    return Optimizer("nesterov" if nesterov else "sgd", lr or learning_rate, momentum)
+    return Optimizer("nesterov" if nesterov else "sgd", learning_rate if lr is None else lr, momentum)
 
 
 def Adam(learning_rate: float = 0.001, beta_1: float = 0.9, *, lr: float | None = None) -> Optimizer:
     """Adaptive moment estimation: Kingma and Ba 2014, arXiv:1412.6980."""
-    return Optimizer("adam", lr or learning_rate, beta_1)
+    return Optimizer("adam", learning_rate if lr is None else lr, beta_1)
 
 
 def RMSprop(learning_rate: float = 0.001, momentum: float = 0.0, *, lr: float | None = None) -> Optimizer:
     """Steps divided by a running mean of the gradient's size (Tieleman and Hinton 2012)."""
-    return Optimizer("rmsprop", lr or learning_rate, momentum)
+    return Optimizer("rmsprop", learning_rate if lr is None else lr, momentum)
 
 
 def Adadelta(learning_rate: float = 0.001, *, lr: float | None = None) -> Optimizer:
     """Steps in the units of the parameters: Zeiler 2012, arXiv:1212.5701."""
-    return Optimizer("adadelta", lr or learning_rate, 0.9)
+    return Optimizer("adadelta", learning_rate if lr is None else lr, 0.9)
 
 
 OPTIMIZERS = {"sgd": SGD, "adam": Adam, "rmsprop": RMSprop, "adadelta": Adadelta}

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svertka.training.recipe import Recipe
+from svertka.training.state import State
+
 LOPSIDED = 5.0  # times as many pictures in the largest class as in the smallest: worth a warning
 
 MEANING = {
@@ -16,6 +19,20 @@ CONSEQUENCE = (
     ", so the probabilities are those of a world where all classes are equally frequent: rare classes are found more "
     "often, and named by mistake more often, than the shares in your data would justify."
 )
+
+
+def weigh(state: State, recipe: Recipe, labels: np.ndarray, classes: int) -> None:
+    """Let mistakes on rare classes cost more from here on, where the recipe says so.
+
+    Args:
+        state: a training that begins or goes on.
+        recipe: its `balance`.
+        labels: of all training pictures, (n,).
+        classes: how many there are.
+    """
+    if recipe.balance == "weights":
+        device = next(state.net.parameters()).device
+        state.class_weights = class_weights(labels, classes).to(device)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> Tensor:

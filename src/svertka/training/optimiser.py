@@ -57,15 +57,20 @@ def grouped(net: Net, recipe: Recipe) -> list[dict[str, Any]]:
     hidden = muon.hidden_matrices(net) if recipe.optimiser == "muon" else set()
     held = muon.before_norms(net) & hidden if hidden else set()
     groups: dict[tuple[bool, bool, bool, int], dict[str, Any]] = {}
-    for p in net.parameters():
+    for name, p in net.named_parameters():
         if not p.requires_grad:
             continue
-        decays, orthogonal, distance = p.ndim > 1, p in hidden, far.get(p, 0)
+        decays, orthogonal, distance = _decays(name, p), p in hidden, far.get(p, 0)
         share = layer_rate**distance * (muon.PARTNER if recipe.optimiser == "muon" and not orthogonal else 1.0)
         row: dict[str, Any] = {"params": [], "weight_decay": (recipe.weight_decay or 0.0) if decays else 0.0}
         row |= {"share": share, **({"orthogonal": True, "held": p in held} if orthogonal else {})}
         groups.setdefault((not orthogonal, p in held, not decays, distance), row)["params"].append(p)
     return [groups[key] for key in sorted(groups)]
+
+
+def _decays(name: str, p: Tensor) -> bool:
+    """Whether a parameter is a weight: no bias of whatever shape, and no scale, which has one number a channel."""
+    return p.ndim > 1 and p.numel() > p.shape[0] and not name.endswith("bias")
 
 
 def set_rate(optimiser: Optimiser, rate: float) -> None:

@@ -11,6 +11,7 @@ A part is written aside and renamed: it is whole or not there. A part that canno
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -157,5 +158,7 @@ def write_part(shelf: Path, rows: list[tuple[bytes, np.ndarray]]) -> bool:
             np.savez(file, digests=digests, vectors=np.stack([v for _, v in rows]))
         aside.replace(shelf / f"{name}.npz")
     except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
         return False
     return True

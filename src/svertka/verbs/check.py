@@ -11,10 +11,9 @@ import numpy as np
 
 from svertka import data as rooms
 from svertka.errors import TrainingError
-from svertka.signals import Preprocess
-from svertka.training import auto
 from svertka.training.recipe import Recipe
 from svertka.training.run import Run
+from svertka.verbs.choosing import first_choices
 from svertka.verbs.job import Watch, Where, silent
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def check(data: Where, *, group_by: str | None = None, watch: Watch = silent) ->
     """
     begun = time.perf_counter()
     source = rooms.open_source(data, least_classes=1, group_by=group_by)
-    _, preprocess = usual_preparation(source, Recipe())
+    *_, preprocess = first_choices(source, Recipe())
     with rooms.begin_store(source, preprocess) as reading:
         from svertka.audit import audit  # beside the decoding
 
@@ -98,14 +97,3 @@ def shown_pixels(found: dict[str, Any], source: rooms.Source, store: rooms.Store
     thin = -(-max(store.pixels.shape[1:3]) // (2 * SIDE))
     places = {path: i for i, path in enumerate(source.paths) if path in wanted} if wanted else {}
     return {path: np.asarray(store.pixels[i, ::thin, ::thin]) for path, i in places.items()}
-
-
-def usual_preparation(source: rooms.Source, recipe: Recipe) -> tuple[auto.Facts, Preprocess]:
-    """How `train` would bring these pictures to one size."""
-    survey = rooms.survey(source)
-    told = int((source.parts == 1).sum()) or int((source.parts == 0).sum()) or len(source)
-    facts = auto.Facts(told, len(source.classes), survey.side, survey.aspect, survey.colour)
-    recipe, _ = auto.choose_size(recipe, facts)
-    return facts, Preprocess(
-        recipe.size or facts.side, recipe.size or facts.side, 3 if survey.colour else 1, recipe.fit or "crop"
-    )

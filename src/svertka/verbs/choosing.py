@@ -34,6 +34,14 @@ def facts_of(source: rooms.Source) -> auto.Facts:
     return auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.colour)
 
 
+def divided(source: rooms.Source, store: rooms.Store, recipe: Recipe) -> rooms.Manifest:
+    """Which pictures learn and which judge, as `train` divides them: copies are never parted."""
+    from svertka.audit import find_copies
+
+    copies = find_copies(store).group
+    return rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation, copies=copies)
+
+
 def _training_count(source: rooms.Source) -> int:
     told = int((source.parts == 1).sum())
     return told or int((source.parts == 0).sum()) or len(source)

@@ -217,8 +217,7 @@ class Climb:
         Raises:
             Stopped: before the first epoch was finished.
         """
-        if job.recipe.balance == "weights":
-            state.class_weights = balance.class_weights(job.labels("train"), self.ladder.classes).to(plan.device)
+        balance.weigh(state, job.recipe, job.labels("train"), self.ladder.classes)
         train, validation = loader(job, "train", plan, training=True), loader(job, "validation", plan)
         saver = Saver(job, state, self.way.place(name))
         if (saver.folder / checkpoint.NAME).is_file():

@@ -88,6 +88,11 @@ class Course:
         self.job.clock.now("train")
         self.ends.append(self.job.clock.elapsed)
 
+    def went_back(self) -> None:
+        """Training goes on from an earlier pass: what was timed so far is not the time of the passes that count."""
+        self.ends.clear()
+        self.ends.append(self.job.clock.elapsed)
+
     def passed(self, record: Epoch) -> bool:
         """A pass is over: say once what holds training up, and whether from here on there are fewer or more passes."""
         job = self.job

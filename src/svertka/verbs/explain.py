@@ -61,21 +61,11 @@ class Explained:
 
 
 def explain(
-    model: str | Path | Model,
-    files: Iterable[Any],
-    *,
-    method: str | Sequence[str] = "grad-cam",
-    layer: str | None = None,
-    target: str | int | None = None,
-    out: str | Path | None = None,
-    rival: bool = False,
-    check: bool = False,
-    near: int = 0,
-    samples: int | None = None,
-    seed: int = 0,
-    weights: str | Path | None = None,
-    watch: Watch = silent,
-) -> list[Explained | Unreadable]:
+    model: str | Path | Model, files: Iterable[Any], *,
+    method: str | Sequence[str] = "grad-cam", layer: str | None = None, target: str | int | None = None,
+    out: str | Path | None = None, rival: bool = False, check: bool = False, near: int = 0,
+    samples: int | None = None, seed: int = 0, weights: str | Path | None = None, watch: Watch = silent,
+) -> list[Explained | Unreadable]:  # fmt: skip
     """Where a model looked, for pictures in order; a folder stands for the pictures in it.
 
     Args:
@@ -106,13 +96,7 @@ def explain(
     answers: list[Explained | Unreadable] = []
     pictures = list(_pictures(files))
     each = len(methods) * (1 + (rival and len(model.classes) > 1) + check)
-    done, total = 0, len(pictures) * each
-
-    def step(made: int) -> None:
-        nonlocal done
-        done += made
-        watch("explain", (done, total))
-
+    step = _counting(watch, len(pictures) * each)
     for first in range(0, len(pictures), BATCH):
         group = pictures[first : first + BATCH]
         read = [_read(model, picture, len(answers) + number) for number, picture in enumerate(group)]
@@ -129,6 +113,18 @@ def explain(
                 answer = dataclasses.replace(answer, near=training.of(x, near)[0])
             answers.append(answer if out is None else _drawn(answer, row, model, Path(out)))
     return answers
+
+
+def _counting(watch: Watch, total: int) -> Callable[[int], None]:
+    """What is called with the number of heats and tests made since, and tells the watch of all so far."""
+    done = 0
+
+    def step(made: int) -> None:
+        nonlocal done
+        done += made
+        watch("explain", (done, total))
+
+    return step
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,9 +17,11 @@ import numpy as np
 import torch
 
 from svertka.errors import NotFinite, TrainingError, UsageError
+from svertka.records import encoded
 from svertka.training import loop
 from svertka.training.optimiser import set_rate
 from svertka.training.pieces import within_memory
+from svertka.training.unread import read
 from svertka.training.world import refuse_several
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.preview import write_picture
@@ -117,6 +119,7 @@ def _climb(rehearsal: Rehearsal, usual: float, steps: int) -> tuple[list[float],
         try:
             for note in within_memory(loop.step, state, batch, rehearsal.recipe, rehearsal.plan, number):
                 rehearsal.job.watch("note", note.text)
+            read(state, rehearsal.recipe)  # a GPU tells a step's loss only when it is asked
         except NotFinite:
             return rates, losses, f"at {rate:.2g} it was no longer a number"
         state.step += 1
@@ -162,7 +165,8 @@ def drawn(found: Range, name: str) -> bytes:
     for rate, line, word in ((found.steepest, "--", "steepest"), (found.peak, "-", "lowest: the peak")):
         axes.axvline(rate, color="#1a7f4b", linestyle=line, linewidth=1, label=f"{word}, {rate:.2g}")
     low, first = min(found.smoothed), found.smoothed[0]
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title=f"Range of rates: {name}")
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    axes.set_title(f"Range of rates: {encoded(name).decode()}", parse_math=False)  # a folder may be called a$b$
     axes.set_ylim(max(0.0, low - 0.3 * (first - low)), first + 0.6 * max(first - low, 0.1 * first))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)

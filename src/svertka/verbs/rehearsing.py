@@ -12,7 +12,7 @@ import torch
 from svertka import data as rooms
 from svertka.data.loader import Loader
 from svertka.errors import DataError
-from svertka.training import auto, loop
+from svertka.training import auto, balance, loop
 from svertka.training.override import parse_plan
 from svertka.training.plan import Plan
 from svertka.training.planning import make_plan, refuse_impossible
@@ -20,7 +20,7 @@ from svertka.training.recipe import Recipe
 from svertka.training.run import Run
 from svertka.training.state import State
 from svertka.verbs.building import check_net, first_net, loader, with_statistics
-from svertka.verbs.choosing import first_choices
+from svertka.verbs.choosing import divided, first_choices
 from svertka.verbs.job import Job, Watch, Where
 
 
@@ -45,7 +45,7 @@ class Rehearsal:
         recipe, reasons, facts, preprocess = first_choices(source, asked)
         check_net(recipe, preprocess, len(source.classes))
         store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
-        manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
+        manifest = divided(source, store, recipe)
         nowhere = Run(Path(tempfile.gettempdir()) / "a run that is never written")
         self.job = Job(nowhere, source, store, manifest, preprocess, recipe, reasons, watch, 0.0, "svertka train")
         if not self.job.count("train"):
@@ -70,7 +70,9 @@ class Rehearsal:
         """A fresh network, the same each time."""
         with torch.random.fork_rng():
             torch.manual_seed(self.recipe.seed)
-            return loop.begin(first_net(self.job), self.recipe, self.plan)
+            state = loop.begin(first_net(self.job), self.recipe, self.plan)
+        balance.weigh(state, self.recipe, self.job.labels("train"), len(self.job.manifest.classes))
+        return state
 
     def pictures(self, part: str, most: int | None = None) -> Loader:
         """Batches of one part as training sees it, of its first `most` pictures where that is said."""

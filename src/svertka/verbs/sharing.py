@@ -112,9 +112,7 @@ def at_work(job: Job, plan: Plan, net: Net, saved: Path | None) -> Iterator[Stat
         with folder_from_first(group.world, checkpoint.NAME, saved) as folder:
             if folder is not None:
                 checkpoint.restore(state, folder)
-        if job.recipe.balance == "weights":
-            weights = balance.class_weights(job.labels("train"), len(job.manifest.classes))
-            state.class_weights = weights.to(plan.device)
+        balance.weigh(state, job.recipe, job.labels("train"), len(job.manifest.classes))
         yield state
 
 

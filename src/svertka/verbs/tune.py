@@ -18,10 +18,10 @@ from svertka import data as rooms
 from svertka.blocks import Net
 from svertka.data.loader import Loader
 from svertka.data.random import mix
-from svertka.errors import UnknownName, UsageError
+from svertka.errors import DataError, UnknownName, UsageError
 from svertka.evaluation.meaning import Change, changes
 from svertka.signals import Preprocess
-from svertka.training import auto, loop
+from svertka.training import auto, balance, loop
 from svertka.training.allocator import kept_memory
 from svertka.training.forecast import SLACK
 from svertka.training.plan import Plan
@@ -30,7 +30,7 @@ from svertka.training.recipe import Recipe
 from svertka.training.variation import unvaried, variation
 from svertka.training.world import refuse_several
 from svertka.verbs.building import SOME, check_net, fresh_net, standardised
-from svertka.verbs.choosing import first_choices
+from svertka.verbs.choosing import divided, first_choices
 from svertka.verbs.job import Watch, Where, silent
 from svertka.verbs.tuning import CANDIDATES, OF_COLOUR, Selection
 
@@ -104,7 +104,7 @@ def tune(
 
     Raises:
         UsageError: an argument or setting is wrong, or torchrun has started several processes.
-        DataError: no usable pictures.
+        DataError: no usable pictures, or none to validate with.
     """
     begun = time.perf_counter()
     refuse_several("`svertka tune`")
@@ -118,7 +118,9 @@ def tune(
     recipe, _, facts, preprocess = first_choices(source, recipe)
     check_net(recipe, preprocess, len(source.classes))
     store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
-    manifest = rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation)
+    manifest = divided(source, store, recipe)
+    if not len(manifest.indices("validation")):
+        raise DataError(f"{source.where} has no picture to validate with, so nothing could tell what helps.")
     if preprocess.channels == 1:
         candidates = {k: v for k, v in candidates.items() if k not in OF_COLOUR}
     trainings = seeds * (len(candidates) + 3)
@@ -225,6 +227,7 @@ class _Bench:
         recipe = self.recipe.replace(**settings, seed=mix(self.recipe.seed, seed) >> 32)
         torch.manual_seed(recipe.seed)
         state = loop.begin(self._net(), recipe, self.plan)
+        balance.weigh(state, recipe, self.manifest.labels[self.index], len(self.manifest.classes))
         train = self._loader(self.index, recipe, training=True)
         for _ in loop.fit(state, train, None, recipe, self.plan):
             pass
@@ -255,5 +258,6 @@ class _Bench:
             self.store.pixels, self.manifest.labels, index, self.preprocess,
             batch=recipe.batch if training else max(recipe.batch, 256), seed=recipe.seed if training else None,
             augment=variation(recipe) if training else None, full=training,
+            balanced=training and recipe.balance == "sample",
             classes=len(self.manifest.classes), device=self.plan.device,
         )  # fmt: skip

@@ -127,18 +127,10 @@ def mobilenet_v3(
             stages.append(nn.Sequential())
         hidden, c_out = round_width(c_in * row.hidden / published), round_width(row.channels * width)
         excite = SqueezeExcite(hidden, round_width(hidden // 4), gate=nn.Hardsigmoid) if row.excite else None
-        stages[-1].append(
-            InvertedResidual(
-                c_in,
-                hidden,
-                c_out,
-                kernel=row.kernel,
-                stride=row.stride,
-                act=row.act,
-                excite=excite,
-                conv=conv,
-            )
+        block = InvertedResidual(
+            c_in, hidden, c_out, kernel=row.kernel, stride=row.stride, act=row.act, excite=excite, conv=conv
         )
+        stages[-1].append(block)
         c_in, published = c_out, row.channels  # after the last: (n, 160 or 96, h/32, w/32)
     stages.append(conv(c_in, 6 * c_in, 1, act=HS))  # (n, 960 or 576, h/32, w/32)
 
