@@ -45,6 +45,12 @@ def pictures(n=24, side=12, seed=0):
     return x, y
 
 
+def taught(optimizer):
+    model = small(L.Dense(2, activation="softmax"))
+    model.compile(optimizer)
+    return model.fit(*pictures(), verbose=0)
+
+
 def small(*tail, side=12):
     return keras.Sequential([L.Conv2D(4, 3, activation="relu", input_shape=(side, side, 1)), L.Flatten(), *tail])
 
@@ -363,6 +369,7 @@ def test_weights_come_from_the_zoo(monkeypatch):
         (lambda: keras.Sequential([L.Conv2D(2, 9, input_shape=(8, 8, 1))]), ShapeError, "does not take"),
         (lambda: small(L.Flatten(), side=12).add(L.Conv2D(1, 1, 1, "a")), UnknownName, "padding"),
         (lambda: keras.Sequential(["relu"]), UsageError, "layers of svertka.keras; received 'relu'"),
+        (lambda: taught(SGD(lr=0)), RecipeError, "rate must lie between"),
         (lambda: keras.Sequential().predict(pictures()[0]), UsageError, "has no layers yet"),
         (lambda: small(L.Dense(3)).predict(pictures(side=9)[0]), ShapeError, r"\(9, 9, 1\) .*\(12, 12, 1\)"),
         (lambda: small(L.Dense(3)).predict(np.zeros((3, 5))), ShapeError, r"\(n, height, width, channels\)"),

@@ -1,6 +1,8 @@
 """Keras' optimizers: names and numbers that a `svertka.training.Recipe` is filled with.
 
-Defaults are Keras'. `lr` is the old name of `learning_rate`, as the lectures write it.
+Rates and momenta are Keras' by default; what else there is are PyTorch's numbers, so the running means of RMSprop and
+Adadelta keep 0.99 and 0.9 of themselves (Keras: 0.9 and 0.95). `lr` is the old name of `learning_rate`, as the lectures
+write it.
 """
 
 from __future__ import annotations
