@@ -186,15 +186,15 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
         command, reasons, source = told["command"], told["reasons"], rooms.reopen_source(told["data"])
     except (KeyError, TypeError, AttributeError) as why:
         raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
-    reading = rooms.begin_store(source, preprocess)
-    clock.now("import")
-    with importing.at_ease():
-        from svertka.verbs import learning, transferring
+    with rooms.begin_store(source, preprocess) as reading:
+        clock.now("import")
+        with importing.at_ease():
+            from svertka.verbs import learning, transferring
 
-    clock.now("decode")
-    sharing.tell_pictures(told["data"], preprocess)
-    store = reading.finish(lambda done, total: watch("read", (done, total)))
-    sharing.tell_read(reading)
+        clock.now("decode")
+        sharing.tell_pictures(told["data"], preprocess)
+        store = reading.finish(lambda done, total: watch("read", (done, total)))
+        sharing.tell_read(reading)
     manifest = rooms.Manifest.load(folder.path / "manifest.json")
     if not manifest.matches(store):
         raise DataError(
