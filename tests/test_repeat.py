@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from svertka.data.folds import folds
 from svertka.errors import DataError, RecipeError
 from svertka.evaluation.repeats import of_folds, of_seeds
-from test_cli import shapes
 
 
 @settings(deadline=None, max_examples=50)
@@ -105,13 +104,6 @@ def test_every_picture_judges_once_in_folds(sv, tmp_path):
     assert (failing["part"], failing["n"]) == ("out of fold", len(index))
     status, out, _ = sv("compare", "many/1", "many/2")
     assert status == 1  # what judges one, the other learned from
-
-
-def test_seeds_without_anything_to_judge_them_are_refused(sv, tmp_path):
-    shapes(tmp_path / "data", each=1)  # nothing can be set aside for validation
-    status, out, err = sv("train", "data", "--repeat", "2", "--out", "many", *NET)
-    assert (status, out) == (1, "")
-    assert "No picture validates in many/1" in err
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,12 @@ from PIL import Image
 from scipy import ndimage, stats
 from sklearn.datasets import load_digits
 
-from svertka.errors import DataError, ShapeError, UnknownName, UsageError
+from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.evaluation.meaning import changes
 from svertka.evaluation.paired import paired
 from svertka.training.recipe import parse_setting
 from svertka.verbs.tune import tune
 from svertka.verbs.tuning import Selection
-from test_cli import shapes
 
 
 class Clock:
@@ -183,8 +182,3 @@ def test_wrong_usage_is_one_sentence(tmp_path):
         tune("digits", seeds=1)
     with pytest.raises(UsageError, match="above 0"):
         tune("digits", minutes=0)
-
-
-def test_without_pictures_to_validate_with_nothing_is_tried(tmp_path):
-    with pytest.raises(DataError, match="no picture to validate with"):
-        tune(shapes(tmp_path / "data", each=1), only=["flip"])

@@ -53,8 +53,9 @@ app = typer.Typer(
 
 def main() -> None:
     """What the `svertka` command runs."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does: a name that cannot be written ends nothing
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that cannot be written ends nothing
     try:
         app(standalone_mode=False)
     except SvertkaError as error:

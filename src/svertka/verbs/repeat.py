@@ -26,7 +26,7 @@ import numpy as np
 from svertka import data as rooms
 from svertka.data.folds import folds as deal
 from svertka.data.split import joined
-from svertka.errors import DataError, TrainingError, UsageError
+from svertka.errors import TrainingError, UsageError
 from svertka.evaluation.repeats import Repeats, of_folds, of_seeds
 from svertka.reporting.repeating import write_page
 from svertka.signals import Preprocess
@@ -77,7 +77,6 @@ def repeat(
 
     Raises:
         UsageError: neither or both of times and folds, or fewer than two; or torchrun has started several processes.
-        DataError: nothing validates, so that trainings with other seeds cannot be held against each other.
         SvertkaError: what `train` raises.
     """
     if (times is None) == (folds is None):
@@ -103,7 +102,6 @@ def repeat(
             )  # fmt: skip
             if made.stopped:
                 break
-            _refuse_unjudged(made)
             done.append(made)
     except BaseException:
         parent.discard()  # where nothing is in it yet
@@ -112,14 +110,6 @@ def repeat(
         raise TrainingError(f"The first of {number} trainings was interrupted; it is in {parent.path / '1'}.")
     summary = _summarise(parent, done, source, folds is not None, time.perf_counter() - begun)
     return Repeated(parent.path, tuple(done), summary, len(done) < number)
-
-
-def _refuse_unjudged(made: Trained) -> None:
-    if made.summary["validation"] is None:
-        raise DataError(
-            f"No picture validates in {made.path}, so trainings with other seeds cannot be held against it: add "
-            "pictures, or let each judge once with --folds."
-        )
 
 
 def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], parent: Run, watch: Watch) -> list[Path]:

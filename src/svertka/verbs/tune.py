@@ -18,7 +18,7 @@ from svertka import data as rooms
 from svertka.blocks import Net
 from svertka.data.loader import Loader
 from svertka.data.random import mix
-from svertka.errors import DataError, UnknownName, UsageError
+from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.meaning import Change, changes
 from svertka.signals import Preprocess
 from svertka.training import auto, balance, loop
@@ -104,7 +104,7 @@ def tune(
 
     Raises:
         UsageError: an argument or setting is wrong, or torchrun has started several processes.
-        DataError: no usable pictures, or none to validate with.
+        DataError: no usable pictures.
     """
     begun = time.perf_counter()
     refuse_several("`svertka tune`")
@@ -119,8 +119,6 @@ def tune(
     check_net(recipe, preprocess, len(source.classes))
     store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
     manifest = divided(source, store, recipe)
-    if not len(manifest.indices("validation")):
-        raise DataError(f"{source.where} has no picture to validate with, so nothing could tell what helps.")
     if preprocess.channels == 1:
         candidates = {k: v for k, v in candidates.items() if k not in OF_COLOUR}
     trainings = seeds * (len(candidates) + 3)
