@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka import zoo
-from svertka.blocks import Together, put_head, put_netvlad
+from svertka.blocks import Together, put_head, put_netvlad, put_stages
 from svertka.bundle import describe, outline, rebuild
 from svertka.records import readable
 
@@ -60,6 +60,7 @@ def networks():
     yield "conformer_s, one block", (1, 16, 20), conformer
     deep, wide = zoo.net("resnet20", classes=1), zoo.net("mobilenet_v2_035", classes=1, padding="tensorflow")
     yield "NetVLAD", (3, 32, 32), put_head(put_netvlad(copy.deepcopy(deep), 64, 4), "dense", 256, CLASSES, hidden=5)
+    yield "several stages", (3, 30, 30), put_head(put_stages(copy.deepcopy(deep), 3), "linear", 112, CLASSES)
     specs, plain = [describe(net, net.name, (3, 32, 32)) for net in (deep, wide)], ((0.5,) * 3, (0.25,) * 3)
     both = Together([deep, wide], [plain, ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))], specs)
     yield "side by side", (3, 32, 32), put_head(both, "neighbours", 64 + 1280, CLASSES, count=9, k=3)

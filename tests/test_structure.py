@@ -10,7 +10,7 @@ from torch import nn
 
 from make_structures import PLACE, answer
 from svertka import notation, zoo
-from svertka.blocks import Together, put_head, put_netvlad
+from svertka.blocks import Together, put_head, put_netvlad, put_stages
 from svertka.bundle import Model, build, describe, outline, rebuild
 from svertka.bundle.kinds import kind_of, kinds
 from svertka.errors import RunError, UsageError
@@ -96,6 +96,7 @@ def assembled():
     near = put_head(both, "neighbours", 64 + 1280, CLASSES, count=30, k=3)
     near.head.remember(torch.randn(30, 64 + 1280), torch.arange(30) % CLASSES)
     yield near
+    yield put_head(put_stages(copy.deepcopy(a), 2), "linear", 32 + 64, CLASSES)
 
 
 def put_together():
@@ -103,7 +104,7 @@ def put_together():
     return [net.eval().to(memory_format=torch.channels_last) for net in assembled()]
 
 
-@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("which", range(4))
 def test_networks_put_together_answer_the_same(which, tmp_path):
     net = put_together()[which]
     assert_same(again(net), net)

@@ -384,18 +384,6 @@ def test_what_cannot_be_is_refused_before_anything_is_written(words, told, sv, s
     assert not (tmp_path / "run").exists()
 
 
-def test_embed_writes_what_the_head_sees(sv, saved, tmp_path):
-    data = photos(tmp_path / "data", each=3)
-    assert sv("embed", saved, data / "red", data / "blue", "--out", "f.npz")[0] == 0
-    with np.load("f.npz", allow_pickle=False) as found:
-        assert found["vectors"].shape == (6, 64)
-        assert len(found["paths"]) == 6
-    assert sv("embed", saved, data / "red", "--out", "f.npz")[0] == 2
-    assert sv("embed", saved, data / "red", "--out", "f.txt")[0] == 2
-    seen = svertka.embed(saved, [data / "red", data / "blue"])
-    assert seen.similar(seen.vectors[4], 2)[0] == (seen.paths[4], pytest.approx(1, abs=1e-5))
-
-
 # --- the real thing ---
 
 

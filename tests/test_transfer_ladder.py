@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sklearn.decomposition import PCA
 
 import make_run
 import svertka
 from make_backbones import SIDE, backbone, photos
-from svertka.bundle import Model
-from svertka.data import Manifest
+from svertka import zoo
+from svertka.bundle import Model, describe
 from svertka.errors import RunError
 from svertka.reporting import write_report
+from svertka.signals import Preprocess
 from svertka.training.auto import Facts
 from svertka.training.recipe import Recipe
 from svertka.training.variation import variation
@@ -28,7 +28,6 @@ from svertka.transfer.features import extract
 from svertka.transfer.finetune import gentle
 from svertka.transfer.ladder import Candidate, Ladder
 from svertka.verbs.climbing import vary
-from svertka.verbs.mapping import principal
 from svertka.verbs.train import resume
 
 
@@ -253,6 +252,30 @@ def test_grey_pictures_are_three_equal_channels(saved, tmp_path):
     np.testing.assert_allclose(*seen, rtol=1e-4, atol=1e-5)
 
 
+def test_colour_pictures_lose_their_colour_in_front_of_a_grey_network(tmp_path):
+    torch.manual_seed(0)
+    net = zoo.net("resnet20", classes=3, channels=1).eval()
+    preprocess = Preprocess(SIDE, SIDE, 1, "crop", mean=(0.5,), std=(0.25,))
+    Model(net, ("a", "b", "c"), preprocess, describe(net, "resnet20", preprocess.shape)).save(tmp_path / "grey")
+    data = both_parts(tmp_path / "data", each=3)
+    done = svertka.train(data, weights=str(tmp_path / "grey"), out=tmp_path / "run")
+    assert any("the colours of yours are left out" in note for note in _notes(tmp_path / "run"))
+    grey = tmp_path / "seen"
+    for path in data.rglob("*.png"):
+        (grey / path.relative_to(data).parent).mkdir(parents=True, exist_ok=True)
+        Image.open(path).convert("L").save(grey / path.relative_to(data))
+    assert svertka.evaluate(tmp_path / "run", grey).result.accuracy.value == done.summary["validation"]["accuracy"]
+
+
+def test_netvlad_on_two_networks_measures_each_alone(saved, tmp_path):
+    b = backbone("mobilenet_v2_035")
+    Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "other" / "model")
+    data = both_parts(tmp_path / "data")
+    done = svertka.train(data, weights=f"{saved},{tmp_path / 'other'}", size=80, head="netvlad", out=tmp_path / "run")
+    assert [r["backbone"] for r in done.summary["ladder"]][:2] == ["resnet20 NetVLAD", "mobilenet_v2_035 NetVLAD"]
+    assert not any("+" in r["backbone"] for r in done.summary["ladder"])
+
+
 def test_fresh_weights_are_tried_where_pictures_are_far_smaller_and_win_over_a_blind_backbone(tmp_path):
     b = backbone()
     with torch.no_grad():
@@ -301,7 +324,12 @@ def test_the_gain_is_over_the_first_linear_head_on_the_same_pictures(tmp_path):
     (run / "metrics.json").write_text(json.dumps(told))
     text = write_report(run).read_text(encoding="utf-8")
     assert "the model gains +7.5 points on the same 40 pictures" in text
+    assert "more rungs need not help" in text  # when to stop
     assert "+7,5" in write_report(run, lang="ru").read_text(encoding="utf-8")
+    told["ladder"] = [answer("linear head", range(30)).to_dict(), answer("whole network", []).to_dict()]
+    told["ladder"][0]["kept"] = True  # as it was when it was climbed
+    (run / "metrics.json").write_text(json.dumps(told))
+    assert "more rungs need not help" not in write_report(run).read_text(encoding="utf-8")
 
 
 # --- heads and recipes ---
@@ -349,41 +377,7 @@ def test_what_the_recipe_says_of_varying_and_learning_counts():
     assert "batch" not in reasons
 
 
-def test_parquet_holds_paths_and_vectors(saved, tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet")
-    data = photos(tmp_path / "data", each=2)
-    found = svertka.embed(saved, [data], out=tmp_path / "f.parquet")
-    table = parquet.read_table(tmp_path / "f.parquet").to_pydict()
-    assert table["path"] == list(found.paths)
-    np.testing.assert_array_equal(np.array(table["vector"], np.float32), found.vectors)
-
-
-# --- the map ---
-
-
-@pytest.mark.parametrize(("n", "d"), [(30, 5), (8, 40)])
-def test_the_map_is_that_of_scikit_learn(n, d):
-    x = torch.randn(n, d, generator=torch.Generator().manual_seed(n)) * torch.linspace(0.2, 3, d)
-    points, known = principal(x, 2).numpy(), PCA(2, svd_solver="full").fit_transform(x.numpy())
-    np.testing.assert_allclose(np.abs(points), np.abs(known), atol=1e-3)
-    assert (points[np.abs(points).argmax(0), [0, 1]] > 0).all()
-
-
-def test_a_run_keeps_a_map_and_the_pictures_most_like_its_mistakes(saved, tmp_path):
-    data = photos(tmp_path / "data" / "train", each=6).parent
-    photos(data / "val", each=2)
-    (data / "val" / "red" / "0.png").rename(data / "val" / "blue" / "wrong.png")
-    (data / "val" / "blue" / "wrong.png").write_bytes((data / "train" / "red" / "3.png").read_bytes())
-    svertka.train(data, weights=str(saved), out=tmp_path / "run")
-    manifest = Manifest.load(tmp_path / "run" / "manifest.json")
-    with np.load(tmp_path / "run" / "map.npz", allow_pickle=False) as found:
-        assert found["points"].shape == (len(found["index"]), 2)
-        asked = [str(manifest.paths[i]) for i in found["asked"]]
-        row = next(k for k, path in enumerate(asked) if path.endswith("wrong.png"))
-        assert str(manifest.paths[found["similar"][row, 0]]).endswith("red/3.png")
-        assert found["cosine"][row, 0] == pytest.approx(1, abs=1e-5)
-        assert found["pixels"].shape[:2] == (*found["cosine"].shape[:1], 1 + found["cosine"].shape[1])
-        np.testing.assert_array_equal(found["pixels"][row, 0], found["pixels"][row, 1])
+# --- the real thing ---
 
 
 @pytest.mark.slow

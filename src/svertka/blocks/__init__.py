@@ -5,7 +5,8 @@ from svertka.blocks.heads import HEADS, Dense, Neighbours, put_head
 from svertka.blocks.net import Net
 from svertka.blocks.netvlad import NetVLAD, put_netvlad, with_netvlad
 from svertka.blocks.residual import InvertedResidual, StochasticDepth, he_normal, round_width
-from svertka.blocks.together import Together
+from svertka.blocks.stages import LastStages, put_stages, stages_seen
+from svertka.blocks.together import Together, averages
 from svertka.blocks.whitening import Whitening, measure_whitening
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ConvNorm",
     "Dense",
     "InvertedResidual",
+    "LastStages",
     "Neighbours",
     "Net",
     "NetVLAD",
@@ -22,10 +24,13 @@ __all__ = [
     "TensorflowConv",
     "Together",
     "Whitening",
+    "averages",
     "he_normal",
     "measure_whitening",
     "put_head",
     "put_netvlad",
+    "put_stages",
     "round_width",
+    "stages_seen",
     "with_netvlad",
 ]

@@ -65,7 +65,7 @@ class Together(Net):
 
     def __init__(self, nets: Sequence[Net], ranges: Sequence[Range], specs: Sequence[Mapping[str, Any]]) -> None:
         for net in nets:
-            if not isinstance(net.pool, nn.AdaptiveAvgPool2d):
+            if not averages(net.pool):
                 raise UsageError(f"{net.name} does not end in a global average, so it cannot stand beside another.")
             net.pool, net.head = nn.Identity(), nn.Identity()
         rescales = [Rescale(ranges[0], own) for own in ranges]
@@ -74,6 +74,11 @@ class Together(Net):
         self.name = " + ".join(net.name for net in nets)
         self.least = max(net.least for net in nets)
         self.specs = tuple(specs)
+
+
+def averages(pool: nn.Module) -> bool:
+    """Whether a pool is the average over all places."""
+    return isinstance(pool, nn.AdaptiveAvgPool2d) and pool.output_size in (1, (1, 1))
 
 
 def resized(maps: Tensor, height: int, width: int) -> Tensor:

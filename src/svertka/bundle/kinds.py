@@ -36,6 +36,7 @@ OURS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {  # kind: (class, attr
     "Together": ("blocks.together:Together", (*NET, "specs")),
     "SideBySide": ("blocks.together:SideBySide", ()),
     "Rescale": ("blocks.together:Rescale", ()),
+    "LastStages": ("blocks.stages:LastStages", ("last",)),
     "ConvNorm": ("blocks.conv:ConvNorm", ()),
     "TensorflowConv": ("blocks.conv:TensorflowConv", None),
     "SqueezeExcite": ("blocks.conv:SqueezeExcite", ()),

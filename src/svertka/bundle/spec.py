@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from svertka import zoo
-from svertka.blocks import Neighbours, Net, Together, put_head, put_netvlad
+from svertka.blocks import Neighbours, Net, Together, put_head, put_netvlad, put_stages, stages_seen
 from svertka.bundle.structure import rebuild
 from svertka.errors import RunError
 
@@ -21,8 +21,9 @@ from svertka.errors import RunError
 def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """How to build a network again without its weights, as JSON: {"name", "shape", "options"}.
 
-    With "head" where another head was put in (`blocks.put_head`), "pool" where NetVLAD was (`blocks.put_netvlad`), and
-    "together", a list of such descriptions, where several networks stand side by side (`blocks.Together`).
+    With "head" where another head was put in (`blocks.put_head`), "pool" where NetVLAD was (`blocks.put_netvlad`),
+    "stages" where the pool sees several of them (`blocks.put_stages`), and "together", a list of such descriptions,
+    where several networks stand side by side (`blocks.Together`).
 
     Args:
         net: the network.
@@ -32,6 +33,8 @@ def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": what, "shape": list(shape), "options": dict(net.options)}
     if isinstance(net, Together):
         spec["together"] = [dict(part) for part in net.specs]
+    if stages_seen(net) > 1:
+        spec["stages"] = stages_seen(net)
     if net.made_pool is not None:
         spec["pool"] = dict(net.made_pool)
     if net.made_head is not None:
@@ -68,6 +71,8 @@ def _by_name(spec: Mapping[str, Any], classes: int) -> Net:
         net = zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
     else:
         net = zoo.make(spec["name"], shape, classes)
+    if "stages" in spec:
+        put_stages(net, spec["stages"])
     if "pool" in spec:
         put_netvlad(net, **spec["pool"])
     return put_head(net, classes=classes, **spec["head"]) if "head" in spec else net

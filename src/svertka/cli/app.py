@@ -15,6 +15,7 @@ import typer
 
 from svertka.cache import limit_cache
 from svertka.cli import judging, networks, varying
+from svertka.cli.embedding import embed
 from svertka.cli.rehearsing import rehearse
 from svertka.cli.shared import (
     DATA,
@@ -304,27 +305,6 @@ def explain(
 
 
 @app.command()
-def embed(
-    model: ModelArg,
-    files: Annotated[list[str], typer.Argument(help="Pictures, or folders of pictures.")],
-    out: Annotated[Path, typer.Option(help="Where to write: a new .npz, or .parquet with pyarrow.")],
-    as_json: Json = False,
-) -> None:
-    """Write what a network sees in pictures: one vector each."""
-    with at_ease():
-        from svertka.verbs.embed import embed as run
-
-    found = run(model, files, out=out)
-    bad = [{"path": u.path, "error": u.reason} for u in found.unreadable]
-    if as_json:
-        print_json({"out": str(out), "pictures": len(found.paths), "width": found.vectors.shape[1], "unreadable": bad})
-    else:
-        print(f"{len(found.paths):,} vectors of {found.vectors.shape[1]:,} numbers are in {out}.")
-        for row in bad:
-            say(f"{row['path']} cannot be read: {row['error']}")
-
-
-@app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of `svertka train`.")],
     out: Annotated[Path | None, typer.Option(help="Write the page here instead of into the run folder.")] = None,
@@ -346,7 +326,7 @@ def report(
         print(page)
 
 
-for _verb in (networks.table, networks.weights, networks.nets, varying.preview, varying.tune, judging.compare):
+for _verb in (embed, networks.table, networks.weights, networks.nets, varying.preview, varying.tune, judging.compare):
     app.command()(_verb)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import LastStages, Net
 from svertka.errors import ShapeError, UnknownName, UsageError
 
 
@@ -42,6 +42,7 @@ def choose(net: nn.Module, x: Tensor) -> str:
     """
     if isinstance(net, Net) and type(net).features is Net.features:
         names = ["stem", *(f"stages.{n}" for n, _ in net.stages.named_children())]
+        names += ["stages"] if isinstance(net.stages, LastStages) else []  # all the maps that the head is told of
     else:  # every part that is no container of others
         names = [name for name, part in net.named_modules() if name and next(part.children(), None) is None]
     ran = sizes(net, x[:1], names)

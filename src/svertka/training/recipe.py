@@ -37,6 +37,9 @@ class Recipe:
     weights: str | None = _field(None, "start from these weights: a name of `svertka weights`, a file, or none")
     freeze: str | None = _field(None, "what does not learn: none, backbone, the first N stages, or parts by name")
     head: str | None = _field(None, f"of a frozen network: {', '.join(HEADS)}; auto: the best of several")
+    stages: int | None = _field(
+        None, "last stages of a frozen network that are averaged and put side by side; auto: the last alone", 1, 1000
+    )
     size: int | None = _field(None, "side of the square input in pixels", 1, 4096)
     fit: str | None = _field(None, "what happens to other aspect ratios: stretch, crop or pad")
     epochs: int | None = _field(None, "passes over the training pictures", 1, 100_000)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from svertka.blocks import Net, Together, put_head, put_netvlad
+from svertka.blocks import Net, Together, put_head, put_netvlad, put_stages, stages_seen
 from svertka.bundle import Model, describe
 from svertka.errors import UsageError
 from svertka.signals import Preprocess
@@ -58,11 +58,14 @@ class Backbone:
     @property
     def told(self) -> dict[str, str]:
         """What recipe.json says of it, for a resume that opens it again."""
-        return {"weights": self.source, "name": self.name, "digest": self.digest}
+        return {"weights": self.source, "name": str(self.spec["name"]), "digest": self.digest}
 
     def with_head(self, kind: str, width: int, classes: int, **options: Any) -> Net:
-        """A copy with a fresh head of `blocks.HEADS` on its embedding of `width` numbers."""
-        return put_head(copy.deepcopy(self.net), kind, width, classes, **options)
+        """A copy with a fresh head of `blocks.HEADS` on its embedding of `width` numbers, and no auxiliary ones."""
+        net = copy.deepcopy(self.net)
+        if hasattr(net, "aux"):  # they tell other classes apart, and stand on maps that are to stay as they are
+            net.aux = nn.ModuleDict()
+        return put_head(net, kind, width, classes, **options)
 
 
 def frozen_digest(net: Net) -> str:
@@ -93,7 +96,8 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         if net not in (None, model.spec["name"]):
             raise UsageError(f"{what} is a run of {model.spec['name']}, not of {net}: leave --net away.")
         spec = {k: v for k, v in model.spec.items() if k != "head"}
-        return Backbone(model.spec["name"], model.net, model.preprocess, spec, str(Path(what).resolve()))
+        name = _called(model.spec["name"], model.net)
+        return Backbone(name, model.net, model.preprocess, spec, str(Path(what).resolve()))
     if str(what) == "imagenet" and net is None:
         raise UsageError("--weights imagenet needs the name of a network: --net resnet50, for example.")
     path, row = path_of(what, net or str(what), None), published(net if str(what) == "imagenet" and net else what)
@@ -111,6 +115,26 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         interpolation=row.interpolation if row else "bilinear",
     )  # fmt: skip
     return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape), str(path))
+
+
+def with_stages(backbone: Backbone, last: int) -> Backbone:
+    """A backbone whose embedding is the averages of its last stages, one after the other; 1 is the last one alone.
+
+    Raises:
+        UsageError: it has fewer stages.
+    """
+    if last == stages_seen(backbone.net):
+        return backbone
+    net = put_stages(copy.deepcopy(backbone.net), last)
+    spec = {k: v for k, v in backbone.spec.items() if k not in ("stages", "pool")}
+    spec |= {"stages": last} if last > 1 else {}
+    return dataclasses.replace(backbone, name=_called(spec["name"], net), net=net, spec=spec)
+
+
+def _called(name: str, net: Net) -> str:
+    """What reports call a network of which the head sees several stages: `resnet20 stages.1-2`."""
+    places = [place for place, _ in net.stages.named_children()][-stages_seen(net) :]
+    return f"{name} stages.{places[0]}-{places[-1]}" if len(places) > 1 else name
 
 
 def with_vlad(backbone: Backbone, pixels: np.ndarray) -> Backbone:

@@ -1,7 +1,7 @@
 """Which weights a training starts from, found without torch, so that pictures are being decoded meanwhile.
 
-`auto` never fetches: it takes what lies in the folders of weights. The smallest files are the quickest networks, and
-two small ones that learned differently see more together than each alone.
+`auto` never fetches: it takes what lies in the folders of weights. The smallest files are the quickest networks; which
+of them serve these pictures and this time is settled when they are open (affording.py).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from svertka.training.recipe import Recipe
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".th")
 SIDE, ZOOM = 224, 0.875  # the input of nearly all of ImageNet's networks, cut from the middle of 256 pixels
 GLYPH = 40  # pictures up to this side are no photos
-MOST = 2  # networks that `auto` looks through
-LARGEST = 64 * 2**20  # bytes of one of them: more take too long without a word from the user
+MOST = 2  # networks that `auto` looks through: two that learned differently see more together than each alone
+OPENED = 6  # files that it chooses from, the smallest: opening all would take longer than looking through some
+LARGEST = 256 * 2**20  # bytes of one of them: more take too long to open without a word from the user
 
 
 def folders() -> list[Path]:
@@ -72,6 +73,6 @@ def sought(recipe: Recipe, side: int) -> bool:
 def missing_sentence() -> str:
     """What `auto` would have used, and where to put it."""
     return (
-        "Training starts from scratch, as no ImageNet weights are on this machine: mobilenet_v2.tv would serve; "
+        "Training starts from scratch, as no ImageNet weights of use are on this machine: mobilenet_v2.tv would serve; "
         f"`svertka weights mobilenet_v2.tv` fetches them, or put mobilenet_v2-b0353104.pth into {folders()[0]}."
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from svertka.blocks import Net
+from svertka.blocks import LastStages, Net, averages
 from svertka.errors import SvertkaError
 from svertka.transfer.fusing import APPENDED, FusedConv, fusable
 
@@ -37,6 +37,7 @@ def quick(net: Net, shape: tuple[int, ...]) -> Net:
     x, made, truth = _trial(net, shape)
     _fold(made, x)
     _fuse(made, x)
+    _pool(made)
     _compare(made, x, truth)
     return made
 
@@ -46,6 +47,7 @@ def folded(net: Net, shape: tuple[int, ...]) -> Net:
     """As `quick`, of PyTorch's public modules alone: for other devices than the CPU, and for export."""
     x, made, truth = _trial(net, shape)
     _fold(made, x)
+    _pool(made)
     _compare(made, x, truth)
     return made
 
@@ -89,6 +91,12 @@ def _fuse(net: Net, x: Tensor) -> None:
         _put(net, conv, FusedConv(module, type(net.get_submodule(act)) if act else None, size))  # type: ignore[arg-type]
         if act:
             _put(net, act, nn.Identity())
+
+
+def _pool(net: Net) -> None:
+    """Several stages are averaged where they stand, where averages are all that the pool wants of them."""
+    if isinstance(net.stages, LastStages) and averages(net.pool):
+        net.stages.pooled = True
 
 
 def _put(net: Net, name: str, module: nn.Module) -> None:

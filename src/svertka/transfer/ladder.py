@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Dense, Net
+from svertka.blocks import Dense, Net, averages
 from svertka.bundle import answer
 from svertka.evaluation import wilson
 from svertka.evaluation.comparison import Difference, difference
@@ -97,11 +97,14 @@ class Ladder:
     plain: Candidate | None = None  # the first linear head on one network: what the best is compared with
 
     def cached(self, backbones: Sequence[Backbone]) -> Iterator[Rung]:
-        """Heads on features as they are: of each kind on each backbone, then the better ones on all together."""
+        """Heads on features as they are: of each kind on each backbone, then the better ones on all together.
+
+        Networks that end otherwise than in a global average cannot stand beside others.
+        """
         for backbone in backbones:
             for kind in self.kinds:
                 yield self._head(RUNGS[kind], [backbone], FITS[kind])
-        if len(backbones) > 1 and self.kinds[-1] != "neighbours":
+        if len(backbones) > 1 and self.kinds[-1] != "neighbours" and all(averages(b.net.pool) for b in backbones):
             yield self._head(RUNGS[self.kinds[-1]], backbones, FITS[self.kinds[-1]])
 
     def varied(self, backbones: Sequence[Backbone], views: Sequence[View]) -> Iterator[Rung]:

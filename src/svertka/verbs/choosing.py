@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from svertka import data as rooms
+from svertka.errors import UsageError
 from svertka.signals import Preprocess
 from svertka.training import auto
 from svertka.training.recipe import Recipe
@@ -20,6 +21,16 @@ def usual_preprocess(recipe: Recipe) -> Preprocess:
     """How nearly all published networks want their pictures: decoding begins with that before one knows theirs."""
     side, fit = recipe.size or finding.SIDE, recipe.fit or "crop"
     return Preprocess(side, side, 3, fit, zoom=finding.ZOOM if fit == "crop" else 1.0)
+
+
+def refuse_frozen(recipe: Recipe) -> None:
+    """Refuse what only a network that starts from weights has, where training starts from scratch."""
+    for name, value in (("head", recipe.head), ("stages", recipe.stages)):
+        if value is not None:
+            raise UsageError(
+                f"--set {name}={value} is for a network that starts from weights, and here training starts from "
+                "scratch: name weights by --weights (`svertka weights` lists some), or leave it away."
+            )
 
 
 def from_scratch(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str], Preprocess]:

@@ -147,7 +147,7 @@ class Climb:
         name, begun = "from scratch", time.perf_counter()
         if self.way.left_out(name):
             return
-        open_ones = dict.fromkeys(("net", "size", "fit", "freeze", "head"))
+        open_ones = dict.fromkeys(("net", "size", "fit", "freeze", "head", "stages"))
         fresh = self.job.recipe.replace(**open_ones, weights="none")
         fresh, _, facts, preprocess = first_choices(self.job.source, fresh)
         store = rooms.begin_store(self.job.source, preprocess).finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,16 @@ class Embedded:
     vectors: np.ndarray
     unreadable: tuple[Unreadable, ...]
 
-    def similar(self, query: np.ndarray, count: int = 5) -> list[tuple[str, float]]:
-        """The pictures most like a vector (d,): (path, cosine), the most alike first."""
+    def similar(
+        self, query: np.ndarray, count: int = 5, *, besides: str | Path | None = None
+    ) -> list[tuple[str, float]]:
+        """The pictures most like a vector (d,), other than the file `besides`: (path, cosine), the most alike first."""
         length = np.linalg.norm(self.vectors, axis=1) * np.linalg.norm(query)
         cosine = self.vectors @ query / np.maximum(length, 1e-12)
-        return [(self.paths[i], float(cosine[i])) for i in np.argsort(-cosine, kind="stable")[:count]]
+        own = None if besides is None else Path(besides).resolve()
+        order = (int(i) for i in np.argsort(-cosine, kind="stable"))
+        others = (i for i in order if own is None or Path(self.paths[i]).resolve() != own)
+        return [(self.paths[i], float(cosine[i])) for i in islice(others, count)]
 
 
 def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | None = None) -> Embedded:
@@ -47,7 +53,7 @@ def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | 
 
     Raises:
         RunError: there is no usable model.
-        DataError: no picture can be read.
+        DataError: no picture can be read, or a folder holds none.
         UsageError: the file to write exists, or is of another kind.
     """
     if out is not None:
@@ -72,7 +78,8 @@ def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | 
             with torch.inference_mode():
                 vectors.append(net.embed(model.preprocess.normalise(np.stack(pixels))).float().numpy())
     if not vectors:
-        raise DataError(f"None of the {len(pictures):,} files can be read as a picture.")
+        such = f", such as {bad[0].path}: {bad[0].reason}" if bad else ""
+        raise DataError(f"None of the {len(pictures):,} files can be read as a picture{such}.")
     found = Embedded(tuple(paths), np.concatenate(vectors), tuple(bad))
     if out is not None:
         _write(found, Path(out))

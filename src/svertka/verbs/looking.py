@@ -82,11 +82,15 @@ class Looking:
 
     def knows(self, backbone: Backbone) -> bool:
         """Whether it has looked through this backbone, or through all that stand side by side in it."""
-        return all(name in self.seen for name in backbone.name.split(" + "))
+        return all(name in self.seen for name in self._names(backbone))
 
     def parts(self, backbone: Backbone) -> list[Backbone]:
         """The backbones that one stands for: those side by side in it, or itself."""
-        return [self.seen[name] for name in backbone.name.split(" + ")]
+        return [self.seen[name] for name in self._names(backbone)]
+
+    def _names(self, backbone: Backbone) -> list[str]:
+        """Of an earlier run's two networks it has looked through both at once."""
+        return [backbone.name] if backbone.name in self.seen else backbone.name.split(" + ")
 
     def seconds_each(self, backbone: Backbone) -> float:
         """Seconds for one picture through a backbone; of one that all was known of already, by trying one batch."""

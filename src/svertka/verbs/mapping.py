@@ -9,6 +9,8 @@ features, `cosine` float32 (k, NEAR), and `pixels` uint8 (k, 1 + NEAR, h, w, c).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -40,11 +42,10 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
     parts = [part for part in ("train", "validation") if job.count(part)]
     if not looking.knows(best.backbone) or job.count("train") < 3:
         return
-    seen = {part: torch.cat([looking(b, part, PLAIN) for b in looking.parts(best.backbone)], 1) for part in parts}
-    unit = {part: F.normalize(x, dim=1) for part, x in seen.items()}
+    seen = {part: [looking(b, part, PLAIN) for b in looking.parts(best.backbone)] for part in parts}
     index = np.concatenate([job.manifest.indices(part) for part in parts])
     some = np.arange(0, len(index), -(-len(index) // MOST))
-    shown = torch.cat(list(unit.values()))[some]
+    shown = torch.cat([_unit(seen[part], places) for part, places in zip(parts, _by_part(seen, some), strict=True)])
     axes = principal(shown, AXES)
     points = axes[:, :2].contiguous()
     share = points.var(0).sum() / shown.var(0).sum().clamp_min(torch.finfo(torch.float32).tiny)
@@ -52,7 +53,7 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
         "points": points.numpy(), "axes": axes.numpy(), "index": index[some], "share": share.clamp_max(1).numpy(),
     }  # fmt: skip
     if shares is not None:
-        arrays |= _similar(job, unit, shares)
+        arrays |= _similar(job, seen, shares)
     try:
         np.savez(job.run.path / "map.npz", **arrays)
     except OSError as why:
@@ -74,13 +75,28 @@ def principal(x: Tensor, most: int) -> Tensor:
     return (points * farthest.sign()).float()
 
 
-def _similar(job: Job, unit: dict[str, Tensor], shares: np.ndarray) -> dict[str, np.ndarray]:
+def _by_part(seen: dict[str, list[Tensor]], places: np.ndarray) -> list[np.ndarray]:
+    """Places in all parts one after the other, as places in each part."""
+    ends = np.cumsum([len(features[0]) for features in seen.values()])
+    pieces = np.split(places, np.searchsorted(places, ends[:-1]))
+    return [piece - start for piece, start in zip(pieces, [0, *ends[:-1]], strict=True)]
+
+
+def _unit(features: Sequence[Tensor], places: np.ndarray) -> Tensor:
+    """Some rows of features that stand side by side, each of length 1: (m, sum of d). The others are not copied."""
+    some = torch.from_numpy(np.asarray(places, dtype=np.int64))
+    return F.normalize(torch.cat([x[some] for x in features], dim=1), dim=1)
+
+
+def _similar(job: Job, seen: dict[str, list[Tensor]], shares: np.ndarray) -> dict[str, np.ndarray]:
     """The worst mistakes of validation, and the training pictures most alike to each."""
     judged, learned = job.manifest.indices("validation"), job.manifest.indices("train")
     worst = worst_mistakes(shares, job.labels("validation"), SHOWN)
-    near = (unit["validation"][torch.from_numpy(np.asarray(worst, dtype=np.int64))] @ unit["train"].T).topk(
-        min(NEAR, len(learned)), dim=1
-    )  # (k, near)
+    asked, known = _unit(seen["validation"], worst), seen["train"]
+    widths = [x.shape[1] for x in known]
+    products = torch.stack([q @ x.T for q, x in zip(asked.split(widths, 1), known, strict=True)]).sum(0)  # (k, n)
+    length = torch.stack([torch.linalg.vector_norm(x, dim=1) for x in known]).norm(dim=0)  # (n,)
+    near = (products / length.clamp_min(1e-12)).topk(min(NEAR, len(learned)), dim=1)  # (k, near)
     similar = learned[near.indices.numpy()]
     rows = np.concatenate([judged[worst][:, None], similar], axis=1)
     thin = -(-max(job.store.pixels.shape[1:3]) // SIDE)

@@ -27,7 +27,7 @@ from svertka.training.world import refuse_several, world
 from svertka.transfer import finding
 from svertka.verbs import sharing
 from svertka.verbs.check import save_findings
-from svertka.verbs.choosing import facts_of, from_scratch, usual_preprocess
+from svertka.verbs.choosing import facts_of, from_scratch, refuse_frozen, usual_preprocess
 from svertka.verbs.job import Job, Trained, Watch, Where, silent
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _read(
     if weights:
         preprocess = usual_preprocess(recipe)
     else:
+        refuse_frozen(recipe)
         recipe, reasons, preprocess = from_scratch(recipe, facts)
     run: Run | None = None
     backbones: list[Backbone] = []
@@ -124,10 +125,11 @@ def _read(
         refuse_impossible(fixed)
         if weights:
             clock.now("weights")
-            backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None)
+            backbones = transferring.open_all(weights, recipe, unasked=recipe.weights is None, pictures=len(source))
             if backbones:
                 needed = backbones[0].preprocess
             else:
+                refuse_frozen(recipe)
                 recipe, reasons, needed = from_scratch(recipe, facts)
             if not transferring.same_pixels(preprocess, needed):
                 reading.cancel()

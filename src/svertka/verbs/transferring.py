@@ -19,8 +19,9 @@ from svertka.training.freeze import named_parts
 from svertka.training.machine import pick_device
 from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
-from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixels, with_vlad
-from svertka.transfer.finding import MOST
+from svertka.transfer.affording import allowed, strongest
+from svertka.transfer.backbones import SMALL, Backbone, open_backbone, same_pixels, with_stages, with_vlad
+from svertka.transfer.finding import OPENED
 from svertka.transfer.finetune import gentle
 from svertka.transfer.ladder import USUAL, Candidate, Ladder, as_labels
 from svertka.verbs import learning, sharing
@@ -35,46 +36,31 @@ from svertka.verbs.stopping import asked_to_stop
 from svertka.verbs.waypoints import Waypoints
 
 SAMPLE = 128  # training pictures whose maps give NetVLAD its centres
+OF_USE = "of the weights at hand, chosen by accuracy on ImageNet and by how long looking at all pictures takes here"
 
 
-def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> list[Backbone]:
+def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool, pictures: int = 0) -> list[Backbone]:
     """The backbones behind names and files, prepared for the size and fit that the recipe asks for.
 
     Args:
         what: what `open_backbone` takes.
-        recipe: its `net` names the network of a file; its `size` and `fit` replace the backbone's own.
-        unasked: the files were found, not named: those that are of no use are passed over.
+        recipe: its `net` names the network of a file; its `size` and `fit` replace the backbone's own, its `stages`
+            say how many stages the head sees.
+        unasked: the files were found, not named: the strongest for these pictures and this time are taken, and those of
+            no use are passed over.
+        pictures: that will be looked at.
 
     Raises:
         WeightsError, RunError, UnknownName, UsageError: as `open_backbone` does, for what was named.
         UnknownName: `freeze` names what a network has not.
         ShapeError: a network cannot take pictures of that size.
-        UsageError: two that were named want their pictures prepared differently or hold the same weights, or `freeze`
-            and `head` ask for what cannot be.
+        UsageError: two that were named want their pictures prepared differently or hold the same weights, `stages` asks
+            for more than there are, or `freeze` and `head` ask for what cannot be.
     """
-    found: list[Backbone] = []
-    for one in what:
-        try:
-            backbone = _fitted(open_backbone(one, net=recipe.net), recipe)
-        except SvertkaError:
-            if unasked:
-                continue
-            raise
-        if unasked and (len(found) == MOST or backbone.preprocess.height <= SMALL):
-            continue
-        if found and not same_pixels(found[0].preprocess, backbone.preprocess):
-            if unasked:
-                continue
-            raise UsageError(
-                f"{found[0].name} and {backbone.name} want their pictures prepared differently: name one of them."
-            )
-        if any(backbone.digest == other.digest for other in found):
-            if unasked:
-                continue
-            raise UsageError(f"{one} holds the same weights as {found[0].source}: name each once.")
+    found = _of_use(what, recipe, pictures) if unasked else _named(what, recipe)
+    for backbone in found:
         if recipe.freeze not in (None, "auto"):
             named_parts(backbone.net, recipe.freeze)
-        found.append(backbone)
     if _leaves_the_ladder(recipe):
         if len(found) > 1:
             names = " and ".join(backbone.name for backbone in found)
@@ -82,6 +68,41 @@ def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool) -> li
         if recipe.head in ("neighbours", "netvlad"):
             raise UsageError(f"--set head={recipe.head} stands on a frozen network: leave --freeze away.")
     return found
+
+
+def _named(what: Sequence[str | Path], recipe: Recipe) -> list[Backbone]:
+    found: list[Backbone] = []
+    for one in what:
+        backbone = _fitted(open_backbone(one, net=recipe.net), recipe)
+        if found and not same_pixels(found[0].preprocess, backbone.preprocess):
+            raise UsageError(
+                f"{found[0].name} and {backbone.name} want their pictures prepared differently: name one of them."
+            )
+        if any(backbone.digest == other.digest for other in found):
+            raise UsageError(f"{one} holds the same weights as {found[0].source}: name each once.")
+        found.append(backbone)
+    return found
+
+
+def _of_use(files: Sequence[str | Path], recipe: Recipe, pictures: int) -> list[Backbone]:
+    """Of files that lie here: those for photos, with as many stages as were asked for, that the time allows."""
+    found: dict[str, Backbone] = {}
+    short: UsageError | None = None
+    for file in files:
+        if len(found) == OPENED:
+            break
+        try:
+            backbone = _fitted(open_backbone(file, net=recipe.net), recipe)
+        except UsageError as why:  # too few stages
+            short = why
+        except SvertkaError:
+            continue
+        else:
+            if backbone.preprocess.height > SMALL:
+                found.setdefault(backbone.digest, backbone)
+    if short is not None and not found:
+        raise short
+    return strongest(list(found.values()), pictures, allowed(recipe.minutes))
 
 
 def _leaves_the_ladder(recipe: Recipe) -> bool:
@@ -96,14 +117,17 @@ def _fitted(backbone: Backbone, recipe: Recipe) -> Backbone:
         own, height=side or own.height, width=side or own.width, fit=fit, zoom=own.zoom if fit == "crop" else 1.0
     )
     backbone.net.check(changed.shape[1:])
+    if recipe.stages is not None:
+        backbone = with_stages(backbone, recipe.stages)
     return dataclasses.replace(backbone, preprocess=changed, spec={**backbone.spec, "shape": list(changed.shape)})
 
 
 def start(job: Job, backbones: Sequence[Backbone], facts: auto.Facts) -> Trained:
     """A new run that starts from weights: by the ladder, or by the usual loop where `freeze` says what learns."""
-    names = " and ".join(b.name for b in backbones)
+    names = " and ".join(str(b.spec["name"]) for b in backbones)
+    of_weights = "the weights are of this network" if job.recipe.weights else OF_USE
     job.recipe = job.recipe.replace(net=names, size=job.preprocess.height, fit=job.preprocess.fit)
-    job.reasons |= {"net": "the weights are of this network", "size": f"{names} learned from pictures of this size"}
+    job.reasons |= {"net": of_weights, "size": f"{names} learned from pictures of this size"}
     told = _told(backbones, facts)
     if _leaves_the_ladder(job.recipe):
         job.start = backbones[0]

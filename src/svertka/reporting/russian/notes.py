@@ -95,6 +95,9 @@ SENTENCES = {
     ),
     # transfer
     "the weights are of this network": "веса принадлежат этой сети",
+    "of the weights at hand, chosen by accuracy on ImageNet and by how long looking at all pictures takes here": (
+        "из имеющихся весов; выбор по точности на ImageNet и по времени, за которое сеть просмотрит здесь изображения"
+    ),
     "{names} learned from pictures of this size": "{names}: обучение шло на изображениях этого размера",
     "colour photographs keep their meaning when mirrored; grey pictures may be signs": (
         "цветные фотографии при отражении не теряют смысла; серые изображения могут быть знаками"

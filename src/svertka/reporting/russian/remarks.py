@@ -124,10 +124,10 @@ SENTENCES = {
         "часты: редкие классы находятся чаще, но и называются по ошибке чаще, чем оправдывают доли в ваших данных."
     ),
     # transfer
-    "Training starts from scratch, as no ImageNet weights are on this machine: mobilenet_v2.tv would serve; `svertka "
-    "weights mobilenet_v2.tv` fetches them, or put mobilenet_v2-b0353104.pth into {folder}.": (
-        "Обучение идёт с нуля: на этой машине нет весов ImageNet. Подошли бы mobilenet_v2.tv; `svertka weights "
-        "mobilenet_v2.tv` скачает их, или положите файл mobilenet_v2-b0353104.pth в {folder}."
+    "Training starts from scratch, as no ImageNet weights of use are on this machine: mobilenet_v2.tv would serve; "
+    "`svertka weights mobilenet_v2.tv` fetches them, or put mobilenet_v2-b0353104.pth into {folder}.": (
+        "Обучение идёт с нуля: на этой машине нет подходящих весов ImageNet. Подошли бы mobilenet_v2.tv; `svertka "
+        "weights mobilenet_v2.tv` скачает их, или положите файл mobilenet_v2-b0353104.pth в {folder}."
     ),
     "The pictures, {side} pixels on a side, are enlarged to the {size} that {name} works on.": (
         "Изображения со стороной {side} пикс. увеличиваются до {size}, с которыми работает {name}."
