@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from svertka.data import build as building
 from svertka.data.ahead import ahead
 from svertka.data.loader import Loader
 from svertka.data.packed import Packed
-from svertka.data.scratch import LOCK, hold
+from svertka.data.room import COUNTING, make_room, room
+from svertka.data.scratch import LOCK, hold, remove
 from svertka.errors import DataError, UsageError
 from svertka.signals import Preprocess
 from svertka.verbs.train import resume, train
@@ -109,6 +111,69 @@ def test_a_store_in_use_stays(photos, cache, monkeypatch):
     lock.close()
     build(photos, cache, Preprocess(61, 61, 3))
     assert not folder.exists()
+
+
+def test_who_counts_the_cache_costs_nobody_a_store(photos, cache):
+    """Whoever looks for room locks what is unused for a moment: a store that is opened just then is no damaged one."""
+    build(photos, cache)
+    (folder,) = cache.iterdir()
+    counted = hold(folder / LOCK)
+    assert counted is not None
+    threading.Timer(0.5, counted.close).start()
+    job, store = build(photos, cache)
+    assert not job.fresh
+    assert store.readable.sum() == 16
+
+
+def test_a_store_that_is_being_removed_is_not_waited_for(photos, cache):
+    build(photos, cache)
+    (folder,) = cache.iterdir()
+    leaving = hold(folder / LOCK)
+    begun = time.monotonic()
+    threading.Timer(0.3, remove, (folder,)).start()
+    job, _ = build(photos, cache)
+    assert job.fresh
+    assert time.monotonic() - begun < 30
+    leaving.close()
+
+
+def test_one_counts_the_cache_at_a_time(photos, cache, monkeypatch):
+    """Two at once would each take what the other has locked for used."""
+    for side in (60, 61):
+        build(photos, cache, Preprocess(side, side, 3))
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", str(size(cache)))
+    whole = room(cache)
+    assert whole == size(cache)
+    other = hold(cache / COUNTING)
+    locked = [hold(folder / LOCK) for folder in cache.iterdir() if folder.is_dir()]
+    found = []
+    asker = threading.Thread(target=lambda: found.append(room(cache)))
+    asker.start()
+    asker.join(0.3)
+    assert not found
+    for lock in locked:
+        lock.close()
+    other.path.unlink()
+    other.close()
+    asker.join(30)
+    assert found == [whole]
+    make_room(cache, whole)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_lock_that_may_not_be_made_is_told_by_its_own_reason(tmp_path, monkeypatch):
+    real = os.open
+
+    def refused(path, flags, *mode):
+        if flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode)
+
+    (tmp_path / "there").touch()
+    monkeypatch.setattr("svertka.data.scratch.os.open", refused)
+    with pytest.raises(PermissionError):
+        hold(tmp_path / "new")
+    assert hold(tmp_path / "there", shared=True) is not None
 
 
 # -- JPEG -------------------------------------------------------------------------------------------------------------

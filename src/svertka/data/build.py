@@ -23,7 +23,7 @@ import numpy as np
 
 from svertka.cache import cache_folder
 from svertka.data.packed import Packed, packed_size
-from svertka.data.room import make_room, room, too_little_room
+from svertka.data.room import make_room, room, too_little_room, undisturbed
 from svertka.data.scratch import Lock, Scratch, hold, remove, reserve, sweep, unwritable
 from svertka.data.source import Source
 from svertka.data.store import Store, column_file, map_store, open_store, seal, store_key
@@ -114,7 +114,8 @@ class StoreJob:
         self._clean = weakref.finalize(self, _clean, self._scratch, self._workers, self._target, self._turn)
         self._pixels = self._scratch.path / "pixels.bin"
         try:
-            self._reserve()
+            with undisturbed(cache):  # what is free now is still free when it is taken
+                self._reserve()
         except BaseException:
             self._clean()
             raise

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from svertka.data.scratch import LOCK, Lock, Scratch, hold, sweep
+from svertka.data.scratch import COUNTED, LOCK, Lock, Scratch, hold, sweep
 from svertka.errors import DataError
 
 _FILE = "file"
@@ -23,7 +23,7 @@ def cached_file(target: Path) -> Path | None:
     if target in _used and (target / _FILE).exists():
         return target / _FILE
     try:
-        lock = hold(target / LOCK, shared=True)
+        lock = hold(target / LOCK, shared=True, patience=COUNTED)
     except OSError:  # no such folder
         return None
     if lock is None or not (target / _FILE).exists():  # it is being removed

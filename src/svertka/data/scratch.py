@@ -26,6 +26,8 @@ except ImportError:  # Windows: there the age of a scratch folder decides
 
 _PREFIX = ".scratch-"
 LOCK = "lock"  # the file in a store that whoever uses it holds
+COUNTED = 60.0  # seconds that a store may stay locked by those who count what the cache holds (data/room.py)
+_PAUSE = 0.01  # seconds between two tries for a lock
 _YOUNG = 60.0  # seconds in which a scratch folder without a lock may still be about to get one
 _OLD = 86400.0  # seconds after which a scratch folder is swept where locks are not to be had
 
@@ -47,19 +49,15 @@ class Lock:
         self._close()
 
 
-def hold(path: Path, *, shared: bool = False) -> Lock | None:
-    """Lock a file, made where it is missing; None where another has it.
+def hold(path: Path, *, shared: bool = False, patience: float = 0.0) -> Lock | None:
+    """Lock a file, made where it is missing; None where another has it, and keeps it for `patience` seconds.
 
     Raises:
         OSError: it cannot be made or opened.
     """
+    until = time.monotonic() + patience
     while True:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as why:
-            if why.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            descriptor = os.open(path, os.O_RDONLY)  # a cache that may only be read
+        descriptor = _opened(path)
         lock = Lock(path, descriptor)
         try:
             if fcntl is not None:
@@ -67,11 +65,23 @@ def hold(path: Path, *, shared: bool = False) -> Lock | None:
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return lock
         except BlockingIOError:
-            lock.close()
-            return None
+            if time.monotonic() >= until:
+                lock.close()
+                return None
+            time.sleep(_PAUSE)
         except FileNotFoundError:  # whoever had it has removed it: the next one is another file
             pass
         lock.close()
+
+
+def _opened(path: Path) -> int:
+    """The file as a descriptor, made where it is missing."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as why:
+        if why.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY)  # a cache that may only be read
 
 
 class Scratch:

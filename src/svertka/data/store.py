@@ -33,7 +33,7 @@ from svertka.data.column_file import ColumnFile, MappedColumns, MappedFile
 from svertka.data.facts import FACTS, Facts
 from svertka.data.messages import RESULT
 from svertka.data.packed import Packed
-from svertka.data.scratch import LOCK, Lock, hold
+from svertka.data.scratch import COUNTED, LOCK, Lock, hold
 from svertka.data.source import Source
 from svertka.errors import DataError
 from svertka.signals.preprocess import Preprocess
@@ -147,7 +147,7 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
         checksum, text = (folder / "store.json").read_text(encoding="ascii").splitlines()
         if hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != checksum:
             return None
-        lock = hold(folder / LOCK, shared=True)
+        lock = hold(folder / LOCK, shared=True, patience=COUNTED)
         if lock is None:  # it is being removed
             return None
         with contextlib.suppress(OSError):  # a cache that may only be read keeps no time of last use
