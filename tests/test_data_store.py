@@ -343,6 +343,16 @@ def test_workers_that_cannot_start_are_told(pets, cache, monkeypatch):
     assert contents(cache) == []
 
 
+def test_a_machine_that_starts_no_more_processes_is_told(pets, cache, monkeypatch):
+    def full(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("svertka.data.workers.subprocess.Popen", full)
+    with pytest.raises(DataError, match=r"cannot be started \(Resource temporarily unavailable\)"):
+        build(pets, cache)
+    assert contents(cache) == []
+
+
 def test_a_source_that_vanishes_is_told(pets, cache, tmp_path):
     archive = tmp_path / "pets.zip"
     with zipfile.ZipFile(archive, "w") as target:

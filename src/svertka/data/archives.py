@@ -94,6 +94,8 @@ def _tar_members(file: IO[bytes], archive: tarfile.TarFile) -> Iterator[tuple[st
         member = archive.next()
         if member is None:
             return
+        if archive.offset <= place:  # type: ignore[attr-defined]  # a size below zero: it would be read for ever
+            raise tarfile.ReadError(f"the header at byte {place:,} leads backwards")
         place = archive.offset  # type: ignore[attr-defined]
         if member.isdir():
             continue
@@ -114,6 +116,8 @@ def _plain_header(block: bytes) -> tuple[str, int] | None:
             return None
         size = int(block[124:136].strip(b" \0") or b"0", 8)
     except ValueError:
+        return None
+    if size < 0:
         return None
     name, prefix = block[:100].partition(b"\0")[0], block[345:500].partition(b"\0")[0]
     if prefix and block[257:263] == b"ustar\0":
@@ -190,10 +194,10 @@ def _zip64_end(file: IO[bytes], end: int, size: int, offset: int) -> tuple[int, 
     locator = file.read(20)
     if locator[:4] != b"PK\x06\x07":
         return size, offset, end
-    for place in (
-        struct.unpack_from("<Q", locator, 8)[0],
-        end - 20 - 56,
-    ):  # as told, or with data before the archive
+    told = struct.unpack_from("<Q", locator, 8)[0]
+    for place in (told, end - 20 - 56):  # as told, or with data before the archive
+        if not 0 <= place <= end - 56:
+            continue
         file.seek(place)
         record = file.read(56)
         if record[:4] == b"PK\x06\x06":
@@ -212,8 +216,10 @@ def _members(
             file.seek(start + read)
             more = file.read(min(_BLOCK, length - read))
             block, at, read = block[at:] + more, 0, read + len(more) if more else length
-        if at + 46 > len(block):
+        if at == len(block):
             return
+        if at + 46 > len(block):
+            raise DataError(f"{path} is a damaged zip archive (its directory ends in the middle of a file's entry).")
         signature, system, flags, method, crc, packed, size, names, extras, notes, attributes, offset = unpack(
             block, at
         )
@@ -235,7 +241,8 @@ def _zip64_sizes(extra: bytes, *values: int) -> list[int]:
     while len(extra) >= 4:
         tag, length = struct.unpack_from("<HH", extra)
         if tag == 1:
-            wide = [v for (v,) in struct.iter_unpack("<Q", extra[4 : 4 + length // 8 * 8])]
+            told = extra[4 : 4 + length]  # less than that where the archive is damaged
+            wide = list(struct.unpack_from(f"<{len(told) // 8}Q", told))
             for i, value in enumerate(values):
                 if value == 0xFFFFFFFF and wide:
                     found[i] = wide.pop(0)

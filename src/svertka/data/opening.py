@@ -15,8 +15,8 @@ from svertka.data.digits import digits
 from svertka.data.folders import list_folder
 from svertka.data.groups import groups_by_pattern
 from svertka.data.layout import PART_NAMES, TEST, TRAIN, VALIDATION, twins
-from svertka.data.places import Place, in_words, missing, places_of
-from svertka.data.readers import FolderReader, TarReader, ZipReader
+from svertka.data.places import Place, in_words, missing, places_of, there_is
+from svertka.data.readers import FolderReader, TarReader, ZipReader, as_listed
 from svertka.data.shards import is_shard, shard_source
 from svertka.data.source import Source
 from svertka.data.unpacked import compression, unpacked_tar
@@ -56,14 +56,14 @@ def open_source(
     return replace(source, notes=(*source.notes, *twins(source.classes)), places=again)
 
 
-def reopen_source(told: Mapping[str, Any], least_classes: int = 2) -> Source:
-    """Open again what a run learned from, as `Source.to_dict` describes it.
+def reopen_source(told: Mapping[str, Any], least_classes: int = 2, *, group_by: str | None = None) -> Source:
+    """Open again what a run learned from, as `Source.to_dict` describes it; other arguments as for `open_source`.
 
     Raises:
         KeyError: it is no such description.
         DataError: as `open_source`.
     """
-    return open_source(told.get("places") or told["where"], least_classes)
+    return open_source(told.get("places") or told["where"], least_classes, group_by=group_by)
 
 
 def _copies(addresses: list[str]) -> Mapping[str, Path]:
@@ -81,6 +81,8 @@ def _open(place: Place, group_by: str | None, copies: Mapping[str, Path]) -> Sou
     if place.remote:
         return _open_file(copies[place.where], place, group_by)
     path = Path(place.where)
+    if not there_is(place.where):
+        raise missing(place.where)
     if path.is_dir():
         absolute = str(path.absolute())
         return arranged(list_folder(path), FolderReader(absolute), place.where, stamp=absolute)
@@ -95,13 +97,15 @@ def _open_file(path: Path, place: Place, group_by: str | None) -> Source:
     ending = Path(place.where).suffix.lower()
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or ending == ".zip":
         # the rows of a zip carry checksums: the same archive in another place is the same source
-        return arranged(list_zip(path), ZipReader(str(path.absolute())), place.where)
+        zipped = ZipReader(as_listed(path))
+        return arranged(list_zip(path), zipped, place.where)
     packed = compression(head)
     if packed or head[257:262] == b"ustar" or ending == ".tar":
         facts = path.stat()
         stamp = f"{path.absolute()}\0{facts.st_size}\0{facts.st_mtime_ns}"
         plain = unpacked_tar(path, packed) if packed else path
-        tree, reader = list_tar(plain), TarReader(str(plain.absolute()))
+        reader = TarReader(as_listed(plain))
+        tree = list_tar(plain)
         if is_shard(tree):
             return shard_source(tree, reader, place, stamp, group_by)
         return arranged(tree, reader, place.where, stamp)

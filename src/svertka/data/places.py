@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def _expanded(text: str, base: str = "") -> Iterator[Place]:
     where, columns = _columns(text)
     if base and not is_address(where) and where not in BUILT_IN:
         where = str(Path(base, where))
-    if where in BUILT_IN or (not is_address(where) and Path(where).exists()):
+    if where in BUILT_IN or (not is_address(where) and there_is(where)):
         if where.lower().endswith(".txt"):
             yield from _listed(where)
         else:
@@ -103,7 +104,7 @@ def _listed(where: str) -> Iterator[Place]:
         if name.lower().endswith(".txt"):
             raise DataError(f"The list {where} names another list, {name}; one folder, archive or table a line works.")
         for place in _expanded(name, str(Path(where).parent)):
-            if not (place.remote or place.where in BUILT_IN or Path(place.where).exists()):
+            if not (place.remote or place.where in BUILT_IN or there_is(place.where)):
                 raise DataError(f"The list {where} names {name}, but there is no {place.where}.")
             yield place
 
@@ -156,7 +157,7 @@ def _matches(pattern: str) -> list[str]:
 def _columns(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """What stands before the # of a table, and the columns after it."""
     where, mark, rest = text.rpartition("#")
-    if not mark or not where.lower().endswith(_WITH_COLUMNS) or Path(text).exists():
+    if not mark or not where.lower().endswith(_WITH_COLUMNS) or there_is(text):
         return text, ()
     pairs = []
     for pair in rest.split(","):
@@ -171,9 +172,20 @@ def _columns(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     return where, tuple(pairs)
 
 
+def there_is(where: str) -> bool:
+    """Whether there is a file or folder of that name that may be looked at; a name that no file can have is none."""
+    return os.path.exists(where)  # noqa: PTH110  that of pathlib raises what it meets
+
+
 def missing(where: str) -> DataError:
-    """The sentence for a place that is not there, with what is near."""
+    """The sentence for a place that is not there, or may not be looked at; with what is near."""
     path = Path(where)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        pass
+    except OSError as why:  # a folder on the way that is closed to this user, a name too long
+        return DataError(f"{path} cannot be looked at ({why.strerror}).")
     try:
         there = [entry.name for entry in path.absolute().parent.iterdir()]
     except OSError:

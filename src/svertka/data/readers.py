@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import importlib
+import json
 import lzma
 import os
 import stat
@@ -94,24 +95,38 @@ class FolderReader:
             raise ReadError(path, f"it cannot be opened ({why.strerror})") from why
 
 
+def as_listed(path: Path) -> str:
+    """What makes the reader of an archive again: its place, and the size and time by which a change of it is known."""
+    facts = path.stat()
+    return json.dumps([str(path.absolute()), facts.st_size, facts.st_mtime_ns])
+
+
 class _ArchiveFile:
-    """One file that many threads read at places of their own."""
+    """One file, as it was listed, that many threads read at places of their own."""
 
     def __init__(self, where: str) -> None:
+        """`where` is what `as_listed` gave. Raises DataError: it cannot be opened."""
+        self._place, *self._facts = json.loads(where)
         try:
-            self._file = Path(where).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader lives
+            self._file = Path(self._place).open("rb", buffering=0)  # noqa: SIM115  open as long as the reader lives
         except OSError as why:
-            raise DataError(f"{where} cannot be opened ({why.strerror}).") from why
+            raise DataError(f"{self._place} cannot be opened ({why.strerror}).") from why
         self._lock = threading.Lock()
         weakref.finalize(self, self._file.close)
 
     def at(self, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset`; fewer at the end of the file."""
-        if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), length, offset)
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.read(length) or b""
+        """`length` bytes from `offset`, fewer at the end. Raises ReadError: the file has changed, or the disk fails."""
+        try:
+            facts = os.fstat(self._file.fileno())
+            if [facts.st_size, facts.st_mtime_ns] != self._facts:
+                raise ReadError(self._place, "its archive has changed since it was listed")
+            if hasattr(os, "pread"):
+                return os.pread(self._file.fileno(), length, offset)
+            with self._lock:
+                self._file.seek(offset)
+                return self._file.read(length) or b""
+        except OSError as why:
+            raise ReadError(self._place, f"its archive cannot be read here ({why.strerror})") from why
 
 
 class ZipReader:

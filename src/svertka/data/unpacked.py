@@ -76,5 +76,5 @@ def _unpack(path: Path, mark: bytes, place: Path, folder: Path) -> None:
 def _next(packed: IO[bytes], path: Path) -> bytes:
     try:
         return packed.read(_BLOCK)
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ValueError) as why:
+    except (EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as why:  # bz2 has no error of its own
         raise DataError(f"{path} is damaged or incomplete: it does not decompress ({why}).") from why

@@ -51,15 +51,20 @@ class Worker:
             DataError: it cannot start.
         """
         self._stopping = threading.Lock()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  closed in `stop`
         path = json.dumps([place for place in sys.path if isinstance(place, str)])
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-S", "-c", _PROGRAM, path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env=os.environ | _ENVIRONMENT,
-        )
+        try:
+            with contextlib.ExitStack() as opened:
+                self._complaints = opened.enter_context(tempfile.TemporaryFile())
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-S", "-c", _PROGRAM, path],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._complaints,
+                    env=os.environ | _ENVIRONMENT,
+                )
+                opened.pop_all()  # `stop` closes it
+        except OSError as why:  # no folder for temporary files, too many processes, no memory for another
+            raise DataError(f"A process that decodes pictures cannot be started ({why.strerror or why}).") from why
         self._requests = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)
         reader = source.reader
