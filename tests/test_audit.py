@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from svertka.audit import copies, shortcuts
-from svertka.data import Manifest
+from svertka.audit import shortcuts
+from svertka.data import Manifest, copies
 from svertka.data import build as building
 from svertka.data.facts import COSINES, FACTS, as_grey, picture_facts
 from svertka.errors import RunError
@@ -194,6 +194,29 @@ def test_the_tree_finds_what_all_pairs_find(tmp_path):
     expected = every[copies.verify(store.pixels, every, copies.LOOSE)]
     np.testing.assert_array_equal(copies.find_copies(store).pairs, expected)
     assert len(expected) == 20
+
+
+def test_the_same_thing_in_another_colour_is_no_copy(tmp_path):
+    """Of red and blue counters each picture is the grey of another; saved again, it is a copy all the same.
+
+    In one class they are copies in other colours, as somebody has made them to have more pictures.
+    """
+    y, x = np.mgrid[:64, :64]
+    for k in range(12):
+        inside = np.hypot(y - 16 - 16 * (k // 4), x - 14 - 12 * (k % 4)) < 9
+        for name, colour in (("red", (200, 60, 60)), ("blue", (70, 100, 240)), ("green", (60, 146, 60))):
+            picture = np.where(inside[..., None], np.array(colour, np.uint8), np.uint8(230))
+            (tmp_path / "data" / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(tmp_path / "data" / name / f"{k:02}.png")
+    found = check(tmp_path / "data").to_dict()
+    assert (found["near_duplicates"], found["disagreements"]) == ([], [])
+    Image.open(tmp_path / "data/blue/03.png").save(tmp_path / "data/blue/again.jpg", quality=95)
+    assert check(tmp_path / "data").to_dict()["near_duplicates"] == [["blue/03.png", "blue/again.jpg"]]
+    for name in ("red", "blue", "green"):
+        for file in (tmp_path / "data" / name).glob("0*.png"):
+            (tmp_path / "other" / "ab"[int(file.stem) % 2]).mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, tmp_path / "other" / "ab"[int(file.stem) % 2] / f"{name}-{file.name}")
+    assert len(check(tmp_path / "other").to_dict()["near_duplicates"]) == 10
 
 
 def test_pictures_that_show_nothing_are_no_copies_of_each_other(tmp_path):

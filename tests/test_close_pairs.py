@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from svertka.audit import close
-from svertka.audit.close import close_pairs
+from svertka.data import close
+from svertka.data.close import close_pairs
 from svertka.data.split import linked
 
 

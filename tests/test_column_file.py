@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svertka.audit.close import close_pairs
 from svertka.data.archives import list_zip
+from svertka.data.close import close_pairs
 from svertka.data.column_file import ColumnFile, MappedFile
 from svertka.data.facts import FACTS, Facts
 from svertka.data.loader import Loader
@@ -87,7 +87,7 @@ def test_an_epoch_over_a_large_store_keeps_little_of_it_in_memory(tmp_path, monk
 def test_pairs_are_thinned_as_they_are_found(monkeypatch):
     points = np.random.default_rng(0).random((3000, 3))
     whole = close_pairs(points, 0.2, 4)
-    monkeypatch.setattr("svertka.audit.close._HELD", 100)
+    monkeypatch.setattr("svertka.data.close._HELD", 100)
     np.testing.assert_array_equal(close_pairs(points, 0.2, 4), whole)
     among = np.flatnonzero(np.random.default_rng(1).random(3000) < 0.5)
     np.testing.assert_array_equal(close_pairs(points, 0.2, 4, among=among), among[close_pairs(points[among], 0.2, 4)])

@@ -8,12 +8,13 @@ from PIL import Image
 from scipy import ndimage, stats
 from sklearn.datasets import load_digits
 
-from svertka.errors import ShapeError, UnknownName, UsageError
+from svertka.errors import DataError, ShapeError, UnknownName, UsageError
 from svertka.evaluation.meaning import changes
 from svertka.evaluation.paired import paired
 from svertka.training.recipe import parse_setting
 from svertka.verbs.tune import tune
 from svertka.verbs.tuning import Selection
+from test_audit import photo
 
 
 class Clock:
@@ -173,6 +174,28 @@ def test_tune_rejects_flips_on_mnist(shared):
     assert not found.selection.kept
     assert all(trial.gain.value < 0 for trial in found.selection.trials)
     assert ("6", "9") in {(c.of, c.taken_for) for c in found.changes if c.view == "turned by half"}
+
+
+def test_copies_of_what_was_learned_judge_nothing(tmp_path, monkeypatch):
+    for name, first in (("a", 0), ("b", 500)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for k in range(12):
+            image = photo(first + k)
+            image.save(tmp_path / "set" / name / f"{k:02}.jpg", quality=90)
+            image.resize((96, 72)).save(tmp_path / "set" / name / f"{k:02}-again.jpg", quality=60)
+    cut = []
+
+    def seen(bench, store, manifest, *_, **__):
+        parts = (manifest.indices("train"), manifest.indices("validation"))
+        cut.extend({manifest.paths[i][:4] for i in part} for part in parts)
+        raise DataError("enough")
+
+    monkeypatch.setattr("svertka.verbs.tune._Bench.__init__", seen)
+    with pytest.raises(DataError, match="enough"):
+        tune(tmp_path / "set", only=["rotate"], size=64, validation=0.4)
+    learned, judging = cut
+    assert len(learned) + len(judging) == 24
+    assert not learned & judging
 
 
 def test_wrong_usage_is_one_sentence(tmp_path):

@@ -1,16 +1,14 @@
 """The audit: what is wrong with labelled pictures, before it costs anyone a training.
 
-copies     pictures that are there twice, found by fingerprints and verified on pixels
 oddities   pictures unlike the rest: placeholders, empty, dark, blurred, tiny, oddly long
 shortcuts  can a class be told from what is no part of its pictures?
-findings   all of it as plain data, and in sentences
+findings   all of it as plain data, and in sentences; copies are those of `svertka.data.copies`
 """
 
 from __future__ import annotations
 
-from svertka.audit.copies import Copies, find_copies
 from svertka.audit.findings import Audit, audit
 from svertka.audit.oddities import Oddity
 from svertka.audit.shortcuts import Shortcut
 
-__all__ = ["Audit", "Copies", "Oddity", "Shortcut", "audit", "find_copies"]
+__all__ = ["Audit", "Oddity", "Shortcut", "audit"]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from svertka.audit.copies import Copies, find_copies
 from svertka.audit.oddities import Oddity, find_oddities
 from svertka.audit.shortcuts import Shortcut, find_shortcuts
 from svertka.data import Source, Store
 from svertka.data.columns import counted
+from svertka.data.copies import Copies, find_copies
 from svertka.data.groups import Groups
 from svertka.data.layout import PART_NAMES, UNDECIDED
 from svertka.records import Unreadable
@@ -106,7 +106,7 @@ def audit(source: Source, store: Store, copies: Copies | None = None) -> Audit:
         source, store: the files, and what reading them gave.
         copies: what `find_copies` found, where that is known already.
     """
-    copies = find_copies(store) if copies is None else copies
+    copies = find_copies(store, source.labels) if copies is None else copies
     counts = np.bincount(source.labels[store.readable], minlength=len(source.classes))
     families = sorted({*copies.near, *_exact_alone(copies)})
     found = Audit(

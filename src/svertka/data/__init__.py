@@ -19,6 +19,8 @@ _HOMES: dict[str, str] = {
     "Store": "svertka.data.store",
     "StoreJob": "svertka.data.build",
     "begin_store": "svertka.data.build",
+    "Copies": "svertka.data.copies",
+    "find_copies": "svertka.data.copies",
     "Manifest": "svertka.data.manifest",
     "make_manifest": "svertka.data.manifest",
     "Loader": "svertka.data.loader",

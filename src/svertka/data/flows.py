@@ -18,6 +18,7 @@ import numpy as np
 
 from svertka.data.augment import Augment
 from svertka.data.build import begin_store
+from svertka.data.copies import find_copies
 from svertka.data.headers import survey
 from svertka.data.layout import VALIDATION
 from svertka.data.loader import Batch, Loader
@@ -166,7 +167,8 @@ def _part(source: Source, store: Store, subset: str | None, share: float) -> np.
     part = SUBSETS[subset]
     if part != "test" and not share and not (source.parts == VALIDATION).any():
         raise UsageError(f"subset={subset!r} needs validation_split, such as 0.25: {source.where} has no such part.")
-    index = make_manifest(source, store, share=share or None).indices(part)
+    copies = find_copies(store, source.labels).group
+    index = make_manifest(source, store, share=share or None, copies=copies).indices(part)
     if not len(index):
         raise DataError(f"{source.where} has no readable picture in its {part} part.")
     return index

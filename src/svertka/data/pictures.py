@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 
 from svertka.data.augment import Augment
 from svertka.data.build import begin_store
+from svertka.data.copies import find_copies
 from svertka.data.headers import survey
 from svertka.data.manifest import make_manifest
 from svertka.data.opening import open_source
@@ -115,7 +116,8 @@ def dataset(
     source = open_source(where, group_by=group_by)
     preprocess = Preprocess(size, size, 3 if survey(source).colour else 1, fit)
     store = begin_store(source, preprocess).finish()
-    manifest = make_manifest(source, store, seed=seed, share=share)
+    copies = find_copies(store, source.labels).group
+    manifest = make_manifest(source, store, seed=seed, share=share, copies=copies)
     index = manifest.indices(part)
     if not len(index):
         raise DataError(f"{source.where} has no readable picture in its {part} part.")

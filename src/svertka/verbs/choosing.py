@@ -47,9 +47,7 @@ def facts_of(source: rooms.Source) -> auto.Facts:
 
 def divided(source: rooms.Source, store: rooms.Store, recipe: Recipe) -> rooms.Manifest:
     """Which pictures learn and which judge, as `train` divides them: copies are never parted."""
-    from svertka.audit import find_copies
-
-    copies = find_copies(store).group
+    copies = rooms.find_copies(store, source.labels).group
     return rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation, copies=copies)
 
 

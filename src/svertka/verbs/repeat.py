@@ -114,13 +114,11 @@ def repeat(
 
 def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], parent: Run, watch: Watch) -> list[Path]:
     """One manifest for each fold, in the parent folder."""
-    from svertka.audit import find_copies
-
     recipe = Recipe.from_dict({n: v for n, v in {**settings, "seed": seed}.items() if v is not None})
     preprocess = first_choices(source, recipe)[3]
     store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
     whole = rooms.make_manifest(source, store, seed=seed, group_by=recipe.group_by)
-    group, identity = find_copies(store).group, store.digests
+    group, identity = rooms.find_copies(store, source.labels).group, store.digests
     if source.groups is not None:
         group, identity = joined(group, source.groups.codes), source.groups.digests(source.paths)
     pool = np.sort(np.concatenate([whole.indices("train"), whole.indices("validation")]))
@@ -186,7 +184,5 @@ def _write_out_of_fold(
     told = Run(parent.path / "1").read("recipe.json")
     store = rooms.begin_store(source, Preprocess.from_dict(told["preprocess"])).finish()
     files = manifests[0]
-    found = failures(
-        shares, index[order], files.labels, files.classes, files.paths, store, group_by=told["recipe"].get("group_by")
-    )
+    found = failures(shares, index[order], files.labels, files.classes, files.paths, store, groups=source.groups)
     parent.write("failing.json", {"part": "out of fold", **found})

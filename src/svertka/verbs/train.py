@@ -185,7 +185,8 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
         raise RunError(f"{folder.path} is finished: there is nothing to resume.")
     try:
         recipe, preprocess = Recipe.from_dict(told["recipe"]), Preprocess.from_dict(told["preprocess"])
-        command, reasons, source = told["command"], told["reasons"], rooms.reopen_source(told["data"])
+        command, reasons = told["command"], told["reasons"]
+        source = rooms.reopen_source(told["data"], group_by=recipe.group_by)
     except (KeyError, TypeError, AttributeError) as why:
         raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
     with rooms.begin_store(source, preprocess) as reading:
@@ -225,9 +226,9 @@ def _divide(
     run: Run, source: rooms.Source, store: rooms.Store, recipe: Recipe, earlier: rooms.Manifest | None
 ) -> rooms.Manifest:
     """Check the pictures, and say which learn and which judge."""
-    from svertka.audit import audit, find_copies
+    from svertka.audit import audit
 
-    copies = find_copies(store)
+    copies = rooms.find_copies(store, source.labels)
     files = rooms.make_manifest(
         source,
         store,

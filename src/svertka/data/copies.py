@@ -1,8 +1,10 @@
 """Pictures that are there twice: the same bytes, or the same picture saved again, resized or retouched a little.
 
 Near ones are found in two steps. The fingerprints of the store (lowest cosines of the grey picture, of length one) give
-each picture its nearest neighbours (`svertka.audit.close`); each candidate is then verified on its pixels. Nothing is
-quadratic, and memory is bounded.
+each picture its nearest neighbours (`svertka.data.close`); each candidate is then verified on its pixels. Nothing is
+quadratic, and memory is bounded. Grey decides: copies are found in other colours too, as in CIFAR-10 (another balance
+of white, a painted background). Only where many of those stand in other classes, colours tell the classes apart, and
+then such pictures are no copies.
 
 How alike two different pictures can be depends on the set: photographs hardly ever are, handwritten ones all the time.
 So a sample of the set itself decides between two levels, LOOSE and STRICT. Measured on copies at JPEG quality 60 and
@@ -16,15 +18,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from svertka.audit.close import close_pairs
-from svertka.data import Store
+from svertka.data.close import close_pairs
 from svertka.data.facts import as_grey
 from svertka.data.split import linked
+from svertka.data.store import Store
 
 _VERSION = 1  # of how pairs are found; those that another version found are not believed
 SIDE = 32
 TINY = 16  # pixels of a side below which different pictures may look the same: they are judged by STRICT
 NEIGHBOURS = 8  # of each picture that are looked at; larger families hang together by their chains
+COLOURED = 6.0  # levels by which red and blue lie off grey (root mean square) in a picture with colours to compare
+TINT = 0.5  # least cosine between the colours of two pictures that have the same
+TELLING = 0.05  # share of pictures with a twin of other colours in another class from which colours tell classes apart
 PLAIN = 4.0  # a picture with less deviation, in grey levels, shows too little to be a copy of another
 CROWDED = 0.01  # share of pictures with an unconfirmed neighbour from which a set is judged by STRICT
 _SAMPLE, _TASTE = 1000, 64  # pictures that tell whether a set is crowded, and how many are asked about at once
@@ -66,13 +71,20 @@ class Copies:
     pairs: np.ndarray
 
 
-def find_copies(store: Store) -> Copies:
-    """The copies among the readable files of a store."""
+def find_copies(store: Store, labels: np.ndarray | None = None) -> Copies:
+    """The copies among the readable files of a store.
+
+    Args:
+        store: the pictures.
+        labels: int (n,), their classes: where classes differ by colour, so do copies. None: grey alone decides.
+    """
     first = _first_of_content(store).astype(np.int32)  # a million files are four megabytes each time
     again = np.flatnonzero(first != np.arange(len(first)))
     among = (first == np.arange(len(first))) & store.readable
     store.release()  # of the digests
     pairs = store.kept(f"copies-{_rules()}", lambda: near_pairs(store, np.flatnonzero(among)))
+    if labels is not None:
+        pairs = pairs[~_told_by_colour(store, pairs, labels)]
     store.release()
     exact = np.stack([again, first[again]], 1)  # each file with the first of its content
     group = linked(len(store), np.concatenate([exact, pairs]))
@@ -133,10 +145,36 @@ def verify(pixels: np.ndarray, pairs: np.ndarray, level: Level) -> np.ndarray:
     """Whether the two pictures of each pair are the same to the eye: (m, 2) -> bool (m,)."""
     one, other = (_small(as_grey(pixels[pairs[:, k]])) for k in (0, 1))
     alike = _correlation(one, other) >= level.alike
-    if min(one.shape[1:]) < 2:
-        return alike
-    edges = _correlation(np.diff(one, axis=1), np.diff(other, axis=1), np.diff(one), np.diff(other))
-    return alike & (edges >= level.edges)
+    if min(one.shape[1:]) >= 2:
+        edges = _correlation(np.diff(one, axis=1), np.diff(other, axis=1), np.diff(one), np.diff(other))
+        alike &= edges >= level.edges
+    return alike
+
+
+def _told_by_colour(store: Store, pairs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Which verified pairs differ in what tells the classes of this set apart: bool (m,)."""
+    none, n = np.zeros(len(pairs), bool), int(store.readable.sum())
+    across = labels[pairs[:, 0]] != labels[pairs[:, 1]]
+    if store.pixels.shape[3] != 3 or len(np.unique(pairs[across])) <= TELLING * n:
+        return none
+    alike = [_same_colours(*(store.pixels[some[:, k]] for k in (0, 1))) for some in _batches(store.pixels, pairs)]
+    other = ~np.concatenate(alike)
+    return other if len(np.unique(pairs[across & other])) > TELLING * n else none
+
+
+def _same_colours(*both: np.ndarray) -> np.ndarray:
+    """Whether two pictures have like colours in like places, where both have any: uint8 (k, h, w, 3) -> bool (k,)."""
+    one, other = map(_colours, both)  # (k, d)
+    lengths = [np.sqrt(np.square(colours).mean(1)) for colours in (one, other)]
+    cosine = (one * other).mean(1) / np.maximum(lengths[0] * lengths[1], 1e-6)
+    return (cosine >= TINT) | (np.minimum(*lengths) < COLOURED)
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    """How far red and blue lie off grey, at a side of SIDE: uint8 (k, h, w, 3) -> float32 (k, d)."""
+    grey = as_grey(pixels)
+    off = [_small(pixels[..., c].astype(np.float32) - grey) for c in (0, 2)]
+    return np.stack(off, 1).reshape(len(pixels), -1)
 
 
 def families(number: np.ndarray, index: np.ndarray) -> tuple[tuple[int, ...], ...]:
