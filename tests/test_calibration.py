@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from svertka.errors import UsageError
 from svertka.evaluation import evaluate
 from svertka.evaluation.abstaining import Point, curve, from_rows, threshold_for, to_rows
 from svertka.evaluation.calibration import calibrated
+from svertka.evaluation.temperature import fit_temperature, softmax
 
 
 def honest(n, seed, c=6, sharp=3.0):
@@ -165,3 +167,30 @@ def test_an_evaluation_holds_it_all():
     assert told["top"]["2"]["accuracy"] >= told["accuracy"]
     assert told["balanced"]["low"] < told["balanced_accuracy"] < told["balanced"]["high"]
     assert set(told["macro"]) == {"precision", "recall", "f1"}
+
+
+# -- temperature ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seed", "scale"), [(0, 0.3), (1, 1.0), (2, 4.0)])
+def test_the_temperature_is_that_of_a_general_search(seed, scale):
+    p, labels = honest(500, seed)
+    logits = scale * np.log(p)
+
+    def loss(log_t):
+        return -np.log(softmax(logits, np.exp(log_t)).astype(float)[np.arange(500), labels]).mean()
+
+    theirs = np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x)
+    assert fit_temperature(logits, labels) == pytest.approx(theirs, rel=2e-3)
+    assert theirs == pytest.approx(scale, rel=0.15)  # honest by construction, then blown up
+
+
+@pytest.mark.parametrize("n", [10, 100, 1000])
+def test_answers_that_are_all_right_are_no_certainty(n):
+    """Ten right answers of ten bear out 11 in 12 by the rule of succession, and not 100 %."""
+    g = np.random.default_rng(n)
+    labels = g.integers(0, 5, n)
+    logits = g.normal(size=(n, 5)) + 12 * np.eye(5)[labels]
+    shares = softmax(logits, fit_temperature(logits, labels))
+    assert shares.max(1).mean() == pytest.approx((n + 1) / (n + 2), abs=1e-3)
+    assert (shares.argmax(1) == labels).all()

@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.stats import fisher_exact
 
+from svertka.data.columns import Paths
+from svertka.data.facts import FACTS
+from svertka.data.groups import Groups
 from svertka.evaluation.failing import failing
 from svertka.evaluation.slices import fisher, slices
 from svertka.evaluation.suspects import planted, suspects
+from svertka.verbs.failures import failures
 
 
 def knowing(n, c, seed, skill=4.0):
@@ -112,6 +117,35 @@ def test_where_nothing_is_planted_hardly_anything_is_proven():
         found = slices(g.random(400) < 0.85, g.integers(0, 3, 400), "xyz", facts)
         alarms += any(s.proven for s in found)
     assert alarms <= 5  # 5 % of 40 is 2
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_number_that_most_pictures_share_hides_no_others(turn):
+    """A fifth were saved as JPEG and are answered worse; the quality of all others is 0."""
+    g = np.random.default_rng(3)
+    quality = turn * np.where(np.arange(600) % 5 == 0, g.integers(50, 95, 600), 0)
+    right = g.random(600) < np.where(quality == 0, 0.97, 0.6)
+    found = slices(right, g.integers(0, 3, 600), "xyz", {"JPEG quality": quality})
+    proven = [s for s in found if s.proven and s.of is None]
+    assert {s.value for s in proven} >= {"0"}
+    assert sum(s.accuracy.n for s in proven if s.accuracy.value < 0.8) == 120
+
+
+def test_groups_are_those_that_the_table_gives():
+    """A column is no pattern on the path: whom a picture belongs to stands nowhere in its name."""
+    n = 60
+    patients = Groups("patient", Paths.of(["p1", "p2", "p3"]), np.arange(n, dtype=np.int32) % 3)
+    labels = np.arange(n) // 30
+    shares = np.where(np.eye(2, dtype=bool)[labels ^ (patients.number == 1)], 0.9, 0.1)
+    store = SimpleNamespace(facts=np.zeros(n, FACTS), sizes=np.ones((n, 2), int), digests=np.eye(n, 16, dtype=np.uint8))
+    index = np.arange(n)
+    paths = Paths.of(f"{i:03}.png" for i in range(n))
+    found = failures(shares, index, labels, ["a", "b"], paths, store, groups=patients)
+    told = {s["value"]: s for s in found["slices"]["shown"] if s["fact"] == "group" and s["class"] is None}
+    assert told["'p2'"]["accuracy"] == 0
+    assert told["'p2'"]["proven"]
+    few = failures(shares[30:], index[30:], labels, ["a", "b"], paths, store, groups=patients)
+    assert few["n"] == 30
 
 
 def test_a_slice_that_belongs_to_one_class_is_told():

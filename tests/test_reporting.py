@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 import make_run
+from svertka.data import Manifest
 from svertka.errors import RunError
 from svertka.records import Interval
 from svertka.reporting import charts, colours, pictures, words, write_report
@@ -485,3 +486,16 @@ def test_reporting_imports_neither_torch_nor_matplotlib():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_card_counts_what_was_learned_from(run):
+    """All classes have as many pictures, but of one of them most judge."""
+    files = Manifest.load(run / "manifest.json")
+    own = np.array([i for i in files.indices("train") if files.labels[i] == 0])
+    files.parts[own[len(own) // 5 :]] = 3
+    files.save(run / "manifest.json")
+    counts = np.bincount(files.labels[files.indices("train")])
+    text = " ".join(Reader(write_report(run).read_text(encoding="utf-8")).text)
+    said = re.search(r"Frequent classes were learned from (\S+) times as many pictures as rare ones", text)
+    assert said is not None
+    assert float(said[1]) == pytest.approx(counts.max() / counts.min(), abs=0.05)

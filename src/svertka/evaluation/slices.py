@@ -162,10 +162,11 @@ def _cut(column: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
                 yield f"{value:.4g}", place == k
         return
     bands = max(2, min(BANDS, len(column) // (2 * FEWEST)))  # so that none is too small to be looked at
-    edges = np.unique(np.quantile(column, np.linspace(0, 1, bands + 1)))
-    band = np.searchsorted(edges[1:-1], column, side="right")
-    for k in range(len(edges) - 1):
+    often = values[np.bincount(place) * bands > len(column)].astype(float)
+    # a value that fills a band is one by itself: else what is mostly zero would be a single band, and never looked at
+    starts = [np.quantile(column, np.linspace(0, 1, bands + 1)[1:-1]), often, np.nextafter(often, np.inf)]
+    band = np.searchsorted(np.unique(np.concatenate(starts)), column, side="right")
+    for k in np.unique(band).tolist():
         chosen = band == k
-        if chosen.any():
-            low, high = column[chosen].min(), column[chosen].max()
-            yield f"{low:.4g} to {high:.4g}", chosen
+        low, high = column[chosen].min(), column[chosen].max()
+        yield f"{low:.4g} to {high:.4g}" if low < high else f"{low:.4g}", chosen

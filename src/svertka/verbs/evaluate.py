@@ -85,7 +85,8 @@ def evaluate(
         from svertka.verbs.robustness import robustness
 
         curves = robustness(model, store.pixels, index, labels, watch=watch)
-    where = failures(shares, index, labels, model.classes, source.paths, store, learned=learned_from(opened))
+    learned = learned_from(opened)
+    where = failures(shares, index, labels, model.classes, source.paths, store, learned=learned, groups=source.groups)
     bad = tuple(Unreadable(source.paths[i], why) for i, why in sorted(store.reasons.items()) if chosen[i])
     return Evaluated(result, part, bad, where, curves, time.perf_counter() - begun)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from svertka.data import Store
+from svertka.data.groups import Groups
 from svertka.evaluation.failing import failing
 from svertka.evaluation.pictures import columns
 
@@ -22,23 +22,21 @@ def failures(
     store: Store,
     *,
     learned: np.ndarray | None = None,
-    group_by: str | None = None,
+    groups: Groups | None = None,
 ) -> dict[str, Any]:
     """What `failing` says of predictions (m, c) for the pictures `index` (m,) of a store; `labels` (n,) of all.
 
     Args:
         learned: uint8 (k, 16), digests of the pictures that the model learned from.
-        group_by: the pattern on the path that says whom a picture belongs to.
+        groups: of all files of the store: whom each belongs to, such as a patient.
     """
     names = [paths[i] for i in index.tolist()]
     truth = labels[index]
-    groups = None
-    if group_by is not None:
-        pattern = re.compile(group_by)
-        matches = [pattern.search(name) for name in names]
-        groups = [m.group(m.re.groups > 0) or "" if m is not None else "" for m in matches]
+    whose = None
+    if groups is not None:
+        whose = [groups.names[k] if k >= 0 else "" for k in groups.number[index].tolist()]
     facts = columns(
         store.facts[index], store.sizes[index], store.digests[index], names, [classes[k] for k in truth.tolist()],
-        groups=groups, learned=learned,
+        groups=whose, learned=learned,
     )  # fmt: skip
     return failing(probabilities, truth, classes, names, facts)

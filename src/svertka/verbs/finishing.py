@@ -127,7 +127,7 @@ def write_failures(job: Job, scores: Scores) -> None:
     files = job.manifest
     found = failures(
         scores.arrays["validation_probability"], scores.arrays["validation_index"], files.labels, files.classes,
-        files.paths, job.store, learned=files.digests[files.indices("train")], group_by=job.recipe.group_by,
+        files.paths, job.store, learned=files.digests[files.indices("train")], groups=job.source.groups,
     )  # fmt: skip
     job.run.write("failing.json", {"part": "validation", **found})
 

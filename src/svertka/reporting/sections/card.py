@@ -53,7 +53,8 @@ def _limits(run: RunFolder) -> list[str]:
         limits += [caution] if caution else []
     else:
         limits.append(say("How often it is right was not measured."))
-    counts = np.bincount(run.manifest.labels[run.manifest.labels >= 0], minlength=len(run.manifest.classes)).tolist()
+    learned = run.manifest.labels[run.manifest.indices("train")]
+    counts = np.bincount(learned, minlength=len(run.manifest.classes)).tolist()
     if min(counts) and max(counts) > LOPSIDED * min(counts):
         limits.append(
             say(
