@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from svertka.data.columns import Paths, counted, labelled, natural
-from svertka.data.layout import PART_NAMES, Place, extension, has_picture_extension, lay_out
+from svertka.data.layout import PART_NAMES, Meaning, extension, has_picture_extension, lay_out
 from svertka.data.readers import Reader
 from svertka.data.source import Source, name_of
 from svertka.data.tree import Tree
@@ -26,10 +26,10 @@ def arranged(tree: Tree, reader: Reader, where: str, stamp: str = "") -> Source:
     Raises:
         DataError: there is no picture in a class folder.
     """
-    places = lay_out(tree, where)
+    meanings = lay_out(tree, where)
     kinds: Counter[str] = Counter()
-    order = sorted(places, key=lambda d: (places[d].part, natural(places[d].label), natural(d)))
-    kept: list[tuple[Place, int]] = []
+    order = sorted(meanings, key=lambda d: (meanings[d].part, natural(meanings[d].label), natural(d)))
+    kept: list[tuple[Meaning, int]] = []
     rows = np.empty(sum(map(len, tree.directories.values())), reader.row)
 
     def pictures() -> Iterator[str]:
@@ -37,10 +37,10 @@ def arranged(tree: Tree, reader: Reader, where: str, stamp: str = "") -> Source:
         taken = 0
         for directory in order:
             names, own = _pictures_of(tree, directory, reader, kinds)
-            if places[directory].reason:
-                _leave_out(tree, directory, names, places[directory].reason)
+            if meanings[directory].reason:
+                _leave_out(tree, directory, names, meanings[directory].reason)
             elif names:
-                kept.append((places[directory], len(names)))
+                kept.append((meanings[directory], len(names)))
                 rows[taken : taken + len(names)] = own
                 taken += len(names)
                 yield from (f"{directory}/{name}" if directory else name for name in names)
@@ -48,10 +48,10 @@ def arranged(tree: Tree, reader: Reader, where: str, stamp: str = "") -> Source:
             tree.directories[directory].clear()
 
     paths = Paths.of(pictures())
-    _name_empty(tree, places, {(place.label, place.part) for place, _ in kept})
+    _name_empty(tree, meanings, {(meant.label, meant.part) for meant, _ in kept})
     if not kept:
         raise DataError(_nothing(where, kinds, tree))
-    names = list(dict.fromkeys(place.label for place, _ in kept))
+    names = list(dict.fromkeys(meant.label for meant, _ in kept))
     classes, label_of = labelled(names, np.arange(len(names)))
     index = dict(zip(names, label_of.tolist(), strict=True))
     rows = rows[: len(paths)]
@@ -62,8 +62,8 @@ def arranged(tree: Tree, reader: Reader, where: str, stamp: str = "") -> Source:
         where=where,
         classes=classes,
         paths=paths,
-        labels=np.repeat(np.array([index[place.label] for place, _ in kept], np.int32), lengths),
-        parts=np.repeat(np.array([place.part for place, _ in kept], np.uint8), lengths),
+        labels=np.repeat(np.array([index[meant.label] for meant, _ in kept], np.int32), lengths),
+        parts=np.repeat(np.array([meant.part for meant, _ in kept], np.uint8), lengths),
         sizes=rows["size"],
         skipped=tuple(tree.skipped),
         reader=reader,
@@ -121,9 +121,9 @@ def _leave_out(tree: Tree, directory: str, names: list[str], reason: str) -> Non
         tree.skip(prefix + name, reason)
 
 
-def _name_empty(tree: Tree, places: dict[str, Place], kept: set[tuple[str, int]]) -> None:
+def _name_empty(tree: Tree, meanings: dict[str, Meaning], kept: set[tuple[str, int]]) -> None:
     """Class folders in which nothing was a picture make no class; they are listed once each."""
-    for label, part in sorted({(p.label, p.part) for p in places.values() if p.label} - kept):
+    for label, part in sorted({(p.label, p.part) for p in meanings.values() if p.label} - kept):
         folder = f"{label}/" if not part else f"{PART_NAMES[part]}/{label}/"
         tree.skip(folder, "a folder without pictures makes no class")
 

@@ -20,7 +20,7 @@ PART_NAMES = ("undecided", "train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Meaning:
     """What a directory means: a class and a part, or why its pictures have none."""
 
     label: str = ""
@@ -28,7 +28,7 @@ class Place:
     reason: str = ""
 
 
-def lay_out(tree: Tree, where: str) -> dict[str, Place]:
+def lay_out(tree: Tree, where: str) -> dict[str, Meaning]:
     """The meaning of every directory of the tree.
 
     Raises:
@@ -41,7 +41,7 @@ def lay_out(tree: Tree, where: str) -> dict[str, Place]:
         nested = {name for name, inner in below.items() if any(len(d) > len(top) + 1 for d in inner)}
         splits = {name for name in nested if name.lower() in SPLITS}
         if splits and (splits == set(below) or any(SPLITS[name.lower()] == TRAIN for name in splits)):
-            return {d: _place_in_split(_parts(d), top, splits) for d in directories}
+            return {d: _meaning_in_split(_parts(d), top, splits) for d in directories}
         wrapped = len(below) == 1 and nested and not (_pictures(tree, top) or _pictures(tree, (*top, *below)))
         if not wrapped:
             break
@@ -52,22 +52,22 @@ def lay_out(tree: Tree, where: str) -> dict[str, Place]:
             f"{where} has the folder{'s' * (len(below) > 1)} {names} without class folders inside; "
             "put the pictures of each class into a folder of its own there."
         )
-    return {d: _place_in_class(_parts(d), top) for d in directories}
+    return {d: _meaning_in_class(_parts(d), top) for d in directories}
 
 
-def _place_in_class(parts: tuple[str, ...], top: tuple[str, ...]) -> Place:
+def _meaning_in_class(parts: tuple[str, ...], top: tuple[str, ...]) -> Meaning:
     if len(parts) > len(top) and parts[: len(top)] == top:
-        return Place(label=parts[len(top)])
-    return Place(reason="it lies beside the class folders and so has no class")
+        return Meaning(label=parts[len(top)])
+    return Meaning(reason="it lies beside the class folders and so has no class")
 
 
-def _place_in_split(parts: tuple[str, ...], top: tuple[str, ...], splits: set[str]) -> Place:
+def _meaning_in_split(parts: tuple[str, ...], top: tuple[str, ...], splits: set[str]) -> Meaning:
     depth = len(top)
     if len(parts) <= depth or parts[:depth] != top or parts[depth] not in splits:
-        return Place(reason=f"it lies beside the folder{'s' * (len(splits) > 1)} {' and '.join(sorted(splits))}")
+        return Meaning(reason=f"it lies beside the folder{'s' * (len(splits) > 1)} {' and '.join(sorted(splits))}")
     if len(parts) == depth + 1:
-        return Place(reason="it lies beside the class folders and so has no class")
-    return Place(label=parts[depth + 1], part=SPLITS[parts[depth].lower()])
+        return Meaning(reason="it lies beside the class folders and so has no class")
+    return Meaning(label=parts[depth + 1], part=SPLITS[parts[depth].lower()])
 
 
 def _parts(directory: str) -> tuple[str, ...]:

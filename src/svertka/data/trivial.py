@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from svertka.data.random import Draw, Stream
+from svertka.data.tones import SMALL
 
 if TYPE_CHECKING:
     from svertka.data.moves import Moves
@@ -28,7 +29,6 @@ OPERATIONS = (
 )  # fmt: skip
 LEVELS = 31  # strengths, 0 to 30
 LEAN, TURN, SHIFT, TONE = 0.99, math.radians(135), 1 / 7, 0.99  # at full strength
-SMOOTH = 0.68  # pixels: standard deviation of the Gaussian behind sharpness
 
 
 def draw_trivial(move: Moves, tone: Tones, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
@@ -51,12 +51,12 @@ def draw_trivial(move: Moves, tone: Tones, pixels: Tensor, draw: Draw) -> tuple[
         tone.saturation = _stronger(tone.saturation, of("saturation"))
     sharper = -TONE * of("sharpness")
     if tone.sigma is None or tone.amount is None:
-        tone.sigma, tone.amount = torch.full_like(signed, SMOOTH), sharper
+        tone.sigma, tone.amount = torch.full_like(signed, SMALL), sharper
     else:  # the recipe blurs or sharpens too: the operation takes its place
         here = which == OPERATIONS.index("sharpness")
-        tone.sigma = torch.where(here, torch.full_like(signed, SMOOTH), tone.sigma)
+        tone.sigma = torch.where(here, torch.full_like(signed, SMALL), tone.sigma)
         tone.amount = torch.where(here, sharper, tone.amount)
-    tone.widest = max(tone.widest, SMOOTH)
+    tone.widest = max(tone.widest, SMALL)
     return which, strength
 
 
