@@ -57,6 +57,8 @@ def test_vectors_give_pillows_pixels_within_one_level(down, across, height, widt
     assert ours.shape == (height, width, *pixels.shape[2:])
     assert farthest(ours, by_pillow(pixels, height, width, box=box)) <= 1
     assert farthest(brought(pixels, height, width), by_pillow(pixels, height, width)) <= 1
+    box = (across[1], down[1], float(across[0]), float(down[0]))  # rounding must not let it end beyond the picture
+    assert farthest(brought(pixels, height, width, box=box), by_pillow(pixels, height, width, box=box)) <= 1
 
 
 @pytest.mark.parametrize("vectors", [True, False])

@@ -72,10 +72,9 @@ def _by_vectors(fast: Any, pixels: Pixels, size: tuple[int, int], box: Box) -> P
     form = fast.PixelType.U8 if pixels.ndim == 2 else fast.PixelType.U8x3
     source = fast.ImageData(right - left, bottom - top, form, pixels[top:bottom, left:right].tobytes())
     target = fast.ImageData(width, height, form)
-    x, y = box[0] - left, box[1] - top
     options = fast.ResizeOptions(
         resize_alg=fast.ResizeAlg.convolution(fast.FilterType.bilinear),
-        crop_box=fast.CropBox(x, y, _length(x, box[2] - left, right - left), _length(y, box[3] - top, bottom - top)),
+        crop_box=fast.CropBox(box[0] - left, box[1] - top, box[2] - box[0], box[3] - box[1]),
         use_alpha=False,
     )
     fast.Resizer().resize(source, target, options)  # one of its own each time: threads would wait for each other
@@ -86,11 +85,3 @@ def _reach(start: float, end: float, pixels: int, target: int) -> tuple[int, int
     """From which pixel to before which one anything counts for the part between `start` and `end`."""
     far = max(1.0, (end - start) / target) + 1
     return max(0, math.floor(start - far)), min(pixels, math.ceil(end + far))
-
-
-def _length(start: float, end: float, most: int) -> float:
-    """How long the part is; added to `start` and rounded it does not end beyond `most`."""
-    length = end - start
-    while start + length > most:
-        length = math.nextafter(length, 0.0)
-    return length
