@@ -2,6 +2,7 @@
 
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from svertka.data import store
 from svertka.data.archives import list_zip
 from svertka.data.close import close_pairs
-from svertka.data.column_file import ColumnFile, MappedFile
+from svertka.data.column_file import ColumnFile, MappedFile, Passing
 from svertka.data.facts import FACTS, Facts
 from svertka.data.loader import Loader
 from svertka.data.split import joined
@@ -124,3 +126,55 @@ def test_the_directory_of_a_zip_is_read_in_blocks(tmp_path, monkeypatch):
     for name, directory in whole.directories.items():
         assert directory.names == pieces.directories[name].names
         assert bytes(directory._rows) == bytes(pieces.directories[name]._rows)
+
+
+def resident(path):
+    """Kilobytes of a mapped file that are in this process."""
+    text = Path("/proc/self/smaps").read_text().partition(str(path))[2]
+    return int(text.partition("Rss:")[2].split()[0])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the system tells of memory by /proc on Linux alone")
+def test_close_pairs_among_mapped_points_keep_few_of_them_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("svertka.data.column_file._STRETCH", 1 << 20)
+    n, d = 1 << 18, 32
+    path = tmp_path / "points.bin"
+    np.random.default_rng(0).random((n, d), np.float32).astype(np.float16).tofile(path)
+    raw = MappedFile(path, (n * d * 2,))
+    points, seen = np.asarray(raw).view(np.float16).reshape(n, d), []
+
+    def release():
+        seen.append(resident(path))
+        raw.release()
+
+    passing = Passing(points, release)
+    index = np.random.default_rng(1).permutation(n)[:5000]
+    np.testing.assert_array_equal(passing.take(index), points[index])
+    raw.release()
+    seen.clear()
+    asked = np.arange(n) % 512 == 0
+    found = close_pairs(passing, 0.5, 2, asked)
+    assert 0 < max(seen) < n * d * 2 / 1024 / 3  # a place may bring 2 MB along
+    np.testing.assert_array_equal(found, close_pairs(points.copy(), 0.5, 2, asked))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the system tells of memory by /proc on Linux alone")
+def test_opening_a_large_store_looks_at_it_piece_by_piece(tmp_path, monkeypatch):
+    n, side = 6000, 64
+    path = tmp_path / "pixels.bin"
+    path.write_bytes(np.random.default_rng(0).integers(0, 256, n * side * side, np.uint8).tobytes())
+    sums = np.array([zlib.crc32(one) for one in np.fromfile(path, np.uint8).reshape(n, -1)], np.uint32)
+    monkeypatch.setattr("svertka.data.store._STRETCH", 100)
+    seen, release = [], MappedFile.release
+
+    def watched(self):
+        seen.append(resident(path))
+        release(self)
+
+    monkeypatch.setattr(MappedFile, "release", watched)
+    preprocess = Preprocess(side, side, 1)
+    assert store._intact(path, {"digest": np.zeros((n, 16)), "sum": sums}, preprocess, packed=False)
+    assert len(seen) == 60
+    assert max(seen) < n * side * side / 1024 / 3
+    sums[n - 1] ^= 1
+    assert not store._intact(path, {"digest": np.zeros((n, 16)), "sum": sums}, preprocess, packed=False)

@@ -68,6 +68,7 @@ def find_oddities(source: Source, store: Store) -> tuple[Oddity, ...]:
         for row, detail in rule(columns):
             i = int(index[row])
             found.setdefault(i, Oddity(i, kind, detail))
+        store.release()  # of the columns that this rule has looked at
     order = {kind: k for k, (kind, _) in enumerate(RULES)}
     return tuple(sorted(found.values(), key=lambda o: (order[o.kind], o.index)))
 

@@ -64,7 +64,10 @@ def find_shortcuts(source: Source, store: Store) -> tuple[Shortcut, ...]:
 
 def _facts(source: Source, store: Store, index: np.ndarray) -> dict[str, list[np.ndarray]]:
     """Each kind of fact as its columns (n,)."""
-    facts = {name: store.facts[name][index] for name in _LOOKED_AT}
+    facts = {}
+    for name in _LOOKED_AT:
+        facts[name] = store.facts[name][index]
+        store.release()  # a column at a time: of a million pictures each has megabytes
     sizes = store.sizes[index].astype(np.float64)
     height, width, length = *np.maximum(1, sizes).T, source.sizes[index]
     told = bool((length > 0).all())  # those of bytes within a table are not known

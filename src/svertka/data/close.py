@@ -14,13 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svertka.data.column_file import Passing
+
+Points = np.ndarray | Passing  # float (n, d)
+
 _LEAF = 512  # points that are compared all with all
 _CROWD = 4096  # points that no halving parts, from which they are compared in stretches
 _TASTE = 256  # points that tell in which direction a part is spread most
 _TURNS = 6
 _GAIN, _LITTLE = 0.8, 0.95  # shares of its points that the larger half of a part, and of a crowd, may keep
 _DENSE = 4  # times the neighbours that are kept; more in a part are thinned at once
-_AT_ONCE = 2**16  # points whose coordinates are at hand at once
+_AT_ONCE = 2**14  # points whose coordinates are at hand at once
 _HELD = 2**20  # pairs that may be found before the farther ones are dropped
 _SLACK = 1e-5  # of squared distances in float32; who is let in by it is measured again
 _FEW = 128  # points asked for that are compared with everyone, so many of them at once
@@ -28,7 +32,7 @@ _STRETCH = 2**14
 
 
 def close_pairs(
-    points: np.ndarray, radius: float, most: int, asked: np.ndarray | None = None, among: np.ndarray | None = None
+    points: Points, radius: float, most: int, asked: np.ndarray | None = None, among: np.ndarray | None = None
 ) -> np.ndarray:
     """Each point's nearest neighbours within a radius, as pairs i < j: int64 (m, 2), ascending.
 
@@ -67,7 +71,7 @@ class _Part:
             round, the product of both is -|x - y|^2 / 2. None of a part that is too large
     """
 
-    points: np.ndarray
+    points: Points
     place: np.ndarray
     lifted: np.ndarray | None = None
 
@@ -88,7 +92,11 @@ class _Part:
 
     def along(self) -> tuple[np.ndarray, float]:
         """Where each point lies along the direction in which they are spread most, and the middle there."""
-        taste = self.points.take(self.place[:: -(-len(self.place) // _TASTE)], axis=0).astype(np.float32)
+        step = -(-len(self.place) // _TASTE)
+        if self.lifted is None:
+            taste = self.points.take(self.place[::step], axis=0).astype(np.float32)
+        else:
+            taste = self.lifted[::step, :-2]
         centred = taste - taste.mean(0)
         spread = centred.T @ centred  # (d, d)
         axis = spread[spread.diagonal().argmax()]
@@ -168,7 +176,7 @@ def _stretches(part: _Part) -> Iterator[_Part]:
         yield part.some(np.arange(first, min(first + 2 * _LEAF, n))).held()
 
 
-def _chain(points: np.ndarray, crowd: np.ndarray, radius: float, wanted: np.ndarray) -> np.ndarray:
+def _chain(points: Points, crowd: np.ndarray, radius: float, wanted: np.ndarray) -> np.ndarray:
     """Each point of a crowd with the next one in order, so that those on one spot hang together."""
     links = np.stack([crowd[:-1], crowd[1:]], 1)
     apart = np.square(points[links[:, 0]].astype(np.float32) - points[links[:, 1]].astype(np.float32)).sum(1)
@@ -177,18 +185,18 @@ def _chain(points: np.ndarray, crowd: np.ndarray, radius: float, wanted: np.ndar
 
 def _within(own: _Part, others: _Part, radius: float, most: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs (m, 2) of a point of `own` and another within the radius, both held, and their squared distances (m,)."""
-    k, n = len(own.place), len(others.place)
-    d = own.points.shape[1]
-    near = own.lifted @ others.lifted[:, [*range(d), d + 1, d]].T  # (k, n), -distance^2 / 2
+    k, n, d = len(own.place), len(others.place), own.points.shape[1]
+    x, y = own.lifted, others.lifted
+    near = x @ y[:, [*range(d), d + 1, d]].T  # (k, n), -distance^2 / 2
     least = -(radius**2 + _SLACK) / 2
     inside = np.flatnonzero(near.ravel() >= least)  # of one row: ten times as fast as of two
     if len(inside) > _DENSE * (most + 1) * k:  # a crowd: its nearest ones, before memory fills
         best = np.argpartition(-near, most, axis=1)[:, : most + 1] + n * np.arange(k)[:, None]
         inside = np.sort(best.ravel())
-    one, other = own.place[inside // n], others.place[inside % n]
-    pairs = np.stack([one, other], 1)[one != other]
-    distance = np.square(own.points[pairs[:, 0]].astype(np.float64) - own.points[pairs[:, 1]]).sum(1)
-    truly = distance < radius**2
+    one, other = inside // n, inside % n
+    pairs = np.stack([own.place[one], others.place[other]], 1)
+    distance = np.square(x[one, :d].astype(np.float64) - y[other, :d]).sum(1)
+    truly = (distance < radius**2) & (pairs[:, 0] != pairs[:, 1])
     return pairs[truly], distance[truly].astype(np.float32)
 
 

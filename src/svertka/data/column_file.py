@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import mmap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 _BLOCK = 2**20  # bytes that are read at once where all are
+_STRETCH = 2**23  # bytes of a mapped file of which rows are taken before their memory is given back
 _ALIGNED = 64  # bytes, at a multiple of which each column begins
 
 
@@ -86,6 +88,34 @@ class MappedFile(np.memmap):
         """Give back the memory of what has been looked at; looking again reads it again."""
         if hasattr(mmap, "MADV_DONTNEED") and isinstance(self._mmap, mmap.mmap):
             self._mmap.madvise(mmap.MADV_DONTNEED)
+
+
+class Passing:
+    """Rows of an array in a mapped file, taken from one stretch of it after another.
+
+    After each stretch `release` gives back the memory of its pages: rows that lie far apart would bring all along.
+    """
+
+    def __init__(self, rows: np.ndarray, release: Callable[[], None]) -> None:
+        self._rows, self._release = rows, release
+        self._stretch = max(1, _STRETCH // (rows[:1].nbytes or 1))  # rows
+        self.shape = rows.shape
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        return self.take(index)
+
+    def take(self, index: np.ndarray, axis: int = 0) -> np.ndarray:
+        """A copy of some rows."""
+        found = np.empty((len(index), *self.shape[1:]), self._rows.dtype)
+        place = index // self._stretch
+        for number in np.unique(place):
+            some = np.flatnonzero(place == number)
+            found[some] = self._rows.take(index[some], axis=axis)
+            self._release()
+        return found
 
 
 def mapped_memory() -> int:

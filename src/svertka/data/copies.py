@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from svertka.data.close import close_pairs
+from svertka.data.column_file import Passing
 from svertka.data.facts import as_grey
 from svertka.data.split import linked
 from svertka.data.store import Store
@@ -78,10 +79,9 @@ def find_copies(store: Store, labels: np.ndarray | None = None) -> Copies:
         store: the pictures.
         labels: int (n,), their classes: where classes differ by colour, so do copies. None: grey alone decides.
     """
-    first = _first_of_content(store).astype(np.int32)  # a million files are four megabytes each time
-    again = np.flatnonzero(first != np.arange(len(first)))
-    among = (first == np.arange(len(first))) & store.readable
-    store.release()  # of the digests
+    first = _first_of_content(store)
+    alone = first == np.arange(len(first), dtype=np.int32)
+    again, among = np.flatnonzero(~alone), alone & store.readable
     pairs = store.kept(f"copies-{_rules()}", lambda: near_pairs(store, np.flatnonzero(among)))
     if labels is not None:
         pairs = pairs[~_told_by_colour(store, pairs, labels)]
@@ -108,7 +108,7 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     among = among[store.facts["deviation"][among] >= PLAIN].astype(np.int32)
     if len(among) < 2:
         return np.zeros((0, 2), np.int64)
-    points = store.facts["fingerprint"]  # (n, COSINES)
+    points = Passing(store.facts["fingerprint"], store.release)  # (n, COSINES)
     level = LOOSE
     if min(store.pixels.shape[1:3]) < TINY or _crowded(store.pixels, among, points):
         level = STRICT
@@ -116,7 +116,7 @@ def near_pairs(store: Store, among: np.ndarray) -> np.ndarray:
     return pairs[_confirmed(store.pixels, pairs, level)]
 
 
-def _crowded(pixels: np.ndarray, among: np.ndarray, points: np.ndarray) -> bool:
+def _crowded(pixels: np.ndarray, among: np.ndarray, points: Passing) -> bool:
     """Whether pictures of this set have neighbours that are not the same picture: told by a sample of them."""
     sample = among if len(among) <= _SAMPLE else np.random.default_rng(0).choice(among, _SAMPLE, replace=False)
     alone: set[int] = set()
@@ -189,18 +189,22 @@ def families(number: np.ndarray, index: np.ndarray) -> tuple[tuple[int, ...], ..
 
 
 def _first_of_content(store: Store) -> np.ndarray:
-    """For each file the first file of the same bytes: int64 (n,); unreadable ones are alone."""
+    """For each file the first file of the same bytes: int32 (n,), as n may be millions; unreadable ones are alone."""
     n = len(store)
-    keys = np.ascontiguousarray(store.digests).view("<u8")  # (n, 2)
-    order = np.argsort(keys[:, 0], kind="stable")  # of the same bytes the first file stays first
-    ordered = keys[order, 0]
-    again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+    keys = np.ascontiguousarray(store.digests).view("<u8")  # (n, 2), of a mapped file
+    half = keys[:, 0].copy()
+    store.release()
+    order = np.argsort(half, kind="stable").astype(np.int32)  # of the same bytes the first file stays first
+    half = half[order]
+    again = np.flatnonzero(half[1:] == half[:-1]) + 1
+    del half
     one, other = order[again - 1], order[again]
     again = again[(keys[one, 1] == keys[other, 1]) & store.readable[one] & store.readable[other]]
-    start = np.arange(n)
+    store.release()
+    start = np.arange(n, dtype=np.int32)
     start[again] = 0
-    start = np.maximum.accumulate(start)  # where the run of each begins
-    first = np.arange(n)
+    np.maximum.accumulate(start, out=start)  # where the run of each begins
+    first = np.arange(n, dtype=np.int32)
     first[order[again]] = order[start[again]]
     return first
 

@@ -42,7 +42,7 @@ def open_source(
     """
     given = [str(where)] if isinstance(where, (str, Path)) else [str(one) for one in where]
     places = places_of(given)
-    copies = _copies([place.where for place in places if place.remote])
+    copies, notes = _copies([place.where for place in places if place.remote])
     sources = [_open(place, group_by, copies) for place in places]
     source = sources[0]
     if len(sources) > 1:
@@ -53,7 +53,7 @@ def open_source(
     if group_by is not None and (source.groups is None or source.groups.by != group_by):
         source = replace(source, groups=groups_by_pattern(source.paths, group_by))
     again = () if given == [source.where] else tuple(given)
-    return replace(source, notes=(*source.notes, *twins(source.classes)), places=again)
+    return replace(source, notes=(*source.notes, *notes, *twins(source.classes)), places=again)
 
 
 def reopen_source(told: Mapping[str, Any], least_classes: int = 2, *, group_by: str | None = None) -> Source:
@@ -66,9 +66,9 @@ def reopen_source(told: Mapping[str, Any], least_classes: int = 2, *, group_by: 
     return open_source(told.get("places") or told["where"], least_classes, group_by=group_by)
 
 
-def _copies(addresses: list[str]) -> Mapping[str, Path]:
+def _copies(addresses: list[str]) -> tuple[Mapping[str, Path], tuple[str, ...]]:
     if not addresses:
-        return {}
+        return {}, ()
     from svertka.data.remote import local_copies
 
     return local_copies(addresses)

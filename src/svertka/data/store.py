@@ -19,7 +19,6 @@ import contextlib
 import hashlib
 import io
 import json
-import mmap
 import os
 import zlib
 from collections.abc import Callable
@@ -41,6 +40,7 @@ from svertka.signals.preprocess import Preprocess
 VERSION = 7  # of what is written here and of the decoder: pixels of another version are not trusted
 _LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time
 _MANY = 2**17  # pictures of which that is done at most
+_STRETCH = 2**12  # of them, after which the memory of their pages is given back
 COLUMNS = np.dtype([*((name, RESULT[name]) for name in RESULT.names or ()), ("start", "<i8")])
 
 
@@ -214,12 +214,14 @@ def _intact(path: Path, columns: MappedColumns, preprocess: Preprocess, packed: 
     mean = int(columns["length"].mean()) if packed else each
     most = max(1, min(_MANY, _LOOK // max(1, mean)))
     chosen = np.arange(n) if n <= most else np.unique(np.random.default_rng().integers(n, size=most))
-    starts = columns["start"][chosen].tolist() if packed else (chosen * each).tolist()
-    lengths = columns["length"][chosen].tolist() if packed else [each] * len(chosen)
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as view,
-    ):
-        sums = [zlib.crc32(view[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
-    return bool((np.array(sums, np.uint32) == columns["sum"][chosen]).all())
+    mapped = MappedFile(path, (path.stat().st_size,))
+    with memoryview(np.asarray(mapped)) as view:
+        for first in range(0, len(chosen), _STRETCH):
+            some = chosen[first : first + _STRETCH]
+            starts = columns["start"][some].tolist() if packed else (some * each).tolist()
+            lengths = columns["length"][some].tolist() if packed else [each] * len(some)
+            sums = [zlib.crc32(view[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
+            if (np.array(sums, np.uint32) != columns["sum"][some]).any():
+                return False
+            mapped.release()
+    return True

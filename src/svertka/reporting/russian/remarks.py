@@ -3,6 +3,10 @@
 SENTENCES = {
     # names of parts as the run folder has them
     "train": "обучение",
+    # data.remote
+    "{address} cannot be reached ({why}): what was fetched on {day} is used.": (
+        "До {address} не достучаться ({why}): взято то, что было скачано {day}."
+    ),
     # data.layout, data.groups, data.earlier, data.manifest
     "The classes {names} differ only by case; if they are one class, join their folders.": (
         "Классы {names} отличаются только регистром букв; если это один класс, объедините папки."
