@@ -4,6 +4,7 @@ Of S3: ListObjectsV2 in pages, HEAD, GET of ranges, errors in XML, and whose acc
 reckoned again). API: https://docs.aws.amazon.com/AmazonS3/latest/API/
 """
 
+import contextlib
 import hashlib
 import http.server
 import socket
@@ -31,7 +32,7 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, handler, key=None):
         super().__init__(("127.0.0.1", 0), handler)
         self.objects, self.asked, self.faults, self.key = {}, [], {}, key
-        self.closing = threading.Event()
+        self.connections, self.closing = [], threading.Event()
 
     @property
     def url(self):
@@ -42,9 +43,21 @@ class Server(http.server.ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_):
+        self.leave()
+
+    def leave(self):
+        """Be gone, for those too who hold a connection; any number of times."""
         self.closing.set()
         self.shutdown()
         self.server_close()
+        for one in self.connections:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def get_request(self):
+        request, address = super().get_request()
+        self.connections.append(request)
+        return request, address
 
     def handle_error(self, request, address):
         """A client that has gone is no news."""
