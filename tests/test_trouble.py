@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from svertka.data.source import name_of
 from svertka.errors import RunError, TrainingError
 from svertka.training import checkpoint
 from svertka.training.run import Run
@@ -157,6 +158,15 @@ def test_what_ends_before_there_is_anything_to_resume_leaves_no_run(data):
     with pytest.raises(KeyboardInterrupt):
         train(data, out="run", watch=die, **SETTINGS)
     assert not Path("run").exists()
+
+
+def test_a_run_from_the_folder_at_hand_has_its_name(tmp_path, monkeypatch):
+    (tmp_path / "roses" / "red.zip").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "roses" / "red.zip")
+    assert [name_of(where) for where in (".", "./", "..", "../", "../..", "../red.zip")] == [
+        "red", "red", "roses", "roses", tmp_path.name, "red",
+    ]  # fmt: skip
+    assert Run.create(None, ".hidden").path == Path("runs/hidden-1")
 
 
 def logged(run):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,10 @@ def name_of(where: str) -> str:
     ('flowers', 'birds')
     """
     whole = where.partition("#")[0].replace("\\", "/")
-    name = last = PurePosixPath(whole).name
+    last = PurePosixPath(whole).name
+    if last in ("", ".."):  # the folder at hand, or one above it: what it is called there does not say
+        last = Path(whole).resolve().name or "data"
+    name = last
     while (ending := next((e for e in ENDINGS if name.lower().endswith(e)), None)) and name != ending:
         name = name[: -len(ending)]
     return name or last or where

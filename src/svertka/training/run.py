@@ -184,6 +184,7 @@ def _let_go(lock: Lock) -> None:
 
 def _numbered(folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
+    name = name.lstrip(".") or "run"  # a name that begins with a dot is one that no listing shows
     for number in range(1, 1_000_000):
         path = folder / f"{name}-{number}"
         try:
