@@ -1,8 +1,9 @@
 """Pictures brought to another size by convolution over the whole area that a target pixel covers (antialiased).
 
 The definition is Pillow's: one direction after the other, rounded to whole levels. The package cykooz.resizer (the
-crate fast_image_resize) computes the bilinear one with vector instructions, five times as fast, and the two differ by
-one level at most (a test). Pillow does the rest:
+crate fast_image_resize) computes the bilinear one with vector instructions, five times as fast. It may begin with the
+other direction, so the two differ by one level of 255 in some places, and in one of a million by two (a test). Pillow
+does the rest:
 
 - everything, where there is no wheel of that package;
 - bicubic: what goes beyond 0..255 is cut off between the directions, and the two begin with different ones;
