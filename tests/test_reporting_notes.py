@@ -1,10 +1,12 @@
 """What training wrote into the run folder in English has its Russian form: the sentences come from the code itself."""
 
+import ast
 import dataclasses
 import itertools
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +132,21 @@ def test_every_kind_of_file_that_is_no_picture_has_its_russian_form():
     kinds = {words for _, _, words in formats._OTHERS} | {formats.other_kind(b""), formats.other_kind(b"\0\1\2")}
     with speaking("ru"):
         assert [kind for kind in kinds if recognised(f"no picture: {kind}") is None or recognised(kind) is None] == []
+
+
+@pytest.mark.parametrize("module", ["readers", "parquet"])
+def test_every_reason_why_bytes_cannot_be_had_has_its_russian_form(module):
+    """As the code spells them: what stands in braces there is some word here."""
+    source = (Path(svertka.__file__).parent / "data" / f"{module}.py").read_text(encoding="utf-8")
+    reasons = [
+        ast.unparse(call.args[1]).removeprefix("f")[1:-1]
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "ReadError"
+        if isinstance(call.args[1], ast.Constant | ast.JoinedStr)
+    ]
+    assert len(reasons) > 3
+    with speaking("ru"):
+        assert [r for r in reasons if recognised(re.sub(r"{.*?}", "this", r)) is None] == []
 
 
 def test_every_rung_of_the_ladder_has_its_russian_form():

@@ -253,6 +253,8 @@ SENTENCES = {
     "it cannot be opened ({detail})": "его нельзя открыть ({detail})",
     "it cannot be looked at ({detail})": "его нельзя осмотреть ({detail})",
     "the folder cannot be listed ({detail})": "содержимое папки нельзя получить ({detail})",
+    "its archive has changed since it was listed": "его архив изменился после просмотра",
+    "its archive cannot be read here ({detail})": "его архив здесь не читается ({detail})",
     "the archive is damaged here ({detail})": "архив здесь повреждён ({detail})",
     "the table is damaged here ({detail})": "таблица здесь повреждена ({detail})",
     "the checksum does not fit": "контрольная сумма не сходится",
