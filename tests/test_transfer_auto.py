@@ -118,8 +118,8 @@ def test_how_long_a_look_takes_is_measured_or_remembered(tmp_path):
     kept = affording.streams(b).kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     way = affording.streams(b).choices[0]
-    kept.write_text(json.dumps({"way": dataclasses.asdict(way), "measured": {"a": 0.5, "b": 0.25}}))
-    assert affording.seconds_each(b) == 0.25
+    kept.write_text(json.dumps({"way": dataclasses.asdict(way), "measured": {"a": 2e-6, "b": 1e-6}}))
+    assert affording.seconds_each(b) == 1e-6
 
 
 def files(folder, *names):
