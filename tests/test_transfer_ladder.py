@@ -382,10 +382,17 @@ def test_what_the_recipe_says_of_varying_and_learning_counts():
 
 @pytest.mark.slow
 def test_cifar_resnets_learn_the_lossy_copy(shared, monkeypatch, tmp_path):
-    """81 % as they come; a few minutes of the whole network bring them above 85."""
+    """81 % as they come; five minutes of two cores bring them above 85."""
+    cores, threads = len(os.sched_getaffinity(0)), torch.get_num_threads()
+    if cores < 2 or os.getloadavg()[0] > cores:
+        pytest.skip("the promise is one of five minutes on two cores, and others have them")
     monkeypatch.setenv("SVERTKA_DATA", str(shared))
-    done = svertka.train(
-        shared / "data" / "cifar10.zip", net="resnet20", minutes=5, out=tmp_path / "run",
-        weights="cifar_resnets.zip/pretrained_models/resnet20-12fca82f.th",
-    )  # fmt: skip
+    torch.set_num_threads(cores)
+    try:
+        done = svertka.train(
+            shared / "data" / "cifar10.zip", net="resnet20", minutes=5, out=tmp_path / "run",
+            weights="cifar_resnets.zip/pretrained_models/resnet20-12fca82f.th",
+        )  # fmt: skip
+    finally:
+        torch.set_num_threads(threads)
     assert done.summary["test"]["accuracy"] >= 0.85
