@@ -16,6 +16,7 @@ from svertka.keras import layers as L
 from svertka.keras.applications import resnet
 from svertka.keras.optimizers import SGD, Adam
 from svertka.keras.preprocessing.image import ImageDataGenerator
+from test_cli import shapes
 
 GOLDEN = json.loads(Path(__file__).with_name("keras_golden.json").read_text(encoding="utf-8"))["cases"]
 
@@ -314,7 +315,8 @@ def test_the_arguments_of_variation_vary(folder, options):
         assert (after >= before * 0.5 - 1).all()
 
 
-def test_the_cut_is_the_same_for_every_seed(folder):
+def test_the_cut_is_the_same_for_every_seed(tmp_path):
+    folder = shapes(tmp_path / "shapes", each=6)  # no two of them count as copies, which are never parted
     datagen = ImageDataGenerator(validation_split=0.34)
     parts = {
         (subset, seed): set(datagen.flow_from_directory(folder, (8, 6), seed=seed, subset=subset).filenames)

@@ -5,10 +5,11 @@ The order of the first lines is for speed: worker processes decode while torch i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,15 +90,22 @@ def train(
     job, backbones = _read(source, recipe, facts, earlier, out, fixed, clock, watch, command)
     from svertka.verbs import learning, transferring
 
+    with _begun(job.run), job.run.read_along(_readers(job.run, readers, tensorboard)):
+        if backbones:
+            return transferring.start(job, backbones, facts)
+        if finding.sought(job.recipe, facts.side):
+            job.note(finding.missing_sentence())
+        return learning.learn(job, facts)
+
+
+@contextlib.contextmanager
+def _begun(run: Run) -> Iterator[None]:
+    """A new run while it is trained; taken away where it ends before there is anything to resume."""
     try:
-        with job.run.held(), job.run.read_along(_readers(job.run, readers, tensorboard)):
-            if backbones:
-                return transferring.start(job, backbones, facts)
-            if finding.sought(job.recipe, facts.side):
-                job.note(finding.missing_sentence())
-            return learning.learn(job, facts)
+        with run.held():
+            yield
     except BaseException:
-        job.run.discard()  # where it ended before there was anything to resume
+        run.discard()
         raise
 
 
