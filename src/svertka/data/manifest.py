@@ -188,7 +188,8 @@ def make_manifest(
         raise DataError(
             f"{source.where} leaves no picture to validate on: "
             + ("none of those given for it can be read." if (source.parts == VALIDATION).any()
-               else "no class has two different pictures, so nothing can be held out.")
+               else "no class has two different pictures, so nothing can be held out; what lies in a folder val "
+               "beside train validates all the same.")
         )  # fmt: skip
     return Manifest(source.classes, source.paths, labels, parts, store.digests, seed, store.reasons, tuple(notes))
 
