@@ -101,9 +101,9 @@ def verdict(ours: str, us: list[Race], peer: str, them: list[Race]) -> str:
     kept = mine >= theirs and (to_best >= PROMISED or (cut and whole >= PROMISED))
     told = ("kept, as far as it was run" if cut else "kept") if kept else "not kept"
     return (
-        f"{peer}: {theirs:.1%}; {ours}: {mine:.1%}, mean of the best epochs, in 1/{to_best:.1f} of the time to the "
-        f"former's best epoch, 1/{whole:.1f} of {'the time it was given' if cut else 'its whole program'}. Promised no "
-        f"worse in 1/{PROMISED}: {told}."
+        f"{peer}: {theirs:.1%}, against {mine:.1%} of {ours}, mean of the best epochs; it takes {to_best:.1f}x as "
+        f"long to its best epoch, {whole:.1f}x in all{' until it was stopped' if cut else ''}. Promised no worse in "
+        f"1/{PROMISED} of the time: {told}."
     )
 
 
