@@ -14,7 +14,10 @@ from make_backbones import PREPROCESS, SIDE, backbone, photos, shaken
 from svertka.blocks import Net, Together, put_head
 from svertka.blocks.together import overlaps, resized
 from svertka.bundle import Model, build, describe
+from svertka.data.augment import Augment
 from svertka.data.loader import Loader
+from svertka.data.room import make_room
+from svertka.data.scratch import LOCK
 from svertka.errors import UnknownName, UsageError, WeightsError
 from svertka.records import Epoch, Step
 from svertka.training.depth import depths
@@ -227,9 +230,32 @@ def test_damaged_and_older_features_are_computed_again(tmp_path, monkeypatch):
     assert key(b, features.PLAIN) != now
 
 
-def test_views_are_functions_of_the_picture():
-    from svertka.data.augment import Augment
+def test_features_leave_the_cache_but_not_while_they_are_in_use(tmp_path, monkeypatch):
+    b, shelves = backbone(), tmp_path / "cache" / "features"
+    pixels, digests = np.zeros((3, SIDE, SIDE, 3), np.uint8), np.eye(3, 16, dtype=np.uint8)
+    view = View(1, Augment(flip=True))
+    first, other = shelves / key(b, features.PLAIN), shelves / key(b, view)
+    extract(b, pixels, digests, np.arange(2))
+    before = (first / LOCK).stat().st_mtime
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", str(10**6))
 
+    def crowded(done, total):
+        make_room(shelves, 10**6)
+        assert first.exists()
+
+    kept = extract(b, pixels, digests, np.arange(3), progress=crowded)
+    assert (first / LOCK).stat().st_mtime > before
+    make_room(shelves, 0)
+    assert first.exists()  # they are no hindrance
+    make_room(shelves, 10**6)
+    assert not first.exists()
+    monkeypatch.setenv("SVERTKA_CACHE_LIMIT", "10")  # too little for any
+    assert extract(b, pixels, digests, np.arange(3), view=view).shape == kept.shape
+    assert not list(other.glob("*.npz"))
+    torch.testing.assert_close(extract(b, pixels, digests, np.arange(3)), kept)
+
+
+def test_views_are_functions_of_the_picture():
     b = backbone()
     g = np.random.default_rng(0)
     pixels, digests = g.integers(0, 256, (6, SIDE, SIDE, 3), np.uint8), g.integers(0, 256, (6, 16), np.uint8)

@@ -1,7 +1,8 @@
 """How much the cache may hold, and who leaves first: what nobody has used for longest, never what is in use.
 
-Stores, fetched archives and unpacked ones leave alike. Each is a folder with a lock, which whoever uses it holds. Who
-counts what is unused locks it meanwhile; so one process counts at a time (`undisturbed`), and who opens a store waits.
+Stores, fetched archives, unpacked ones and features leave alike. Each is a folder with a lock, which whoever uses it
+holds. Who counts what is unused locks it meanwhile; so one process counts at a time (`undisturbed`), and who opens a
+store waits.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from svertka.cache import cache_folder, cache_limit
 from svertka.data.scratch import COUNTED, LOCK, Lock, hold, megabytes, remove
 
-LEAVING = ("stores", "remote", "archives")  # folders of the cache whose folders may leave
+LEAVING = ("stores", "remote", "archives", "features")  # folders of the cache whose folders may leave
 SHARE = 0.5  # of the disk that is free or the cache's own: the limit where nobody names one
 COUNTING = ".counting"  # the file that who counts has locked
 

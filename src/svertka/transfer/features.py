@@ -26,6 +26,8 @@ import torch
 
 from svertka.cache import cache_folder
 from svertka.data.augment import Augment
+from svertka.data.room import make_room, room
+from svertka.data.scratch import COUNTED, LOCK, hold
 from svertka.data.store import VERSION as STORE_VERSION
 from svertka.training.machine import machine
 from svertka.transfer.backbones import Backbone
@@ -70,26 +72,39 @@ def extract(
         device: where the backbone computes.
         progress: called with (done, total) pictures as they are computed; with done 0 when all is ready for the first.
     """
-    shelf = cache_folder("features") / key(backbone, view)
-    known = dict(read_parts(shelf))
-    missing = [i for i in index.tolist() if digests[i].tobytes() not in known]
-    missing = list({digests[i].tobytes(): i for i in missing}.values())  # the same file twice is one
-    fresh: list[tuple[bytes, np.ndarray]] = []
-    saved, done = time.perf_counter(), 0
-    try:
-        for some, vectors in _compute(backbone, pixels, digests, missing, view, device):
-            fresh += [(digests[i].tobytes(), v) for i, v in zip(some, vectors, strict=True)]
-            done += len(some)
-            if progress is not None:
-                progress(done, len(missing))
-            if time.perf_counter() - saved > FLUSH:
-                write_part(shelf, fresh)
-                known |= fresh
-                fresh, saved = [], time.perf_counter()
-    finally:  # also when interrupted: the next run goes on from here
-        write_part(shelf, fresh)
-    known |= fresh
+    with _in_use(cache_folder("features") / key(backbone, view)) as shelf:
+        known = dict(read_parts(shelf))
+        missing = [i for i in index.tolist() if digests[i].tobytes() not in known]
+        missing = list({digests[i].tobytes(): i for i in missing}.values())  # the same file twice is one
+        fresh: list[tuple[bytes, np.ndarray]] = []
+        saved, done = time.perf_counter(), 0
+        try:
+            for some, vectors in _compute(backbone, pixels, digests, missing, view, device):
+                fresh += [(digests[i].tobytes(), v) for i, v in zip(some, vectors, strict=True)]
+                done += len(some)
+                if progress is not None:
+                    progress(done, len(missing))
+                if time.perf_counter() - saved > FLUSH:
+                    write_part(shelf, fresh)
+                    known |= fresh
+                    fresh, saved = [], time.perf_counter()
+        finally:  # also when interrupted: the next run goes on from here
+            write_part(shelf, fresh)
+        known |= fresh
     return torch.from_numpy(np.stack([known[digests[i].tobytes()] for i in index.tolist()]))
+
+
+@contextlib.contextmanager
+def _in_use(shelf: Path) -> Iterator[Path]:
+    """A folder of features that does not leave the cache meanwhile (data/room.py), and was used just now."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a cache that may only be read, or not even that
+            shelf.mkdir(parents=True, exist_ok=True)
+            lock = hold(shelf / LOCK, shared=True, patience=COUNTED)
+            if lock is not None:
+                stack.callback(lock.close)
+            os.utime(shelf / LOCK)
+        yield shelf
 
 
 def _compute(
@@ -146,9 +161,13 @@ def read_parts(shelf: Path) -> Iterator[tuple[bytes, np.ndarray]]:
 
 
 def write_part(shelf: Path, rows: list[tuple[bytes, np.ndarray]]) -> bool:
-    """Add rows to a folder; False where it cannot be written, and then they are computed again next time."""
+    """Add rows to a folder; False where there is no room or it cannot be written: they are computed again next time."""
     if not rows:
         return True
+    needed = sum(len(d) + v.nbytes for d, v in rows)
+    if needed > room(shelf.parent):
+        return False
+    make_room(shelf.parent, needed)
     digests = np.frombuffer(b"".join(d for d, _ in rows), np.uint8).reshape(-1, 16)
     name = hashlib.blake2b(digests.tobytes(), digest_size=16).hexdigest()
     aside = shelf / f".{name}.{os.getpid()}"
