@@ -213,7 +213,8 @@ def test_the_facts_are_plain_json(pets, cache):
 # -- sudden ends ---------------------------------------------------------------------------------------------
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 from pathlib import Path
 from svertka.data import begin_store, open_source
 from svertka.data import workers
