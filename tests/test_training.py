@@ -1,11 +1,13 @@
 """The loop: it learns, it repeats itself bit for bit, and a checkpoint goes on to the same weights."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 import torch
 
+import svertka
 from striped import PREPROCESS, RECIPE, fresh, loaders, same, weights
 from svertka import zoo
 from svertka.data.loader import Batch
@@ -165,3 +167,11 @@ def test_the_loss_is_that_of_its_definition_with_shares_and_weights(weights):
     w = torch.ones(2) if weights is None else weights
     assert state.loss_sum / 6 == pytest.approx(-(y * w * log).sum(1).mean().item(), rel=1e-4)
     assert state.right == int((log.argmax(1) == y.argmax(1)).sum())
+
+
+def test_the_passes_that_are_told_are_those_that_were_taken(tmp_path):
+    """And not those that were planned, where no better one came for so long that training ended."""
+    svertka.train("digits", epochs=40, patience=1, schedule="constant", out=tmp_path / "run")
+    records = map(json.loads, (tmp_path / "run" / "log.jsonl").read_text().splitlines())
+    taken = sum(record["kind"] == "epoch" for record in records)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epochs"] == taken < 40
