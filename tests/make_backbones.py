@@ -42,3 +42,9 @@ def photos(folder, each=8, classes=("red", "blue"), grey=False, side=48):
             image = Image.fromarray(pixels)
             (image.convert("L") if grey else image).save(folder / name / f"{k}.png")
     return folder
+
+
+def both_parts(folder, *, each=5, classes=("red", "blue")):
+    for part in ("train", "val"):
+        photos(folder / part, each=each, classes=classes)
+    return folder

@@ -13,7 +13,7 @@ from PIL import Image
 
 import make_run
 import svertka
-from make_backbones import SIDE, backbone, photos
+from make_backbones import SIDE, backbone, both_parts, photos
 from svertka import zoo
 from svertka.bundle import Model, describe
 from svertka.errors import RunError
@@ -43,12 +43,6 @@ def saved(tmp_path):
     """A run's model/ to start from."""
     b = backbone()
     return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
-
-
-def both_parts(folder, classes=("red", "blue"), each=5):
-    for part in ("train", "val"):
-        photos(folder / part, each=each, classes=classes)
-    return folder
 
 
 # --- stopping and going on ---

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import svertka
-from make_backbones import SIDE, backbone, photos, shaken
+from make_backbones import SIDE, backbone, both_parts, photos, shaken
 from svertka import zoo
 from svertka.blocks import LastStages, Net, put_stages
 from svertka.bundle import Model, describe
@@ -40,12 +40,6 @@ def saved(tmp_path):
     """A run's model/ to start from."""
     b = backbone()
     return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
-
-
-def both_parts(folder, each=5, classes=("red", "blue")):
-    for part in ("train", "val"):
-        photos(folder / part, each=each, classes=classes)
-    return folder
 
 
 def hooked(net, x, last):
