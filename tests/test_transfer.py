@@ -1,6 +1,7 @@
 """Transfer: folding against the plain network, the linear head against scikit-learn, the cache, the ladder, runs."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -253,6 +254,14 @@ def test_features_leave_the_cache_but_not_while_they_are_in_use(tmp_path, monkey
     assert extract(b, pixels, digests, np.arange(3), view=view).shape == kept.shape
     assert not list(other.glob("*.npz"))
     torch.testing.assert_close(extract(b, pixels, digests, np.arange(3)), kept)
+
+
+def test_the_cache_may_go_while_features_are_computed(tmp_path):
+    b = backbone()
+    pixels, digests = np.zeros((3, SIDE, SIDE, 3), np.uint8), np.eye(3, 16, dtype=np.uint8)
+    first = extract(b, pixels, digests, np.arange(3), progress=lambda *_: shutil.rmtree(tmp_path / "cache", True))
+    again = extract(b, pixels, digests, np.arange(3), progress=lambda *_: pytest.fail("they were kept"))
+    torch.testing.assert_close(first, again)
 
 
 def test_views_are_functions_of_the_picture():

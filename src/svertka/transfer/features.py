@@ -164,15 +164,15 @@ def write_part(shelf: Path, rows: list[tuple[bytes, np.ndarray]]) -> bool:
     """Add rows to a folder; False where there is no room or it cannot be written: they are computed again next time."""
     if not rows:
         return True
-    needed = sum(len(d) + v.nbytes for d, v in rows)
-    if needed > room(shelf.parent):
-        return False
-    make_room(shelf.parent, needed)
     digests = np.frombuffer(b"".join(d for d, _ in rows), np.uint8).reshape(-1, 16)
     name = hashlib.blake2b(digests.tobytes(), digest_size=16).hexdigest()
     aside = shelf / f".{name}.{os.getpid()}"
     try:
-        shelf.mkdir(parents=True, exist_ok=True)
+        shelf.mkdir(parents=True, exist_ok=True)  # which may have been deleted meanwhile
+        needed = sum(len(d) + v.nbytes for d, v in rows)
+        if needed > room(shelf.parent):
+            return False
+        make_room(shelf.parent, needed)
         with aside.open("wb") as file:
             np.savez(file, digests=digests, vectors=np.stack([v for _, v in rows]))
         aside.replace(shelf / f"{name}.npz")
