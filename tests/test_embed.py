@@ -113,5 +113,5 @@ def test_one_unreadable_file_is_named_and_the_others_are_seen(model, data):
     found = svertka.embed(model, [data / "red", data / "gone.png"])
     assert len(found.paths) == 3
     assert [u.path.rpartition("/")[2] for u in found.unreadable] == ["bad.png", "gone.png"]
-    with pytest.raises(DataError, match=r"None of the 1 files .* such as .*gone\.png: no such file"):
+    with pytest.raises(DataError, match=r"1 file named, and none .* such as .*gone\.png: no such file"):
         svertka.embed(model, [data / "gone.png"])

@@ -15,6 +15,7 @@ import torch
 from svertka import signals
 from svertka.bundle import Model
 from svertka.data import picture_files
+from svertka.data.columns import counted
 from svertka.errors import DataError, ReadError, SvertkaError, UsageError
 from svertka.records import Unreadable
 from svertka.transfer.folding import quick
@@ -79,7 +80,7 @@ def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | 
                 vectors.append(net.embed(model.preprocess.normalise(np.stack(pixels))).float().numpy())
     if not vectors:
         such = f", such as {bad[0].path}: {bad[0].reason}" if bad else ""
-        raise DataError(f"None of the {len(pictures):,} files can be read as a picture{such}.")
+        raise DataError(f"{counted(len(pictures), 'file')} named, and none can be read as a picture{such}.")
     found = Embedded(tuple(paths), np.concatenate(vectors), tuple(bad))
     if out is not None:
         _write(found, Path(out))
