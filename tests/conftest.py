@@ -26,6 +26,24 @@ def shared():
 
 
 @pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """A cache of this test alone, and no weights of the machine."""
+    for name in ("SVERTKA_DATA", "SVERTKA_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """The folder of a run, with a small model to start from."""
+    from make_backbones import backbone
+    from svertka.bundle import Model
+
+    b = backbone()
+    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
+
+
+@pytest.fixture
 def sv(capsys, monkeypatch, tmp_path):
     """Run one command in this process and in a folder of its own: -> (exit status, stdout, stderr)."""
     from svertka.cli import main

@@ -44,6 +44,16 @@ def photos(root: Path, parts=("train", "val"), classes=("a", "b"), each=30, qual
     return root
 
 
+def photos_twice(root: Path, *, each: int, classes=("a", "b")) -> None:
+    """Of each picture k.jpg there is a smaller one, k-again.jpg, saved at another quality."""
+    for number, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        for k in range(each):
+            image = photo(500 * number + k)
+            image.save(root / name / f"{k:02}.jpg", quality=90)
+            image.resize((96, 72)).save(root / name / f"{k:02}-again.jpg", quality=60)
+
+
 def plant_copies(root: Path, share=0.05, seed=0) -> set[str]:
     """Re-encode and resize a share of the training pictures into val; gives the names of the originals."""
     files = sorted(root.glob("train/*/*.jpg"))

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 import svertka as sv
 from svertka.errors import UnknownName, UsageError
-from test_audit import photo
+from test_audit import photos_twice
 
 HOW = sv.data.Augment(rotate=20, shift=0.1, noise=0.1)
 
@@ -62,12 +62,7 @@ def test_without_augmentation_x_is_the_normalised_picture():
 
 def test_copies_are_on_one_side(tmp_path):
     """Of each picture there is a smaller one, saved again: as in `svertka train`, both learn or both judge."""
-    for name, first in (("a", 0), ("b", 500)):
-        (tmp_path / "set" / name).mkdir(parents=True)
-        for k in range(20):
-            image = photo(first + k)
-            image.save(tmp_path / "set" / name / f"{k:02}.jpg", quality=90)
-            image.resize((96, 72)).save(tmp_path / "set" / name / f"{k:02}-again.jpg", quality=60)
+    photos_twice(tmp_path / "set", each=20)
     parts = [sv.data.dataset(tmp_path / "set", size=64, part=part, share=0.4).paths for part in ("train", "validation")]
     flows = [
         sv.data.batches(tmp_path / "set", target_size=(64, 64), validation_split=0.4, subset=subset).filenames

@@ -11,19 +11,9 @@ import torch
 import svertka
 from make_backbones import backbone, photos
 from svertka import signals
-from svertka.bundle import Model
 from svertka.errors import DataError, UsageError
 
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def model(tmp_path):
-    b = backbone()
-    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture
@@ -40,8 +30,8 @@ def seen(folder):
         return paths, [b.net.embed(b.preprocess.normalise(p[None]))[0].numpy() for p in pixels]
 
 
-def test_the_file_holds_what_the_head_sees(sv, model, data):
-    status, out, _ = sv("embed", model, data / "red", data / "blue", "--out", "f.npz", "--json")
+def test_the_file_holds_what_the_head_sees(sv, saved, data):
+    status, out, _ = sv("embed", saved, data / "red", data / "blue", "--out", "f.npz", "--json")
     assert (status, json.loads(out)) == (0, {"out": "f.npz", "pictures": 6, "width": 64, "unreadable": []})
     truth = dict(zip(*seen(data), strict=True))
     with np.load("f.npz", allow_pickle=False) as found:
@@ -51,24 +41,24 @@ def test_the_file_holds_what_the_head_sees(sv, model, data):
             np.testing.assert_allclose(vector, truth[str(path)], rtol=1e-3, atol=1e-4)
 
 
-def test_parquet_holds_paths_and_vectors(model, data, tmp_path):
+def test_parquet_holds_paths_and_vectors(saved, data, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    found = svertka.embed(model, [data], out=tmp_path / "f.parquet")
+    found = svertka.embed(saved, [data], out=tmp_path / "f.parquet")
     table = parquet.read_table(tmp_path / "f.parquet").to_pydict()
     assert table["path"] == list(found.paths)
     np.testing.assert_array_equal(np.array(table["vector"], np.float32), found.vectors)
 
 
-def test_parquet_without_its_library_is_a_sentence(model, data, monkeypatch, tmp_path):
+def test_parquet_without_its_library_is_a_sentence(saved, data, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(UsageError, match="pip install pyarrow"):
-        svertka.embed(model, [data], out=tmp_path / "f.parquet")
+        svertka.embed(saved, [data], out=tmp_path / "f.parquet")
     assert not (tmp_path / "f.parquet").exists()
 
 
-def test_likes_are_found_by_definition_and_the_picture_itself_is_none(sv, model, data):
+def test_likes_are_found_by_definition_and_the_picture_itself_is_none(sv, saved, data):
     asked = data / "red" / "1.png"
-    status, out, _ = sv("embed", model, data, "--like", asked, "--count", "3", "--json")
+    status, out, _ = sv("embed", saved, data, "--like", asked, "--count", "3", "--json")
     assert status == 0
     paths, vectors = seen(data)
     query = vectors[paths.index(str(asked))]
@@ -82,9 +72,9 @@ def test_likes_are_found_by_definition_and_the_picture_itself_is_none(sv, model,
     assert [row["path"] for row in told["similar"]] == sorted(cosines, key=lambda path: -cosines[path])[:3]
     for row in told["similar"]:
         assert row["cosine"] == pytest.approx(cosines[row["path"]], abs=1e-4)
-    lines = sv("embed", model, data, "--like", asked, "--count", "3")[1].splitlines()
+    lines = sv("embed", saved, data, "--like", asked, "--count", "3")[1].splitlines()
     assert [line.split("  ")[1] for line in lines] == [row["path"] for row in told["similar"]]
-    assert sv("embed", model, data, "--like", asked, "--out", "f.npz")[0] == 0
+    assert sv("embed", saved, data, "--like", asked, "--out", "f.npz")[0] == 0
     with np.load("f.npz", allow_pickle=False) as kept:
         assert len(kept["paths"]) == 6  # the picture that was asked about is one of the files
 
@@ -100,18 +90,18 @@ def test_likes_are_found_by_definition_and_the_picture_itself_is_none(sv, model,
         (("--like", "data/red/0.png", "--count", "0"), 2, "count"),
     ],
 )
-def test_what_cannot_be_is_a_sentence(words, status, told, sv, model, data, tmp_path):
+def test_what_cannot_be_is_a_sentence(words, status, told, sv, saved, data, tmp_path):
     (tmp_path / "f.txt").write_text("no picture")
     (tmp_path / "there.npz").write_bytes(b"mine")
-    got, _, err = sv("embed", model, "data", *words)
+    got, _, err = sv("embed", saved, "data", *words)
     assert (got, told in err) == (status, True), err
     assert (tmp_path / "there.npz").read_bytes() == b"mine"
 
 
-def test_one_unreadable_file_is_named_and_the_others_are_seen(model, data):
+def test_one_unreadable_file_is_named_and_the_others_are_seen(saved, data):
     (data / "red" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    found = svertka.embed(model, [data / "red", data / "gone.png"])
+    found = svertka.embed(saved, [data / "red", data / "gone.png"])
     assert len(found.paths) == 3
     assert [u.path.rpartition("/")[2] for u in found.unreadable] == ["bad.png", "gone.png"]
     with pytest.raises(DataError, match=r"1 file named, and none .* such as .*gone\.png: no such file"):
-        svertka.embed(model, [data / "gone.png"])
+        svertka.embed(saved, [data / "gone.png"])

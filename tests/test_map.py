@@ -12,7 +12,6 @@ from sklearn.decomposition import PCA
 import make_run
 import svertka
 from make_backbones import SIDE, backbone, photos
-from svertka.bundle import Model
 from svertka.data import Manifest
 from svertka.reporting.folder import read_run
 from svertka.transfer.backbones import side_by_side
@@ -24,17 +23,7 @@ from svertka.verbs.mapping import principal, write_map
 from svertka.verbs.report import MOST as SECONDS
 from svertka.verbs.report import _laid_out
 
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """A run's model/ to start from."""
-    b = backbone()
-    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.mark.parametrize(("n", "d"), [(30, 5), (8, 40)])

@@ -32,19 +32,7 @@ from svertka.transfer.folding import folded, quick
 from svertka.transfer.fusing import fusable
 from svertka.transfer.streams import Streams, Way
 
-
-@pytest.fixture
-def saved(tmp_path):
-    """A run's model/ to start from."""
-    b = backbone()
-    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path):
-    for name in ("SVERTKA_DATA", "SVERTKA_WEIGHTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 # --- folding ---

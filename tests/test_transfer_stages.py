@@ -27,19 +27,7 @@ from svertka.transfer.features import PLAIN, View, extract, key, write_part
 from svertka.transfer.folding import folded, quick
 from svertka.verbs.train import resume
 
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch, tmp_path):
-    for name in ("SVERTKA_DATA", "SVERTKA_WEIGHTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """A run's model/ to start from."""
-    b = backbone()
-    return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def hooked(net, x, last):

@@ -14,7 +14,7 @@ from svertka.evaluation.paired import paired
 from svertka.training.recipe import parse_setting
 from svertka.verbs.tune import tune
 from svertka.verbs.tuning import Selection
-from test_audit import photo
+from test_audit import photos_twice
 
 
 class Clock:
@@ -177,12 +177,7 @@ def test_tune_rejects_flips_on_mnist(shared):
 
 
 def test_copies_of_what_was_learned_judge_nothing(tmp_path, monkeypatch):
-    for name, first in (("a", 0), ("b", 500)):
-        (tmp_path / "set" / name).mkdir(parents=True)
-        for k in range(12):
-            image = photo(first + k)
-            image.save(tmp_path / "set" / name / f"{k:02}.jpg", quality=90)
-            image.resize((96, 72)).save(tmp_path / "set" / name / f"{k:02}-again.jpg", quality=60)
+    photos_twice(tmp_path / "set", each=12)
     cut = []
 
     def seen(bench, store, manifest, *_, **__):

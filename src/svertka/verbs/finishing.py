@@ -161,6 +161,7 @@ def write_metrics(
     *,
     seconds: float,
     speed: float,
+    epochs: int | None,
     stopped: bool = False,
     best_epoch: int = 0,
     more: dict[str, Any] | None = None,
@@ -173,6 +174,7 @@ def write_metrics(
         seconds: spent learning.
         speed: pictures a second while learning.
         stopped: it was interrupted and can be resumed.
+        epochs: passes that were taken, which may be fewer than planned; None where nothing was learned in passes.
         best_epoch: the pass whose weights were kept.
         more: rows for metrics.json that only this kind of training has.
     """
@@ -180,7 +182,7 @@ def write_metrics(
         **{part: e.to_dict() if e else None for part, e in found.items()},
         "stopped": stopped,
         "parameters": sum(p.numel() for p in net.parameters()),
-        "epochs": job.recipe.epochs,
+        "epochs": epochs,
         "best_epoch": best_epoch,
         "seconds": {
             "total": round(time.perf_counter() - job.started, 3),

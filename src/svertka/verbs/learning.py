@@ -218,11 +218,8 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
     digest = model.facts["weights"]["sha256"]
     summary = write_metrics(
         job, plan, state.net, scores.found,
-        seconds=state.seconds, speed=speed, stopped=stopped, best_epoch=state.best_epoch,
-        more={
-            "epochs": len(state.history),  # taken, which may be fewer than planned
-            "weights": digest, "best": keeper.scores(), "rescues": state.rescues, **course.facts(),
-        },
+        seconds=state.seconds, speed=speed, stopped=stopped, epochs=len(state.history), best_epoch=state.best_epoch,
+        more={"weights": digest, "best": keeper.scores(), "rescues": state.rescues, **course.facts()},
     )  # fmt: skip
     report_training(job.run.path, model, summary["seconds"]["total"])
     return Trained(job.run.path, summary, stopped)

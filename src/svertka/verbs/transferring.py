@@ -250,7 +250,7 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Look
     climbed = {"ladder": [rung.to_dict() for rung in ladder.rungs], "gain": gain.to_dict() if gain else None}
     summary = write_metrics(
         job, plan, best.net, scores.found, stopped=stopped,
-        seconds=time.perf_counter() - job.started - job.read_seconds, speed=looking.speed,
+        seconds=time.perf_counter() - job.started - job.read_seconds, speed=looking.speed, epochs=job.recipe.epochs,
         more={"weights": model.facts["weights"]["sha256"], "backbone": best.backbone.digest, **climbed},
     )  # fmt: skip
     summary |= climbed
