@@ -1,8 +1,8 @@
 """The full augmentation of lecture 001 on photographs: batches of tensors, against picture after picture, and kornia.
 
-All start from the same uint8 pictures in memory and end with a normalised float batch. Turn, both mirrors, brightness
+All start from the same uint8 pictures in memory and end with a normalized float batch. Turn, both mirrors, brightness
 and contrast, stretch and squeeze, blur or sharpening, noise, on every picture. One thread and one process, in turns;
-the clock is the processor time of this process, so that neighbours on the machine count little.
+the clock is the processor time of this process, so that neighbors on the machine count little.
 
 - Pillow and numpy: the steps of torchvision's transforms, one picture after another, as a loader worker does them. Its
   affine map is one step too (RandomAffine), noise is numpy's.
@@ -26,15 +26,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance, ImageFilter
 
-from svertka.data.augment import Augment
-from svertka.signals import Preprocess
+from svertka.kinds.image import Preprocess
+from svertka.kinds.image.augment.augment import Augment
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TURN, STRETCH, TONE, BLUR, SHARPEN, NOISE = 20.0, 0.2, 0.3, 1.0, 1.0, 0.05
-SHIFT = {"flip": True, "shift": 0.1}
+SHIFT = {"flip_horizontal": True, "shift": 0.1}
 FULL = {
-    "flip": True, "upend": True, "rotate": TURN, "scale": STRETCH, "aspect": STRETCH, "brightness": TONE,
-    "contrast": TONE, "blur": BLUR, "sharpen": SHARPEN, "noise": NOISE,
+    "flip_horizontal": True, "flip_vertical": True, "rotate": TURN, "scale": STRETCH, "aspect": STRETCH,
+    "brightness": TONE, "contrast": TONE, "blur": BLUR, "sharpen": SHARPEN, "noise": NOISE,
 }  # fmt: skip
 
 Batch = Callable[[torch.Tensor], torch.Tensor]  # uint8 (n, h, w, 3) -> float (n, 3, h, w)
@@ -42,7 +42,7 @@ Batch = Callable[[torch.Tensor], torch.Tensor]  # uint8 (n, h, w, 3) -> float (n
 
 def ours(side: int, **how: object) -> Batch:
     augment, preprocess, epoch = Augment(**how), Preprocess(side, side, 3, mean=MEAN, std=STD), iter(range(1 << 30))
-    return lambda x: preprocess.normalise(augment(x, torch.arange(len(x)), 0, next(epoch)))
+    return lambda x: preprocess.normalize(augment(x, torch.arange(len(x)), 0, next(epoch)))
 
 
 def one_by_one(side: int) -> Batch:
@@ -92,7 +92,7 @@ def kornia_batch() -> Batch:
 
 
 def photographs(n: int, side: int) -> torch.Tensor:
-    """Smooth colours with detail: uint8 (n, side, side, 3)."""
+    """Smooth colors with detail: uint8 (n, side, side, 3)."""
     g = np.random.default_rng(0)
     coarse = [
         Image.fromarray(g.integers(0, 256, (14, 14, 3), dtype=np.uint8)).resize((side, side), 3) for _ in range(n)

@@ -5,7 +5,7 @@
 ResNet-50, random weights, pictures of 224 x 224, channels-last memory. Grad-CAM of all pictures against as many forward
 and backward passes in batches of the same size; occlusion and RISE of one picture against bare forward passes of as
 many pictures. The two of a pair take turns, the first changing; printed are median seconds and the median ratio of
-neighbours, by the clock and by the processor's time, which other work on the machine disturbs less. Promised: Grad-CAM
+neighbors, by the clock and by the processor's time, which other work on the machine disturbs less. Promised: Grad-CAM
 1.15, occlusion and RISE 1.1.
 """
 
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from svertka import zoo
 from svertka.explanation import heats
-from svertka.explanation.masking import PATCHES, _spans
+from svertka.explanation.methods.perturbation import PATCHES, _spans
 
 SIDE = 224
 

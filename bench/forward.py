@@ -4,7 +4,7 @@
 
 Both networks get the same weights and must give the same logits; then their passes alternate, each first in
 every other round, so that whatever else the machine does meets both. Printed are the medians, and the median
-of the ratios of neighbours: below 1 ours is faster. Pictures are 224 x 224, memory is channels-last.
+of the ratios of neighbors: below 1 ours is faster. Pictures are 224 x 224, memory is channels-last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka import zoo
-from svertka.zoo.convert import load_state
+from svertka.zoo.weights.rename_tensors import load_state
 
 
 class PlainBottleneck(nn.Module):

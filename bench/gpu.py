@@ -34,14 +34,14 @@ import racing
 from common import Race
 from racing import Competitor
 from svertka import zoo
-from svertka.data.augment import Augment
-from svertka.data.loader import Loader
+from svertka.data.loading.loader import Loader
 from svertka.errors import UsageError
+from svertka.hardware.compile import compiled, refuse_without_compiler
+from svertka.hardware.plan import Plan
+from svertka.kinds.image import Preprocess
+from svertka.kinds.image.augment.augment import Augment
 from svertka.records import Epoch
-from svertka.signals import Preprocess
 from svertka.training import loop
-from svertka.training.compiling import compiled, refuse_without_compiler
-from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 
 PROMISED_TIME, PROMISED_STEP = 1.0, 1.1
@@ -128,13 +128,13 @@ class ResNet50:
             options.device, precision="bfloat16", threads=torch.get_num_threads(), compile=self._compiler(),
         )  # fmt: skip
         recipe = Recipe(
-            net="resnet50", epochs=100_000, batch=self.batch, optimiser="nesterov", rate=1e-4, weight_decay=5e-5,
-            label_smoothing=0.1, average=0.0,
+            net="resnet50", epochs=100_000, batch_size=self.batch, optimizer="nesterov", learning_rate=1e-4,
+            weight_decay=5e-5, label_smoothing=0.1, ema_decay=0.0,
         )  # fmt: skip
         pixels = np.random.default_rng(0).integers(0, 256, (n, side, side, 3), np.uint8)
         self.train = Loader(
             pixels, np.arange(n) % CLASSES, np.arange(n), Preprocess(side, side, 3), batch=self.batch, seed=0,
-            augment=Augment(flip=True, shift=0.1), full=True, classes=CLASSES, device=options.device,
+            augment=Augment(flip_horizontal=True, shift=0.1), full=True, classes=CLASSES, device=options.device,
         )  # fmt: skip
         torch.manual_seed(0)
         self.records = loop.fit(
@@ -143,7 +143,7 @@ class ResNet50:
         self.net = zoo.net("resnet50", classes=CLASSES)
         self.net = self.net.to(self.device, memory_format=torch.channels_last).train()
         self.outputs = compiled(self.net.outputs) if self.plan.compile else self.net.outputs
-        self.optimiser = torch.optim.SGD(self.net.parameters(), lr=1e-4, momentum=0.9, nesterov=True, weight_decay=5e-5)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), lr=1e-4, momentum=0.9, nesterov=True, weight_decay=5e-5)
         self.one = next(self.train.epoch())
 
     def _compiler(self) -> bool:
@@ -162,15 +162,15 @@ class ResNet50:
         return (self._now() - begun) / STEPS
 
     def bare(self) -> float:
-        """Seconds a step: compiled forward and backward pass and the optimiser, on one batch that is there already."""
+        """Seconds a step: compiled forward and backward pass and the optimizer, on one batch that is there already."""
         begun = self._now()
         for _ in range(STEPS):
             with self.plan.precisely():
                 logits, *_ = self.outputs(self.one.x)
                 loss = F.cross_entropy(logits, self.one.y, label_smoothing=0.1)
-            self.optimiser.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            self.optimiser.step()
+            self.optimizer.step()
         return (self._now() - begun) / STEPS
 
     def _now(self) -> float:

@@ -1,8 +1,8 @@
-"""Later epochs: batches from the store, shuffled and normalised, against a PIL DataLoader and the speed of memory.
+"""Later epochs: batches from the store, shuffled and normalized, against a PIL DataLoader and the speed of memory.
 
 The same photographs for both, JPEG files of a folder. Ours: `svertka.data.Loader` on the finished store, no
 augmentation, float32 channels-last, in one process. The peer: a `torch.utils.data.DataLoader` over the files with
-Pillow (open, convert, resize, crop), to tensor, normalised, in `--workers` processes, as the usual tutorials have it.
+Pillow (open, convert, resize, crop), to tensor, normalized, in `--workers` processes, as the usual tutorials have it.
 Seconds of the clock, a whole pass each, in turns after one to warm up. Memory: torch copies floats that no cache holds
 (at least four times its size: McCalpin 1995, the rule of STREAM), bytes written a second; the loader writes batches of
 floats from uint8 pixels, so its bytes count alike. Beside it the same for one batch, which a large cache holds.
@@ -29,8 +29,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from svertka.data import begin_store, open_source
-from svertka.data.loader import Loader
-from svertka.signals import Preprocess
+from svertka.data.loading.loader import Loader
+from svertka.kinds.image import Preprocess
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -57,7 +57,7 @@ class Files(Dataset):
 
 
 def photographs(folder: Path, n: int, size: tuple[int, int]) -> list[Path]:
-    """Smooth colours with detail, saved at quality 90."""
+    """Smooth colors with detail, saved at quality 90."""
     g, files = np.random.default_rng(0), []
     for k in range(n):
         coarse = Image.fromarray(g.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)

@@ -1,6 +1,6 @@
 """Memory and start-up over many files: `check`, an epoch, and starting again, at 10,000 and at 1,000,000 entries.
 
-Entries are tiny PNG pictures (8 x 8, grey, all different) in one zip archive, ten classes, made here. Each job is a
+Entries are tiny PNG pictures (8 x 8, gray, all different) in one zip archive, ten classes, made here. Each job is a
 process of its own; what it held at most is the system's figure (VmHWM; ru_maxrss would begin with what its parent
 held). Pages of mapped files count there, though the system takes them back whenever it wants: so what was its own
 (RssAnon, looked at every 20 ms) is told too.
@@ -26,18 +26,19 @@ FEW, MANY = 10_000, 1_000_000
 FLAT, START = 200.0, 10.0  # promised: MB more than for few entries, seconds to begin a run over known files
 
 JOBS = {
-    "check": "from svertka.verbs.check import check; found = check(data); n = len(found.source)",
-    "check again": "from svertka.verbs.check import check; found = check(data); n = len(found.source)",
+    "check": "from svertka.api.check import check; found = check(data); n = len(found.source)",
+    "check again": "from svertka.api.check import check; found = check(data); n = len(found.source)",
     "start again": (
-        "from svertka.data import open_source, begin_store; from svertka.verbs.choosing import first_choices\n"
+        "from svertka.data import open_source, begin_store\n"
+        "from svertka.pipeline.choose_preprocess import first_choices\n"
         "from svertka.training.recipe import Recipe; source = open_source(data)\n"
         "job = begin_store(source, first_choices(source, Recipe())[3]); store = job.finish(); n = len(store)\n"
         "assert not job.fresh"
     ),
     "an epoch": (
         "import numpy as np; from svertka.data import open_source, begin_store\n"
-        "from svertka.verbs.choosing import first_choices; from svertka.training.recipe import Recipe\n"
-        "from svertka.data.loader import Loader; source = open_source(data)\n"
+        "from svertka.pipeline.choose_preprocess import first_choices; from svertka.training.recipe import Recipe\n"
+        "from svertka.data.loading.loader import Loader; source = open_source(data)\n"
         "preprocess = first_choices(source, Recipe())[3]; store = begin_store(source, preprocess).finish()\n"
         "loader = Loader(store.pixels, source.labels, np.arange(len(store)), preprocess, batch=256, seed=0)\n"
         "n = sum(len(b.y) for b in loader.epoch())"

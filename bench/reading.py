@@ -33,8 +33,8 @@ from torch.utils.data import DataLoader
 
 from loader import Files
 from svertka.data import begin_store, open_source
-from svertka.signals import Preprocess
-from svertka.signals.resample import vectors
+from svertka.kinds.image import Preprocess
+from svertka.kinds.image.resize import vectors
 
 SETS = {"500-pixel photos": (500, 375, 3000), "12-megapixel photos": (4000, 3000, 80)}  # width, height, how many
 

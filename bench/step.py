@@ -31,16 +31,16 @@ import torch.nn.functional as F
 
 import common
 from svertka import zoo
-from svertka.data.augment import Augment
-from svertka.data.loader import Batch, Loader
+from svertka.data.loading.loader import Batch, Loader
+from svertka.hardware.autotune import make_plan
+from svertka.hardware.malloc import kept_memory
+from svertka.hardware.plan import Plan
+from svertka.kinds.image import Preprocess
+from svertka.kinds.image.augment.augment import Augment
 from svertka.records import Epoch, Note, Step
-from svertka.signals import Preprocess
-from svertka.tabulate import table
+from svertka.summary import table
 from svertka.training import loop
-from svertka.training.allocator import kept_memory
-from svertka.training.optimiser import make_optimiser
-from svertka.training.plan import Plan
-from svertka.training.planning import make_plan
+from svertka.training.optimizer_factory import make_optimizer
 from svertka.training.recipe import Recipe
 
 PROMISED_SHARE, PROMISED_RATIO, PROMISED_EXTRA = 0.7, 1.8, 0.03
@@ -64,7 +64,7 @@ class Case:
 
 
 def cases(options: argparse.Namespace) -> list[Case]:
-    shift, both = Augment(shift=2.01 / 28, untouched=0.1), Augment(flip=True, shift=0.1, untouched=0.1)
+    shift, both = Augment(shift=2.01 / 28, untouched=0.1), Augment(flip_horizontal=True, shift=0.1, untouched=0.1)
     side, steps = (32, 2) if options.quick else (224, 4)
     return [
         Case("small, 28x28x1", "small", 28, 1, 192, shift, 2 if options.quick else 40),
@@ -100,14 +100,14 @@ class Bench:
         shape = (case.batch, *preprocess.shape)
         self.plan = make_plan(self.net, shape, CLASSES, wanted={"threads": threads, "compile": False})
         self.recipe = Recipe(
-            net=case.net, epochs=100_000, batch=case.batch, optimiser="nesterov", rate=1e-4, weight_decay=5e-4,
-            label_smoothing=0.1, average=0.0,
+            net=case.net, epochs=100_000, batch_size=case.batch, optimizer="nesterov", learning_rate=1e-4,
+            weight_decay=5e-4, label_smoothing=0.1, ema_decay=0.0,
         )  # fmt: skip
         self.train = Loader(
             pixels, np.arange(n) % CLASSES, np.arange(n), preprocess, batch=case.batch, seed=0, augment=case.augment,
             full=True,
         )  # fmt: skip
-        self.optimiser = make_optimiser(self.net, self.recipe)
+        self.optimizer = make_optimizer(self.net, self.recipe)
         self.one = next(self.train.epoch())
         self.whole, self.alone = (self._records(source) for source in (self.train, Ready(self.one, case.steps)))
 
@@ -145,14 +145,14 @@ class Bench:
         return time.perf_counter() - begun
 
     def _bare(self, steps: int) -> float:
-        """Seconds of so many steps: forward pass, backward pass and the optimiser on a batch that is there already."""
+        """Seconds of so many steps: forward pass, backward pass and the optimizer on a batch that is there already."""
         begun = time.perf_counter()
         for _ in range(steps):
             with self.plan.precisely():
                 loss = F.cross_entropy(self.net(self.one.x), self.one.y, label_smoothing=0.1)
-            self.optimiser.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            self.optimiser.step()
+            self.optimizer.step()
         return time.perf_counter() - begun
 
 
@@ -160,15 +160,15 @@ def plain_loop(case: Case) -> Callable[[], float]:
     """A step as tutorials write it: default layout, float32, torch.optim.SGD, the loss read at every step."""
     torch.manual_seed(0)
     net = zoo.make(case.net, (case.channels, case.side, case.side), CLASSES).train()
-    optimiser = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
     x, y = torch.randn(case.batch, case.channels, case.side, case.side), torch.arange(case.batch) % CLASSES
 
     def seconds() -> float:
         begun = time.perf_counter()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = F.cross_entropy(net(x), y)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         loss.item()
         return time.perf_counter() - begun
 

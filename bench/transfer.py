@@ -134,9 +134,9 @@ def extraction(weights: Path, rounds: int, pictures: int) -> None:
     """Least seconds over rounds in which all take turns, so that noise meets all."""
     import torch
 
+    from svertka.hardware.parallel_inference import Streams, ways
+    from svertka.models.fold_batch_norm import folded, quick
     from svertka.transfer.backbones import open_backbone
-    from svertka.transfer.folding import folded, quick
-    from svertka.transfer.streams import Streams, ways
 
     opened = open_backbone(weights)
     x = torch.rand(pictures, *opened.preprocess.shape)
@@ -178,7 +178,7 @@ def extraction(weights: Path, rounds: int, pictures: int) -> None:
 
 
 def onnx_runner(net: object, x: object) -> Callable[[slice], object]:
-    """The folded backbone in ONNX Runtime with its usual settings: all cores, all optimisations."""
+    """The folded backbone in ONNX Runtime with its usual settings: all cores, all optimizations."""
     import warnings
 
     import onnxruntime

@@ -37,7 +37,8 @@ def own_cache(monkeypatch, tmp_path):
 def saved(tmp_path):
     """The folder of a run, with a small model to start from."""
     from make_backbones import backbone
-    from svertka.bundle import Model
+
+    from svertka.models import Model
 
     b = backbone()
     return Model(b.net, ("a", "b", "c"), b.preprocess, b.spec).save(tmp_path / "old" / "model").parent

@@ -93,7 +93,7 @@ def network(classes: int, device: str) -> Network:
     return made
 
 
-def normalised(x: Tensor, dtype: torch.dtype) -> Tensor:
+def normalized(x: Tensor, dtype: torch.dtype) -> Tensor:
     """uint8 (n, 3, 32, 32) as the network takes it."""
     mean, std = (torch.tensor(values, device=x.device).view(1, 3, 1, 1) for values in (MEAN, STD))
     return ((x.to(dtype) / 255 - mean.to(dtype)) / std.to(dtype)).contiguous(memory_format=torch.channels_last)
@@ -139,7 +139,7 @@ class Ahead:
 
 
 def train(x: Tensor, y: Tensor, classes: int, epochs: float, batch: int) -> Network:
-    """x normalised (n, 3, 32, 32) and y (n,), both on the device."""
+    """x normalized (n, 3, 32, 32) and y (n,), both on the device."""
     net, batches = network(classes, str(x.device)), Batches(x, y, batch)
     net.measure(x[:MEASURED])
     steps = max(1, int(epochs * len(batches)))
@@ -151,18 +151,18 @@ def train(x: Tensor, y: Tensor, classes: int, epochs: float, batch: int) -> Netw
         {"params": norms, "lr": rate * BIAS_RATE, "weight_decay": decay / (rate * BIAS_RATE)},
         {"params": others, "lr": rate, "weight_decay": decay / rate},
     ]
-    optimiser = torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
+    optimizer = torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
     highest, ahead, step = [group["lr"] for group in groups], Ahead(net), 0
     net.train()
     while step < steps:
         for pixels, labels in batches:
             net.white.bias.requires_grad_(step < BIAS_PASSES * len(batches))
-            for group, most in zip(optimiser.param_groups, highest, strict=True):
+            for group, most in zip(optimizer.param_groups, highest, strict=True):
                 group["lr"] = most * triangle(step / steps)
             loss = F.cross_entropy(net(pixels).float(), labels, label_smoothing=SMOOTHING, reduction="sum")
-            optimiser.zero_grad(set_to_none=True)
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             step += 1
             if step % EVERY == 0:
                 ahead.look(KEEP**EVERY * (step / steps) ** 3)
@@ -216,7 +216,7 @@ def main() -> None:
 
     parts = [pictures(options.data / part) for part in ("train", "test")]
     classes = int(parts[0][1].max()) + 1
-    (x, y), (test_x, test_y) = ((normalised(a.to(device), dtype), b.to(device)) for a, b in parts)
+    (x, y), (test_x, test_y) = ((normalized(a.to(device), dtype), b.to(device)) for a, b in parts)
     train(x, y, classes, 1 / max(1, len(y) // options.batch), options.batch)  # one step, thrown away
 
     begun = now(device)

@@ -36,12 +36,12 @@ class ImageFolder(Dataset):
         path, label = self.samples[index]
         with Image.open(path) as picture:
             image = picture.convert("RGB")
-        image = random_crop(image) if self.train else centre_crop(image)
+        image = random_crop(image) if self.train else center_crop(image)
         pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(224, 224, 3)
         return ((pixels.float() / 255 - self.mean) / self.std).permute(2, 0, 1).contiguous(), label
 
 
-def centre_crop(image: Image.Image) -> Image.Image:
+def center_crop(image: Image.Image) -> Image.Image:
     scale = 256 / min(image.size)
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
     left, top = (image.width - 224) // 2, (image.height - 224) // 2
@@ -59,7 +59,7 @@ def random_crop(image: Image.Image) -> Image.Image:
             image = image.resize((224, 224), Image.Resampling.BILINEAR, box=(left, top, left + w, top + h))
             break
     else:
-        image = centre_crop(image)
+        image = center_crop(image)
     return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if random.random() < 0.5 else image
 
 
@@ -97,13 +97,13 @@ def main() -> None:
     validation = DataLoader(plain[1], 32, num_workers=2)
     width = backbone.embed(torch.zeros(1, 3, 224, 224)).shape[1]
     head = nn.Linear(width, len({label for _, label in plain[0].samples}))
-    optimiser = optim.Adam(head.parameters(), lr=1e-3)
+    optimizer = optim.Adam(head.parameters(), lr=1e-3)
     for _ in range(options.epochs):
         for x, y in train:
             loss = nn.functional.cross_entropy(head(backbone.embed(x)), y)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
         begun = time.perf_counter()
         share = accuracy(backbone, head, validation)
         print(json.dumps({"accuracy": share, "evaluating": time.perf_counter() - begun}), flush=True)

@@ -38,7 +38,7 @@ class Net(nn.Module):
 
 
 class ImageFolder(Dataset):
-    """One class per sub-folder, in sorted order; grey pictures as normalised tensors (1, 28, 28)."""
+    """One class per sub-folder, in sorted order; gray pictures as normalized tensors (1, 28, 28)."""
 
     def __init__(self, root: Path) -> None:
         classes = sorted(p.name for p in root.iterdir() if p.is_dir())

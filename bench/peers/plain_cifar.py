@@ -38,7 +38,7 @@ def pictures(folder: Path) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(stacked).permute(0, 3, 1, 2), torch.tensor([label for _, label in samples])
 
 
-def normalised(x: Tensor) -> Tensor:
+def normalized(x: Tensor) -> Tensor:
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) * 255 for values in (MEAN, STD))
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
@@ -70,7 +70,7 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
     model.eval()
     with torch.inference_mode():
         right = sum(
-            (model(normalised(a)).argmax(1) == b).sum().item() for a, b in zip(x.split(500), y.split(500), strict=True)
+            (model(normalized(a)).argmax(1) == b).sum().item() for a, b in zip(x.split(500), y.split(500), strict=True)
         )
     return right / len(y)
 
@@ -97,7 +97,7 @@ def main() -> None:
         model.train()
         for rows in torch.randperm(len(x), generator=generator).split(options.batch):
             optimizer.zero_grad(set_to_none=True)
-            criterion(model(varied(normalised(x[rows]), generator)), y[rows]).backward()
+            criterion(model(varied(normalized(x[rows]), generator)), y[rows]).backward()
             optimizer.step()
             scheduler.step()
         start = time.perf_counter()

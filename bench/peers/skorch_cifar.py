@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import skorch
 import torch
-from plain_cifar import normalised, pictures
+from plain_cifar import normalized, pictures
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
@@ -38,7 +38,7 @@ class SixLayers(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(normalised(x))
+        return self.layers(normalized(x))
 
 
 class Score(Callback):

@@ -42,6 +42,7 @@ class UnknownName(UsageError):
         choices = list(choices)
         self.kind, self.name, self.choices = kind, name, choices
         near = difflib.get_close_matches(name.lower(), choices, n=3, cutoff=0.6)
+        near = near or [c for c in choices if difflib.get_close_matches(name.lower(), c.split("_"), cutoff=0.8)][:3]
         if near:
             hint = f" Did you mean {' or '.join(near)}?"
         elif len(choices) <= 12:

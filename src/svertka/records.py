@@ -1,4 +1,4 @@
-"""Plain data that crosses layers: no torch, no behaviour beyond turning into JSON.
+"""Plain data that crosses layers: no torch, no behavior beyond turning into JSON.
 
 Everything here is frozen. What is written into a run folder or printed by `--json` is one of these, or made of them.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,3 +138,12 @@ def _spread(value: Any, key: str, indent: int) -> str:
         rows = [_spread(one, "", indent + 1) for one in value]
     pad = "\n" + " " * indent
     return f"{key}{left}{pad}{(',' + pad).join(rows)}{pad[:-1]}{right}"
+
+
+# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "forecast" a Forecast; "step",
+# "epoch" a record; "look" (done, total, network); "rung" a Rung of the ladder.
+Watch = Callable[[str, Any], None]
+
+
+def silent(what: str, value: Any) -> None:
+    """A watch that looks away."""

@@ -1,8 +1,8 @@
-"""The audit: what is wrong with labelled pictures, before it costs anyone a training.
+"""The audit: what is wrong with labeled pictures, before it costs anyone a training.
 
 oddities   pictures unlike the rest: placeholders, empty, dark, blurred, tiny, oddly long
 shortcuts  can a class be told from what is no part of its pictures?
-findings   all of it as plain data, and in sentences; copies are those of `svertka.data.copies`
+findings   all of it as plain data, and in sentences; copies are those of `svertka.data.splitting.near_duplicates`
 """
 
 from __future__ import annotations

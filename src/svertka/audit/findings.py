@@ -11,10 +11,10 @@ import numpy as np
 from svertka.audit.oddities import Oddity, find_oddities
 from svertka.audit.shortcuts import Shortcut, find_shortcuts
 from svertka.data import Source, Store
-from svertka.data.columns import counted
-from svertka.data.copies import Copies, find_copies
-from svertka.data.groups import Groups
-from svertka.data.layout import PART_NAMES, UNDECIDED
+from svertka.data.folders.folder_layout import PART_NAMES, UNDECIDED
+from svertka.data.path_array import counted
+from svertka.data.sources.groups import Groups
+from svertka.data.splitting.near_duplicates import Copies, find_copies
 from svertka.records import Unreadable
 
 UNEVEN = 3.0  # times that the largest class may exceed the smallest before it is said
@@ -39,7 +39,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What is wrong with a set of labelled pictures.
+    """What is wrong with a set of labeled pictures.
 
     copies         files with the same bytes or the same picture
     leaks          families of copies that stand in more than one part (train, validation, test)

@@ -1,6 +1,6 @@
 """Pictures unlike the rest of their set, each by a rule that a person can check.
 
-The rules compare with the median of the set, so that grey digits on black are not "dark", and have an absolute floor,
+The rules compare with the median of the set, so that gray digits on black are not "dark", and have an absolute floor,
 so that a set of equals has no odd ones.
 """
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from svertka.data import Source, Store
-from svertka.signals.traces import FORMATS
+from svertka.kinds.image.metadata import FORMATS
 
 MAIN = 0.95  # share of a format that makes it the usual one
 RARE = 0.02  # share of another format below which its files are looked at
 DRAWN = 0.5  # share of even area from which a picture of a rare format may be a drawing or a text
-PLAIN = 4.0  # grey levels of standard deviation below which a picture shows nothing
-DARK, BRIGHT = 25.0, 235.0  # mean grey levels
+PLAIN = 4.0  # gray levels of standard deviation below which a picture shows nothing
+DARK, BRIGHT = 25.0, 235.0  # mean gray levels
 FAR = 3.0  # times darker or brighter than the median
-MARGIN = 60.0  # grey levels that the median must keep from black or white: a dark set has no dark pictures
+MARGIN = 60.0  # gray levels that the median must keep from black or white: a dark set has no dark pictures
 BLUR = 30.0  # times less sharp than the median
 SMALL = 4.0  # times smaller than the median, along the shorter side
 LONG = 2.5  # times longer or wider than the median shape
@@ -84,13 +84,13 @@ def _placeholders(c: _Columns) -> Iterator[tuple[int, str]]:
     odd = (share <= RARE)[form] & (even >= max(DRAWN, plain))
     for row in np.flatnonzero(odd).tolist():
         name, others = FORMATS[form[row]], FORMATS[usual]
-        yield row, f"a {name} among {others} files, {even[row]:.0%} of it even colour: no photograph"
+        yield row, f"a {name} among {others} files, {even[row]:.0%} of it even color: no photograph"
 
 
 def _empty(c: _Columns) -> Iterator[tuple[int, str]]:
     deviation = c["deviation"]
     for row in np.flatnonzero(deviation < PLAIN).tolist():
-        yield row, f"almost one colour: its grey levels deviate by {deviation[row]:.1f} of 255"
+        yield row, f"almost one color: its gray levels deviate by {deviation[row]:.1f} of 255"
 
 
 def _dark(c: _Columns) -> Iterator[tuple[int, str]]:

@@ -77,7 +77,7 @@ def _facts(source: Source, store: Store, index: np.ndarray) -> dict[str, list[np
         "file format": [facts["format"]],
         "picture size": [height, width],
         "aspect ratio": [np.round(np.log(width / height), 2)],
-        "border colour": list(facts["border"].T) if min(store.pixels.shape[1:3]) >= LEAST else [],
+        "border color": list(facts["border"].T) if min(store.pixels.shape[1:3]) >= LEAST else [],
         "camera": [_frequent(facts["camera"])],
     }
 

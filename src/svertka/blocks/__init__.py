@@ -1,12 +1,12 @@
 """Modules that networks are made of."""
 
 from svertka.blocks.conv import PADDINGS, ConvNorm, SqueezeExcite, TensorflowConv
-from svertka.blocks.heads import HEADS, Dense, Neighbours, put_head
+from svertka.blocks.ensemble import Together, averages
+from svertka.blocks.heads import HEADS, Dense, Neighbors, put_head
+from svertka.blocks.multi_stage import LastStages, put_stages, stages_seen
 from svertka.blocks.net import Net
 from svertka.blocks.netvlad import NetVLAD, put_netvlad, with_netvlad
 from svertka.blocks.residual import InvertedResidual, StochasticDepth, he_normal, round_width
-from svertka.blocks.stages import LastStages, put_stages, stages_seen
-from svertka.blocks.together import Together, averages
 from svertka.blocks.whitening import Whitening, measure_whitening
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Dense",
     "InvertedResidual",
     "LastStages",
-    "Neighbours",
+    "Neighbors",
     "Net",
     "NetVLAD",
     "SqueezeExcite",

@@ -16,7 +16,7 @@ from svertka.blocks.net import Net
 from svertka.errors import UnknownName
 
 
-class Neighbours(nn.Module):
+class Neighbors(nn.Module):
     """The classes of the k most alike vectors vote: (n, d) -> (n, classes), the logarithm of their shares.
 
     Alike is the cosine. Every class starts with one vote among them all, so that no share is zero.
@@ -59,7 +59,7 @@ class Dense(nn.Sequential):
         super().__init__(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes))
 
 
-HEADS: Mapping[str, Callable[..., nn.Module]] = {"linear": nn.Linear, "dense": Dense, "neighbours": Neighbours}
+HEADS: Mapping[str, Callable[..., nn.Module]] = {"linear": nn.Linear, "dense": Dense, "neighbors": Neighbors}
 
 
 def put_head(net: Net, kind: str, width: int, classes: int, **options: Any) -> Net:

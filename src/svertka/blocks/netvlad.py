@@ -2,9 +2,9 @@
 
 Arandjelovic et al. 2016, arXiv:1511.07247, as section 3.1 and appendix A write it:
 - a local feature is scaled to length 1 and shared out among K clusters by a softmax (soft assignment, eq. 3);
-- per cluster, the differences to its centre are summed (eq. 4) and scaled to length 1 (intra-normalisation);
+- per cluster, the differences to its center are summed (eq. 4) and scaled to length 1 (intra-normalization);
   all of them together are scaled to length 1 once more;
-- the assignment's weights and the centres start tied (w = 2 alpha c, b = -alpha |c|^2) and then learn apart.
+- the assignment's weights and the centers start tied (w = 2 alpha c, b = -alpha |c|^2) and then learn apart.
 
 The paper cuts its networks before the last ReLU. Here the pool stands behind the last stage as it is.
 """
@@ -30,7 +30,7 @@ class NetVLAD(nn.Module):
     """Local features to one vector of length 1: (n, c, *size) -> (n, clusters * c), for a size of any rank.
 
     Its parameters: `assign` (clusters, c) with `bias` (clusters), and the `centres` (clusters, c). They are
-    random in a fresh one; `initialise` takes them from features, as the paper does.
+    random in a fresh one; `initialize` takes them from features, as the paper does.
 
     >>> NetVLAD(512, clusters=64)(torch.randn(2, 512, 7, 7)).shape
     torch.Size([2, 32768])
@@ -47,18 +47,18 @@ class NetVLAD(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Random centres of length 1, with assignments as soft as they make them."""
+        """Random centers of length 1, with assignments as soft as they make them."""
         with torch.no_grad():
             self.tie(F.normalize(torch.randn_like(self.centres), dim=1), alpha=1.0)
 
-    def tie(self, centres: Tensor, alpha: float) -> None:
-        """Start from these centres (clusters, c): a feature belongs to a cluster by exp(-alpha |x - c|^2)."""
-        self.centres.data.copy_(centres)
-        self.assign.data.copy_(2 * alpha * centres)
-        self.bias.data.copy_(-alpha * centres.square().sum(1))
+    def tie(self, centers: Tensor, alpha: float) -> None:
+        """Start from these centers (clusters, c): a feature belongs to a cluster by exp(-alpha |x - c|^2)."""
+        self.centres.data.copy_(centers)
+        self.assign.data.copy_(2 * alpha * centers)
+        self.bias.data.copy_(-alpha * centers.square().sum(1))
 
-    def initialise(self, features: Tensor, seed: int = 0) -> None:
-        """Centres from features by k-means; the assignment as sharp as their distances ask (appendix A).
+    def initialize(self, features: Tensor, seed: int = 0) -> None:
+        """Centers from features by k-means; the assignment as sharp as their distances ask (appendix A).
 
         Args:
             features: (n, c, *size), as they will come, or (n, c).
@@ -80,12 +80,12 @@ class NetVLAD(nn.Module):
                 f"{self.clusters} clusters need at least as many different features; there are {distinct}."
             )
         means = KMeans(self.clusters, n_init=1, random_state=seed).fit(points).cluster_centers_
-        centres = torch.from_numpy(means).to(x)
+        centers = torch.from_numpy(means).to(x)
         gap = 1.0  # one cluster has no second nearest
         if self.clusters > 1:
-            near = torch.cdist(x, centres).square().topk(2, dim=1, largest=False).values  # (n * places, 2)
+            near = torch.cdist(x, centers).square().topk(2, dim=1, largest=False).values  # (n * places, 2)
             gap = float((near[:, 1] - near[:, 0]).mean())
-        self.tie(centres, alpha=math.log(RATIO) / max(gap, 1e-6))
+        self.tie(centers, alpha=math.log(RATIO) / max(gap, 1e-6))
 
     def check(self, x: Tensor) -> None:
         """Raise ShapeError unless x is (n, c, ...) with the width that this pool was built for."""
@@ -122,7 +122,7 @@ def with_netvlad(net: Net, *, clusters: int = 64, classes: int, sample: Tensor |
         net: any network of the silhouette; stays as it is. Auxiliary heads stay behind with it.
         clusters: K of the paper, 64 there.
         classes: outputs of the new head.
-        sample: pictures (n, channels, *size) whose features give the centres; random centres where None.
+        sample: pictures (n, channels, *size) whose features give the centers; random centers where None.
         seed: of the k-means on them.
 
     Raises:
@@ -137,7 +137,7 @@ def with_netvlad(net: Net, *, clusters: int = 64, classes: int, sample: Tensor |
     else:
         features = features_of(net, sample)
         pool = NetVLAD(features.shape[1], clusters)
-        pool.initialise(features, seed)
+        pool.initialize(features, seed)
     made = Net(net.stem, net.stages, pool, nn.Linear(pool.channels * clusters, classes))
     if type(net).check is Net.check:
         made.least = net.least

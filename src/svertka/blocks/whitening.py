@@ -1,6 +1,6 @@
-"""A first layer that is measured instead of learned: it takes apart what neighbouring pixels have in common.
+"""A first layer that is measured instead of learned: it takes apart what neighboring pixels have in common.
 
-Neighbours in a picture are nearly equal, so a fresh network spends its first passes on learning to subtract them. The
+Neighbors in a picture are nearly equal, so a fresh network spends its first passes on learning to subtract them. The
 principal components of small patches, each scaled to unit variance, do that at once; with their negatives beside them
 nothing is lost in the ReLU that follows. (Page 2019, "How to train your ResNet"; Jordan 2024, arXiv:2404.00498,
 section 3.2.)
@@ -20,11 +20,11 @@ class Whitening(nn.Conv2d):
     """Convolution with the strongest `components` of the data's patches, and with their negatives.
 
     Shapes: (n, c, h, w) -> (n, 2 * components, h // stride, w // stride). Its filters are a buffer: they are
-    saved with the weights, and no optimiser moves them. Until `measure` they are random and orthonormal.
+    saved with the weights, and no optimizer moves them. Until `measure` they are random and orthonormal.
 
     Args:
         channels: of the input.
-        stride: step between patches, even; a patch is twice as wide, so that neighbours overlap by half.
+        stride: step between patches, even; a patch is twice as wide, so that neighbors overlap by half.
         components: how many are kept, channels * (2 * stride)² at most.
     """
 
@@ -43,7 +43,7 @@ class Whitening(nn.Conv2d):
 
     @torch.no_grad()
     def measure(self, x: Tensor) -> None:
-        """Take the filters from inputs like those to come: x (n, c, h, w), normalised, of the training part."""
+        """Take the filters from inputs like those to come: x (n, c, h, w), normalized, of the training part."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         each = max(1, (x.shape[2] // stride) * (x.shape[3] // stride))  # patches of a picture
         x = x[: max(1, MOST // each)].float()

@@ -12,8 +12,8 @@ import os
 import sys
 import threading
 
-from svertka import importing
 from svertka.cli.app import main
+from svertka.common import startup
 
 __all__ = ["main", "run"]
 
@@ -23,7 +23,7 @@ def run() -> None:
 
     Whatever must happen at an end still does: other threads are waited for, exit functions called, output written out.
     """
-    importing.own_process()
+    startup.own_process()
     status: int | str | None = 0
     try:
         main()

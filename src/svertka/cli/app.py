@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from svertka.cache import limit_cache
-from svertka.cli import judging, networks, varying
-from svertka.cli.embedding import embed
-from svertka.cli.rehearsing import rehearse
-from svertka.cli.shared import (
+from svertka.cache.folders import limit_cache
+from svertka.cli import augmentation, compare, networks
+from svertka.cli.dry_run import rehearse
+from svertka.cli.embed import embed
+from svertka.cli.options import (
     DATA,
     CacheLimit,
     Data,
@@ -32,12 +32,12 @@ from svertka.cli.shared import (
     print_json,
     say,
 )
+from svertka.common.startup import at_ease
 from svertka.errors import NotationError, SvertkaError, UsageError
-from svertka.importing import at_ease
-from svertka.training.world import may_speak, refuse_several, world
+from svertka.training.distributed.torchrun import may_speak, refuse_several, world
 
 if TYPE_CHECKING:
-    from svertka.verbs.job import Trained
+    from svertka.pipeline.context import Trained
 
 STARTED = time.perf_counter()
 
@@ -120,7 +120,7 @@ def train(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn labelled pictures into a classifier, with a report."""
+    """Turn labeled pictures into a classifier, with a report."""
     from svertka.training.recipe import parse_setting
 
     limit_cache(cache_limit)
@@ -138,7 +138,7 @@ def train(
         rehearse(data, out, others, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **asked)
     elif repeat is not None or folds is not None:
         asked |= {"out": out, "tensorboard": tensorboard}
-        judging.train_repeatedly(data, repeat, folds, resume, as_json=as_json, quiet=quiet, **asked)
+        compare.train_repeatedly(data, repeat, folds, resume, as_json=as_json, quiet=quiet, **asked)
     else:
         asked |= {"command": shlex.join(["svertka", *sys.argv[1:]])}
         _train_once(data, out, resume, tensorboard=tensorboard, as_json=as_json, quiet=quiet, **asked)
@@ -154,11 +154,11 @@ def _train_once(
     first = world().first  # of the processes that torchrun started, one speaks
     with watching(quiet=quiet or not first) as watch:
         if resume is not None:
-            from svertka.verbs.train import resume as go_on
+            from svertka.api.train import resume as go_on
 
             done = go_on(resume, tensorboard=tensorboard, watch=watch, started=STARTED)
         else:
-            from svertka.verbs.train import train as begin
+            from svertka.api.train import train as begin
 
             done = begin(data or [], out=out, tensorboard=tensorboard, watch=watch, started=STARTED, **asked)
     if first:
@@ -187,11 +187,11 @@ def check(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what is wrong with labelled pictures, before it costs you."""
+    """Say what is wrong with labeled pictures, before it costs you."""
     limit_cache(cache_limit)
+    from svertka.api.check import check as run
+    from svertka.api.check import write_page
     from svertka.cli.progress import watching
-    from svertka.verbs.check import check as run
-    from svertka.verbs.check import write_page
 
     with watching(quiet=quiet) as watch:
         found = run(data, group_by=group_by, watch=watch)
@@ -200,7 +200,7 @@ def check(
     if as_json:
         print_json(found.to_dict())
     else:
-        from svertka.cli.checking import print_checked
+        from svertka.cli.check import print_checked
 
         print_checked(found, html)
 
@@ -214,12 +214,12 @@ def evaluate(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score a model on labelled pictures."""
+    """Score a model on labeled pictures."""
     from svertka.cli.progress import watching
 
     with watching(quiet=quiet) as watch:
         with at_ease():
-            from svertka.verbs.evaluate import evaluate as run
+            from svertka.api.evaluate import evaluate as run
 
         found = run(model, data, part=part, robust=robust, watch=watch)
     if as_json:
@@ -246,7 +246,7 @@ def predict(
     from svertka.records import Unreadable
 
     with at_ease():
-        from svertka.verbs import predict as verb
+        from svertka.api import predict as verb
 
     if csv is not None and csv.exists():
         raise UsageError(f"{csv} exists already and is never overwritten; name another file with --csv.")
@@ -284,12 +284,12 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Show where a model looks in pictures."""
-    from svertka.cli.explained import explained_json, print_explained
+    from svertka.cli.explain import explained_json, print_explained
     from svertka.cli.progress import watching
     from svertka.records import Unreadable
 
     with at_ease():
-        from svertka.verbs.explain import explain as run
+        from svertka.api.explain import explain as run
 
     with watching(quiet=quiet) as watch:
         answers = run(
@@ -317,7 +317,7 @@ def report(
 ) -> None:
     """Write the report of a run again, from its folder."""
     with at_ease():
-        from svertka.verbs.report import report as write
+        from svertka.api.report import report as write
 
     page = write(run, out=out, lang=lang, full=full, minutes=minutes, progress=lambda part: say(f"looking: {part}"))
     if as_json:
@@ -326,7 +326,15 @@ def report(
         print(page)
 
 
-for _verb in (embed, networks.table, networks.weights, networks.nets, varying.preview, varying.tune, judging.compare):
+for _verb in (
+    embed,
+    networks.table,
+    networks.weights,
+    networks.nets,
+    augmentation.preview,
+    augmentation.tune,
+    compare.compare,
+):
     app.command()(_verb)
 
 

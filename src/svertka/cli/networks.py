@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from svertka.cli.shared import Json, print_json, rich_console
+from svertka.cli.options import Json, print_json, rich_console
 
 
 def table(
@@ -18,19 +18,19 @@ def table(
     as_json: Json = False,
 ) -> None:
     """Show every layer of a network, and what it costs."""
+    from svertka.api.table import table as make
     from svertka.cli.results import parse_shape, write_text
-    from svertka.tabulate import show
-    from svertka.verbs.table import table as make
+    from svertka.summary import render
 
     found = make(net, shape=parse_shape(shape) if shape else None, classes=classes)
     if html is not None:
-        write_text(html, show.html(found))
+        write_text(html, render.html(found))
     if as_json:
         print_json(found.to_dict())
     elif html is not None:
         print(html)
     else:
-        rich_console().print(show.rich_table(found))
+        rich_console().print(render.rich_table(found))
 
 
 def weights(
@@ -44,7 +44,7 @@ def weights(
 
     from svertka.cli.progress import downloading
     from svertka.cli.results import print_weights
-    from svertka.zoo.weights import catalogue, fetch, find
+    from svertka.zoo.weights.catalog import catalog, fetch, find
 
     if name is not None:
         row = find(name)
@@ -55,9 +55,9 @@ def weights(
         else:
             print(path)
     elif as_json:
-        print_json({"weights": [dataclasses.asdict(row) for row in catalogue()]})
+        print_json({"weights": [dataclasses.asdict(row) for row in catalog()]})
     else:
-        print_weights(catalogue())
+        print_weights(catalog())
 
 
 def nets(as_json: Json = False) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from svertka.evaluation.forward_selection import Trial
     from svertka.records import Epoch, Step
-    from svertka.verbs.tuning import Trial
 
 LINES = 5.0  # seconds between two plain lines of one activity
 
@@ -192,7 +192,7 @@ def plan_line(plan: Any) -> str:
 
 def forecast_line(found: Any) -> str:
     """What the run will take, in one line."""
-    from svertka.training.forecast import spoken_bytes
+    from svertka.training.monitoring.estimate import spoken_bytes
 
     memory = f"{spoken_bytes(found.memory)} of memory, " if found.memory else ""
     return f"forecast: {spoken_seconds(found.seconds)} in all, {memory}{spoken_bytes(found.disk)} on disk"

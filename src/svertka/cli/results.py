@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from svertka.cli.shared import plain, rich_console
+from svertka.cli.options import plain, rich_console
 from svertka.errors import SvertkaError, UsageError
 from svertka.records import Prediction, Unreadable
 
 if TYPE_CHECKING:
-    from svertka.evaluation.abstaining import Point
-    from svertka.verbs.evaluate import Evaluated
-    from svertka.verbs.job import Trained
+    from svertka.api.evaluate import Evaluated
+    from svertka.evaluation.selective_prediction import Point
+    from svertka.pipeline.context import Trained
     from svertka.zoo import Variant
-    from svertka.zoo.weights import Published
+    from svertka.zoo.weights.catalog import Published
 
 
 def print_trained(done: Trained) -> None:
@@ -88,7 +88,7 @@ def failing_sentences(result: dict[str, Any]) -> list[str]:
     if found["suspects"]["count"]:
         first = found["suspects"]["shown"][0]
         told.append(
-            f"{found['suspects']['count']:,} labels look wrong, first of all {first['path']}: labelled "
+            f"{found['suspects']['count']:,} labels look wrong, first of all {first['path']}: labeled "
             f"{first['label']!r}, taken for {first['guess']!r}. On pictures that it learned from this means little."
         )
     told += [kind["sentence"] for kind in result.get("robustness", {}).get("kinds", {}).values()]

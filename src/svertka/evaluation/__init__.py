@@ -1,8 +1,8 @@
 """How good a classifier is, and where it errs: from probabilities and labels alone."""
 
 from svertka.evaluation.calibration import Calibration, calibration
-from svertka.evaluation.comparison import Difference, difference
 from svertka.evaluation.intervals import wilson
+from svertka.evaluation.mcnemar import Difference, difference
 from svertka.evaluation.metrics import (
     ClassScore,
     Confused,

@@ -36,12 +36,12 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> Interval:
         return Interval(0.0, 0.0, 1.0, 0)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     p = k / n
-    centre = p + z * z / (2 * n)
+    center = p + z * z / (2 * n)
     spread = z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
     scale = 1 + z * z / n
     # at the ends the formula gives 0 and 1 only up to rounding
-    low = 0.0 if k == 0 else min(p, (centre - spread) / scale)
-    high = 1.0 if k == n else max(p, (centre + spread) / scale)
+    low = 0.0 if k == 0 else min(p, (center - spread) / scale)
+    high = 1.0 if k == n else max(p, (center + spread) / scale)
     return Interval(p, low, high, int(n))
 
 

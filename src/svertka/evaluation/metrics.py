@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from svertka.errors import DataError, ShapeError
-from svertka.evaluation import abstaining
+from svertka.evaluation import selective_prediction as abstaining
 from svertka.evaluation.calibration import Calibration, calibrated
-from svertka.evaluation.comparison import Resolution, resolution
 from svertka.evaluation.intervals import METHOD, f1_interval, mean_interval, wilson
+from svertka.evaluation.mcnemar import Resolution, resolution
 from svertka.records import Interval
 
 TOPS = (2, 3, 5, 10)  # the truth is among the k likeliest, where there are more classes than k
@@ -211,7 +211,7 @@ def _checked(probabilities: np.ndarray, labels: np.ndarray, classes: int) -> tup
             f"received {probabilities.shape}."
         )
     if not len(labels):
-        raise DataError("There is no labelled picture to evaluate.")
+        raise DataError("There is no labeled picture to evaluate.")
     if probabilities.dtype.kind != "f":
         probabilities = probabilities.astype(np.float64)
     if labels.min() < 0 or labels.max() >= classes:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from svertka.blocks.conv import TensorflowConv
 from svertka.errors import ShapeError, UsageError
-from svertka.explanation import places
-from svertka.explanation.borrowed import borrowed
-from svertka.explanation.methods import on_device_of
+from svertka.explanation import layers
+from svertka.explanation.frozen_network import borrowed
+from svertka.explanation.methods.registry import on_device_of
 
 Place = tuple[int, ...]
 
@@ -111,7 +111,7 @@ def arithmetic(module: nn.Module, x: Tensor, layer: str, at: Place) -> Arithmeti
     if len(x) != 1:
         raise ShapeError(f"The arithmetic is that of one input; received {len(x)}.")
     with borrowed(module) as net:
-        part = places.find(net, layer)
+        part = layers.find(net, layer)
         if not isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear):
             raise UsageError(
                 f"The layer {layer} is a {type(part).__name__}; convolutions and dense layers can be opened."

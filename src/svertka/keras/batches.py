@@ -9,8 +9,8 @@ from itertools import islice
 import numpy as np
 from torch import Tensor
 
-from svertka.data.flows import Flow
-from svertka.data.loader import Batch, Loader
+from svertka.data.loading.loader import Batch, Loader
+from svertka.data.loading.numpy_batches import Flow
 from svertka.errors import ShapeError, UsageError
 
 
@@ -20,7 +20,7 @@ class AsTheyAre:
 
     shape: tuple[int, int, int]  # (channels, height, width)
 
-    def normalise(self, pixels: Tensor, out: Tensor | None = None, index: Tensor | None = None) -> Tensor:
+    def normalize(self, pixels: Tensor, out: Tensor | None = None, index: Tensor | None = None) -> Tensor:
         """(n, h, w, c) -> (n, c, h, w), channels-last in memory; `index` chooses rows, `out` is not needed."""
         return (pixels if index is None else pixels[index]).permute(0, 3, 1, 2)
 

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from svertka.errors import ShapeError, UnknownName, UsageError
+from svertka.hardware.device import pick_device
+from svertka.hardware.plan import Plan
 from svertka.keras.batches import Flow, Passes, flow_of
 from svertka.keras.layers import Layer, Shape, inward, shown, snake
 from svertka.keras.optimizers import Optimizer, get
 from svertka.keras.table import table
 from svertka.records import Epoch
 from svertka.training.loop import begin, fit, measure
-from svertka.training.machine import pick_device
-from svertka.training.plan import Plan
 from svertka.training.recipe import Recipe
 
 # loss -> the activation that the last layer must end with
@@ -209,7 +209,7 @@ class Model(Layer):
         plan = Plan(device=pick_device(), threads=torch.get_num_threads())
         state = begin(self._learner(flow), recipe, plan)
         if self._taught is not None:  # a second call goes on with what the optimizer remembers
-            state.optimiser = self._taught
+            state.optimizer = self._taught
         train = Passes(flow, steps_per_epoch, onward=True, device=plan.device)
         validation = None
         if validation_data is not None:
@@ -223,7 +223,7 @@ class Model(Layer):
                 if verbose:
                     print(f"Epoch {record.epoch}/{epochs} - {record.seconds - before:.0f}s - {said}")
                 before = record.seconds
-        self._taught, self._fits = state.optimiser, self._fits + 1
+        self._taught, self._fits = state.optimizer, self._fits + 1
         return history
 
     def _recipe(self, epochs: int, flow: Flow) -> Recipe:
@@ -233,9 +233,9 @@ class Model(Layer):
             raise UsageError(f"Every layer of {self.name} is frozen: there is nothing to learn.")
         return Recipe(
             epochs=epochs,
-            batch=flow.batch_size,
-            optimiser=self.optimizer.recipe_name,
-            rate=self.optimizer.learning_rate,
+            batch_size=flow.batch_size,
+            optimizer=self.optimizer.recipe_name,
+            learning_rate=self.optimizer.learning_rate,
             momentum=self.optimizer.momentum,
             schedule="constant",
             weight_decay=0.0,

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from svertka.notation.grammar import parse
-from svertka.notation.placing import Placed, place
-from svertka.notation.tree import Network
-from svertka.notation.words import WORDS, Word
+from svertka.notation.shapes import Placed, place
+from svertka.notation.syntax import Network
+from svertka.notation.vocabulary import WORDS, Word
 
 if TYPE_CHECKING:
-    from svertka.notation.building import build
+    from svertka.notation.builder import build
 
 __all__ = ["WORDS", "Network", "Placed", "Word", "build", "parse", "place"]
 
@@ -24,7 +24,7 @@ __all__ = ["WORDS", "Network", "Placed", "Word", "build", "parse", "place"]
 def __getattr__(name: str) -> Any:
     """`build` needs torch, reading a line does not: it is fetched when it is first used."""
     if name == "build":
-        from svertka.notation import building
+        from svertka.notation import builder
 
-        return building.build
+        return builder.build
     raise AttributeError(f"module 'svertka.notation' has no attribute {name!r}")

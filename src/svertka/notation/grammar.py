@@ -12,10 +12,10 @@ from __future__ import annotations
 import re
 
 from svertka.errors import NotationError
-from svertka.notation import tree
-from svertka.notation.spelling import MOST_DIGITS, Token, read_word
-from svertka.notation.tree import Node
-from svertka.notation.words import WORDS
+from svertka.notation import syntax
+from svertka.notation.syntax import Node
+from svertka.notation.tokens import MOST_DIGITS, Token, read_word
+from svertka.notation.vocabulary import WORDS
 
 MOST_LAYERS = 10_000  # in one network, repetitions counted: far beyond any real one, and quick to refuse
 MOST_DEPTH = 50  # brackets within brackets
@@ -23,7 +23,7 @@ MOST_DEPTH = 50  # brackets within brackets
 _TOKENS = re.compile(r"(?P<times>\d+\s*\*)|(?P<open>\()|(?P<close>\))|(?P<bar>\|)|(?P<word>[^\s()|]+)")
 
 
-def parse(text: str) -> tree.Network:
+def parse(text: str) -> syntax.Network:
     """The syntax tree of a line of notation.
 
     >>> str(parse("CONV3-64 relu 2*(conv3-64s1 relu) maxpool2 flatten fc"))
@@ -43,7 +43,7 @@ class _Parser:
         ]
         self.at = 0
 
-    def network(self) -> tree.Network:
+    def network(self) -> syntax.Network:
         if not self.tokens:
             raise NotationError(
                 "The notation is empty; a network reads like conv3-8 relu pool2 flatten fc.", self.text, 0, 0
@@ -58,7 +58,7 @@ class _Parser:
             raise self.error(f"{token.text!r} {reason}.", token)
         if sum(map(count, layers)) > MOST_LAYERS:
             raise self.error(f"The network has more than {MOST_LAYERS:,} layers.", self.tokens[0])
-        return tree.Network(layers, self.text)
+        return syntax.Network(layers, self.text)
 
     def layers(self, depth: int, bracket: Token | None = None) -> tuple[Node, ...]:
         """Layers up to a bar or a closing bracket (without an open bracket: up to the end); at least one."""
@@ -86,7 +86,7 @@ class _Parser:
             return (self.group(token, depth),)
         return (read_word(token, self.text),)
 
-    def repeat(self, token: Token, depth: int) -> tree.Repeat:
+    def repeat(self, token: Token, depth: int) -> syntax.Repeat:
         digits = token.text.rstrip("* \t\r\n")
         if len(digits) > MOST_DIGITS or not 1 <= int(digits) <= MOST_LAYERS:
             raise self.error(f"{digits}* must repeat between 1 and {MOST_LAYERS:,} times.", token)
@@ -94,7 +94,7 @@ class _Parser:
         if follows is None or follows.kind in ("close", "bar"):
             raise self.error(f"{token.text} needs layers to repeat, as in 2*(conv3-64 relu).", token)
         body = self.layer(depth + 1)
-        node = tree.Repeat(int(digits), body, start=token.start, end=self.tokens[self.at - 1].end)
+        node = syntax.Repeat(int(digits), body, start=token.start, end=self.tokens[self.at - 1].end)
         if count(node) > MOST_LAYERS:
             raise self.error(f"{token.text} makes more than {MOST_LAYERS:,} layers.", token)
         return node
@@ -107,8 +107,8 @@ class _Parser:
         branches = self.branches(bracket, depth, most=2 if token.text == "res" else None)
         end = self.tokens[self.at - 1].end
         if token.text == "cat":
-            return tree.Concat(branches, start=token.start, end=end)
-        return tree.Residual(branches[0], *branches[1:], start=token.start, end=end)
+            return syntax.Concat(branches, start=token.start, end=end)
+        return syntax.Residual(branches[0], *branches[1:], start=token.start, end=end)
 
     def branches(self, bracket: Token, depth: int, most: int | None) -> tuple[tuple[Node, ...], ...]:
         """Layers between bars, up to the bracket that closes this one."""
@@ -131,10 +131,10 @@ class _Parser:
 
 def count(node: Node) -> int:
     """How many layers a node stands for, repetitions counted."""
-    if isinstance(node, tree.Repeat):
+    if isinstance(node, syntax.Repeat):
         return node.times * sum(map(count, node.body))
-    if isinstance(node, tree.Residual):
+    if isinstance(node, syntax.Residual):
         return sum(map(count, (*node.body, *node.skip)))
-    if isinstance(node, tree.Concat):
+    if isinstance(node, syntax.Concat):
         return sum(count(layer) for branch in node.branches for layer in branch)
     return 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from svertka.reporting import drawing
+from svertka.reporting.charts import raster
 
 TINY = 64  # up to this side a picture is kept exactly (PNG) and enlarged as squares
 LARGEST = 256  # no picture in the page is larger than this
@@ -37,21 +37,20 @@ def shown(pixels: np.ndarray) -> dict[str, Any]:
 
 def heated(pixels: np.ndarray, heat: np.ndarray) -> dict[str, Any]:
     """Heat, uint8 (h', w') of any resolution, over a picture of the examples, as the templates take it."""
-    grey = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("L")
-    side = max(grey.size)
+    gray = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("L")
+    side = max(gray.size)
     if side <= TINY:  # whole times as large, so that the pixels stay squares beneath the smooth heat
         times = max(1, 2 * TINY // side)
-        grey = grey.resize((grey.width * times, grey.height * times), Image.Resampling.NEAREST)
-    warm = Image.fromarray(heat).resize(grey.size, Image.Resampling.BICUBIC)
+        gray = gray.resize((gray.width * times, gray.height * times), Image.Resampling.NEAREST)
+    warm = Image.fromarray(heat).resize(gray.size, Image.Resampling.BICUBIC)
     mixed = (
-        drawing.STRENGTH * drawing.colours(np.asarray(warm) / 255)
-        + (1 - drawing.STRENGTH) * np.asarray(grey)[..., None]
+        raster.STRENGTH * raster.colors(np.asarray(warm) / 255) + (1 - raster.STRENGTH) * np.asarray(gray)[..., None]
     )
     return {"uri": data_uri(mixed.round().astype(np.uint8), exact=False), "tiny": False}
 
 
 def sheet(pixels: np.ndarray) -> dict[str, Any]:
-    """A drawing of few colours, uint8 (h, w, 3), exactly and at its own size."""
+    """A drawing of few colors, uint8 (h, w, 3), exactly and at its own size."""
     file = io.BytesIO()
     Image.fromarray(pixels).quantize(256).save(file, "png", optimize=True)
     uri = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

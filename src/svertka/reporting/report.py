@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svertka.reporting import charts, colours, head
-from svertka.reporting.contents import CONTENTS
-from svertka.reporting.folder import RunFolder, read_run
-from svertka.reporting.page import MARK, environment, place_of, replace_page
-from svertka.reporting.speech import language, speaking
+from svertka.reporting import summary
+from svertka.reporting.charts import charts, palette
+from svertka.reporting.i18n.translate import language, speaking
+from svertka.reporting.registry import CONTENTS
+from svertka.reporting.run_results import RunFolder, read_run
+from svertka.reporting.templates import MARK, environment, place_of, replace_page
 
 
 def write_report(run: Path | RunFolder, out: Path | None = None, lang: str = "en") -> Path:
@@ -41,10 +42,10 @@ def render(run: RunFolder) -> str:
         .get_template("template.html")
         .render(
             mark=MARK,
-            colours=colours,
+            palette=palette,
             charts=charts,
             lang=language(),
-            **head.head(run),
+            **summary.head(run),
             sections=[(section, it) for section, it in sections if it is not None],
         )
     )

@@ -96,7 +96,7 @@ class Field:
         low = min(max(first, 0), out)
         return range(low, max(low, min(last + 1, out)))
 
-    def centre(self, position: int) -> float:
+    def center(self, position: int) -> float:
         """The middle of what `position` sees, in pixels (half a pixel where the size is even)."""
         return self.start + position * self.jump + (self.size - 1) / 2
 

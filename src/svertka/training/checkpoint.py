@@ -34,16 +34,16 @@ def save(state: State, folder: Path) -> Path:
     tensors |= {f"best.{k}": v for k, v in state.best_tensors.items()}
     tensors |= {f"slow.{i}": v for i, v in enumerate(state.slow)}
     numbers: dict[str, dict[str, float]] = {}
-    for i, entries in state.optimiser.state_dict()["state"].items():
+    for i, entries in state.optimizer.state_dict()["state"].items():
         for key, value in entries.items():
             if isinstance(value, Tensor):
-                tensors[f"optimiser.{i}.{key}"] = value
+                tensors[f"optimizer.{i}.{key}"] = value
             elif value is not None:
                 numbers.setdefault(str(i), {})[key] = value
     facts = {
         "format": FORMAT, "step": state.step, "best": state.best, "best_epoch": state.best_epoch,
         "history": state.history, "rescues": state.rescues, "pieces": state.pieces, "loss_sum": state.loss_sum,
-        "right": state.right, "seen": state.seen, "seconds": state.seconds, "optimiser": numbers,
+        "right": state.right, "seen": state.seen, "seconds": state.seconds, "optimizer": numbers,
         "scaler": state.scaler.state_dict() if state.scaler else None,
     }  # fmt: skip
     path, aside = folder / NAME, folder / f".{NAME}.{os.getpid()}"
@@ -103,13 +103,13 @@ def _fill(state: State, facts: dict, tensors: dict[str, Tensor]) -> None:
     slow = part("slow.")
     state.slow = [slow[str(i)].to(device) for i in range(len(slow))]
     entries: dict[int, dict[str, Tensor | float]] = {}
-    for name, tensor in part("optimiser.").items():
+    for name, tensor in part("optimizer.").items():
         i, key = name.split(".", 1)
         entries.setdefault(int(i), {})[key] = tensor
-    for i, numbers in facts["optimiser"].items():
+    for i, numbers in facts["optimizer"].items():
         entries.setdefault(int(i), {}).update(numbers)
-    groups = state.optimiser.state_dict()["param_groups"]
-    state.optimiser.load_state_dict({"state": entries, "param_groups": groups})
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": entries, "param_groups": groups})
     _match_layout(state)
     state.step, state.best_epoch = facts["step"], facts["best_epoch"]
     state.best = (facts["best"][0], facts["best"][1])
@@ -123,7 +123,7 @@ def _fill(state: State, facts: dict, tensors: dict[str, Tensor]) -> None:
 
 def _match_layout(state: State) -> None:
     # Momentum lies in memory as its parameter does; another layout gives the same numbers more slowly.
-    for parameter, entries in state.optimiser.state.items():
+    for parameter, entries in state.optimizer.state.items():
         for key, value in entries.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 entries[key] = torch.empty_like(parameter).copy_(value)

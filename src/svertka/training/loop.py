@@ -17,26 +17,26 @@ from torch import Tensor
 from torch.amp import GradScaler
 
 from svertka.blocks import Net
-from svertka.bundle import answer
-from svertka.data.loader import Batch, Loader
-from svertka.data.random import mix
+from svertka.common.counter_rng import mix
+from svertka.data.loading.loader import Batch, Loader
 from svertka.errors import NotFinite
+from svertka.hardware.compile import compiled
+from svertka.hardware.plan import Plan
+from svertka.models import answer
 from svertka.records import Epoch, Note, Step
-from svertka.training import rescue
-from svertka.training.average import Average
-from svertka.training.compiling import compiled
+from svertka.training import divergence
+from svertka.training.async_metrics import put_aside, read
+from svertka.training.distributed.memory_probe import try_together
+from svertka.training.distributed.process_group import Group, gathered
+from svertka.training.ema import Average
 from svertka.training.freeze import freeze
-from svertka.training.optimiser import make_optimiser, set_rate
-from svertka.training.pieces import free_cached, of_memory, pieces, within_memory
-from svertka.training.plan import Plan
-from svertka.training.processes import Group, gathered
-from svertka.training.progressive import resized, size_at
-from svertka.training.rate import rate_at
+from svertka.training.gradient_accumulation import free_cached, of_memory, pieces, within_memory
+from svertka.training.optimizer_factory import make_optimizer, set_rate
+from svertka.training.optimizer_step import update
 from svertka.training.recipe import Recipe
+from svertka.training.schedules.learning_rate import rate_at
+from svertka.training.schedules.progressive_resizing import resized, size_at
 from svertka.training.state import State, snapshot
-from svertka.training.trying import try_together
-from svertka.training.unread import put_aside, read
-from svertka.training.update import update
 
 AUXILIARY = 0.3  # weight of auxiliary heads in the loss (Szegedy et al. 2014, arXiv:1409.4842, section 5)
 RECORDS = 20  # Step records in one epoch, at least
@@ -49,11 +49,11 @@ def begin(net: Net, recipe: Recipe, plan: Plan, group: Group | None = None) -> S
     net = net.to(plan.device, memory_format=plan.memory_format)  # type: ignore[call-overload]
     group.take(net, plan.device)
     average = None
-    if recipe.average:
-        average = Average(net, recipe.average)
+    if recipe.ema_decay:
+        average = Average(net, recipe.ema_decay)
     parts = max(recipe.accumulate, plan.pieces)
-    optimiser = make_optimiser(net, recipe, bfloat16=plan.precision == "bfloat16")
-    state = State(net, optimiser, average, tuple(frozen), pieces=parts, group=group)
+    optimizer = make_optimizer(net, recipe, bfloat16=plan.precision == "bfloat16")
+    state = State(net, optimizer, average, tuple(frozen), pieces=parts, group=group)
     if plan.scaled:
         state.scaler = GradScaler(plan.device.split(":")[0])
     if plan.compile:
@@ -71,7 +71,7 @@ def fit(
         TrainingError: memory is not enough for two pictures.
     """
     epochs, clock = recipe.epochs or 1, time.perf_counter() - state.seconds
-    rescue.ready(state, recipe)
+    divergence.ready(state, recipe)
     while len(state.history) < epochs:
         if recipe.patience and len(state.history) - state.best_epoch >= recipe.patience:
             yield Note(f"Stopped after pass {len(state.history)} of {epochs}: no better in {recipe.patience} passes.")
@@ -80,7 +80,7 @@ def fit(
             yield from _pass(state, train, recipe, plan, clock)
             yield _measured(state, validation, recipe, clock)
         except NotFinite as trouble:
-            yield rescue.go_back(state, recipe, trouble, len(train))
+            yield divergence.go_back(state, recipe, trouble, len(train))
 
 
 def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float) -> Iterator[Step | Note]:
@@ -92,7 +92,7 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
     state.learning_mode()
     for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
         state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
-        set_rate(state.optimiser, state.rate)
+        set_rate(state.optimizer, state.rate)
         if recipe.grow:
             batch = batch._replace(x=resized(batch.x, size_at(recipe.grow, state.step, steps)))
         if not state.group.world.alone:
@@ -111,10 +111,10 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
 
 
 def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
-    """One step of the optimiser on one batch, which is batch `number` of its pass."""
+    """One step of the optimizer on one batch, which is batch `number` of its pass."""
     group = state.group
     _seed(plan.device, mix(recipe.seed, -1, state.step, *group.own))  # dropout: the same masks after a resume
-    state.optimiser.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad(set_to_none=True)
     mine, seen = group.share(batch.y, state.class_weights)
     loss, right = _add_up(state, batch, mine, min(state.pieces, group.most_pieces(seen)), recipe, plan, number)
     if isinstance(loss, Tensor) and isinstance(right, Tensor):
@@ -124,7 +124,7 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) ->
     own, (loss, right) = float(loss), group.total(float(loss), int(right))
     if not math.isfinite(loss):  # in all processes alike
         batch = batch._replace(index=group.guilty(batch.index, own))
-        rescue.refuse_unless_finite(loss, batch, state.step, number, recipe)
+        divergence.refuse_unless_finite(loss, batch, state.step, number, recipe)
     update(state, recipe)
     state.count(loss, right, seen)
 
@@ -181,7 +181,7 @@ def _gradients(
     late = _reads_late(state, plan)
     value = loss.detach() if late else loss.item()
     if group.world.alone and not late:  # else all must go on to where they hear of it
-        rescue.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
+        divergence.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
     if state.scaler is not None:
         loss = state.scaler.scale(loss)
     if share != 1:  # a product, since `backward(share)` would import torch's symbolic shapes and sympy: 0.3 s
@@ -201,7 +201,7 @@ def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: fl
         answers = collect(state.measured_net, validation)
         loss, accuracy = _loss_and_accuracy(*answers)
         better = (accuracy, -loss) >= state.best
-    rescue.refuse_spoilt(state, recipe, loss)
+    divergence.refuse_spoilt(state, recipe, loss)
     state.history.append(training if accuracy is None or loss is None else (accuracy, loss))
     if better:
         state.best = (accuracy, -loss) if accuracy is not None and loss is not None else state.best

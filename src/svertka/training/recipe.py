@@ -1,6 +1,6 @@
 """The recipe: everything that decides what is learned, frozen, checked at birth, saved with the run.
 
-A field that is None is chosen from the data by `svertka.training.auto`, which writes down why. What was measured on the
+A field that is None is chosen from the data by training/defaults, which writes down why. What was measured on the
 machine (layout, precision, threads) is not here but in the plan.
 """
 
@@ -13,13 +13,27 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from svertka.errors import RecipeError, UnknownName
-from svertka.training.schedule import SCHEDULES
+from svertka.training.schedules.lr_schedule import SCHEDULES
 
-OPTIMISERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
+OPTIMIZERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
 BALANCES = ("none", "weights", "sample")
-HEADS = ("neighbours", "linear", "dense", "netvlad")
+HEADS = ("neighbors", "linear", "dense", "netvlad")
 FITS = ("stretch", "crop", "pad")
 YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+# what fields were called before, and what other tools call them -> the field
+ALIASES = {
+    "optimiser": "optimizer", "opt": "optimizer",
+    "rate": "learning_rate", "lr": "learning_rate",
+    "layer_rate": "layer_decay", "layer_lr_decay": "layer_decay",
+    "batch": "batch_size", "bs": "batch_size",
+    "wd": "weight_decay", "clip": "clip_grad_norm", "clip_grad": "clip_grad_norm", "clipnorm": "clip_grad_norm",
+    "average": "ema_decay", "model_ema_decay": "ema_decay", "smoothing": "label_smoothing",
+    "flip": "flip_horizontal", "hflip": "flip_horizontal", "fliplr": "flip_horizontal",
+    "horizontal_flip": "flip_horizontal",
+    "upend": "flip_vertical", "vflip": "flip_vertical", "flipud": "flip_vertical", "vertical_flip": "flip_vertical",
+    "erase": "random_erasing", "erasing": "random_erasing", "reprob": "random_erasing",
+    "trivial": "trivial_augment", "imgsz": "size", "img_size": "size", "model": "net",
+}  # fmt: skip
 NONE_IS_A_CHOICE = ("weights", "freeze")  # of other fields, `none` says as `auto` does that they are left open
 
 
@@ -43,10 +57,10 @@ class Recipe:
     size: int | None = _field(None, "side of the square input in pixels", 1, 4096)
     fit: str | None = _field(None, "what happens to other aspect ratios: stretch, crop or pad")
     epochs: int | None = _field(None, "passes over the training pictures", 1, 100_000)
-    batch: int | None = _field(None, "pictures per step", 1, 1 << 20)
-    optimiser: str | None = _field(None, f"one of {', '.join(OPTIMISERS)}")
-    rate: float | None = _field(None, "peak learning rate", 1e-12, 1e3)
-    layer_rate: float | None = _field(
+    batch_size: int | None = _field(None, "pictures per step", 1, 1 << 20)
+    optimizer: str | None = _field(None, f"one of {', '.join(OPTIMIZERS)}")
+    learning_rate: float | None = _field(None, "peak learning rate", 1e-12, 1e3)
+    layer_decay: float | None = _field(
         None, "each stage below the head learns at this share of the rate above it", 0.001, 1
     )
     momentum: float | None = _field(
@@ -58,7 +72,7 @@ class Recipe:
     lookahead: int = _field(
         0, "steps after which the weights come back half-way to where they were; 0 is never", 0, 100_000
     )
-    clip: float = _field(0.0, "largest length of all gradients together; 0 does not clip", 0, 1e6)
+    clip_grad_norm: float = _field(0.0, "largest length of all gradients together; 0 does not clip", 0, 1e6)
     accumulate: int = _field(
         1, "pieces in which a batch is computed, to save memory; the step is that of the batch", 1, 4096
     )
@@ -76,7 +90,7 @@ class Recipe:
         None, "share of all steps that see smaller pictures, which grow to their size (progressive resizing)", 0, 0.9
     )
     label_smoothing: float | None = _field(None, "share of the target spread evenly over all classes", 0, 0.99)
-    average: float | None = _field(None, "decay of the running average of weights, per step; 0 is none", 0, 0.99999)
+    ema_decay: float | None = _field(None, "decay of the running average of weights, per step; 0 is none", 0, 0.99999)
     keep: int = _field(1, "best passes whose models are kept, the others beside the run's own as best/pass-N", 1, 1000)
     rescue: int = _field(
         2, "times that training may go back to its best pass, at half the rate, when the loss is lost", 0, 100
@@ -84,13 +98,13 @@ class Recipe:
     checkpoint: float = _field(
         10.0, "minutes between checkpoints within a pass; each end of a pass has its own", 0.001, 1e6
     )
-    flip: bool | None = _field(None, "mirror half of the training pictures left to right")
+    flip_horizontal: bool | None = _field(None, "mirror half of the training pictures left to right")
     test_flip: bool | None = _field(None, "answer with the mean over the picture and its mirror image")
     shift: float | None = _field(None, "move training pictures by up to this share of the side", 0, 1)
     rotate: float | None = _field(None, "turn training pictures by up to this many degrees", 0, 180)
     scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share", 0, 0.95)
-    erase: float | None = _field(None, "blank a random square of up to this share of the side", 0, 1)
-    upend: bool = _field(False, "mirror half of the training pictures top to bottom")
+    random_erasing: float | None = _field(None, "blank a random square of up to this share of the side", 0, 1)
+    flip_vertical: bool = _field(False, "mirror half of the training pictures top to bottom")
     aspect: float = _field(0.0, "stretch one side against the other by up to this share", 0, 0.95)
     shear: float = _field(0.0, "lean training pictures by up to this many degrees", 0, 60)
     crop: float = _field(
@@ -99,13 +113,13 @@ class Recipe:
     brightness: float = _field(0.0, "brighten or darken by up to this share", 0, 1)
     contrast: float = _field(0.0, "raise or lower contrast by up to this share", 0, 1)
     saturation: float = _field(0.0, "raise or lower saturation by up to this share", 0, 1)
-    hue: float = _field(0.0, "turn colours by up to this many degrees of the colour circle", 0, 180)
+    hue: float = _field(0.0, "turn colors by up to this many degrees of the color circle", 0, 180)
     blur: float = _field(0.0, "blur with a Gaussian of up to this many pixels", 0, 20)
     sharpen: float = _field(0.0, "sharpen by up to this many times the finest detail", 0, 10)
     noise: float = _field(0.0, "add Gaussian noise of up to this share of white", 0, 1)
     mixup: float = _field(0.0, "blend pairs of pictures and labels, shares from Beta(this, this)", 0, 10)
     cutmix: float = _field(0.0, "paste a rectangle of another picture, shares from Beta(this, this)", 0, 10)
-    trivial: bool = _field(False, "TrivialAugment: one operation of its list a picture, at a random strength")
+    trivial_augment: bool = _field(False, "TrivialAugment: one operation of its list a picture, at a random strength")
     untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are", 0, 1)
     balance: str = _field("none", f"rare classes count more in the loss or are drawn oftener: {', '.join(BALANCES)}")
     validation: float | None = _field(
@@ -116,7 +130,7 @@ class Recipe:
     seed: int = _field(0, "seed of split, weights, order and augmentation", 0, 2**31 - 1)
 
     def __post_init__(self) -> None:
-        _choice("optimiser", self.optimiser, OPTIMISERS)
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
         _choice("schedule", self.schedule, SCHEDULES)
         _choice("fit", self.fit, FITS)
         _choice("head", self.head, HEADS)
@@ -130,10 +144,10 @@ class Recipe:
             bounds, value = f.metadata["bounds"], getattr(self, f.name)
             if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
                 raise RecipeError(f"{f.name} must lie between {bounds[0]:g} and {bounds[1]:g}; received {value:g}.")
-        if self.batch is not None and self.accumulate > max(1, self.batch // 2):
+        if self.batch_size is not None and self.accumulate > max(1, self.batch_size // 2):
             raise RecipeError(
-                f"A batch of {self.batch} makes {max(1, self.batch // 2)} pieces of two pictures or more, not "
-                f"{self.accumulate}: set accumulate lower or batch higher."
+                f"A batch_size of {self.batch_size} makes {max(1, self.batch_size // 2)} pieces of two pictures or "
+                f"more, not {self.accumulate}: set accumulate lower or batch_size higher."
             )
 
     def replace(self, **changes: Any) -> Recipe:
@@ -152,17 +166,24 @@ class Recipe:
             UnknownName: a field that recipes do not have.
         """
         known = {f.name for f in fields(cls)}
-        for name in values:
+        found: dict[str, Any] = {}
+        for given, value in values.items():
+            name = ALIASES.get(given, given)
             if name not in known:
-                raise UnknownName("field of the recipe", name, sorted(known))
-        return cls(**values)
+                raise UnknownName("field of the recipe", given, sorted(known))
+            if name in found:
+                raise RecipeError(f"{name} is set twice, the second time as {given}.")
+            found[name] = value
+        if found.get("head") == "neighbours":  # as runs of format 2 have it
+            found["head"] = "neighbors"
+        return cls(**found)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
     """`key=value` of the command line's --set, with the value in the type of the recipe's field.
 
-    >>> parse_setting("rate=0.05")
-    ('rate', 0.05)
+    >>> parse_setting("learning_rate=0.05")
+    ('learning_rate', 0.05)
 
     Raises:
         RecipeError: no `=`, or a value of another type.
@@ -172,8 +193,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not equals:
         raise RecipeError(f"--set takes key=value; received {text!r}.")
     kinds = typing.get_type_hints(Recipe)
+    given, name = name, ALIASES.get(name, name)
     if name not in kinds:
-        raise UnknownName("field of the recipe", name, sorted(kinds))
+        raise UnknownName("field of the recipe", given, sorted(kinds))
     choices = typing.get_args(kinds[name]) or (kinds[name],)
     kind = next(k for k in choices if k is not type(None))
     word = value.lower()

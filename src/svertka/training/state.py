@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from svertka.blocks import Net
-from svertka.data.loader import Batch
-from svertka.training.average import Average
-from svertka.training.optimiser import Optimiser
-from svertka.training.processes import Group
+from svertka.data.loading.loader import Batch
+from svertka.training.distributed.process_group import Group
+from svertka.training.ema import Average
+from svertka.training.optimizer_factory import Optimizer
 
 STEPS_TRIED = 2  # the first allocates what the second has to live with
 
@@ -45,7 +45,7 @@ class State:
     net        the network that learns
     average    its running average, where the recipe wants one; it is what is measured and kept
     frozen     parts of it that stay in evaluation mode, so that their batch norms do not move
-    step       optimiser steps taken so far in the whole run
+    step       optimizer steps taken so far in the whole run
     history    (accuracy, loss) after each finished pass, on validation; of the training itself where there is none
     best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
     answers    logits and labels on validation of then, where this process has seen them
@@ -61,7 +61,7 @@ class State:
     """
 
     net: Net
-    optimiser: Optimiser
+    optimizer: Optimizer
     average: Average | None = None
     frozen: tuple[nn.Module, ...] = ()
     step: int = 0

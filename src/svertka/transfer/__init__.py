@@ -3,7 +3,7 @@
 backbones   which networks there are to start from, and what each is
 folding     batch norms disappear into convolutions
 features    what a backbone says of pictures, computed once and kept
-heads       nearest neighbours, a linear layer at its optimum, a small dense stack
+heads       nearest neighbors, a linear layer at its optimum, a small dense stack
 ladder      one after the other, each measured, kept only if it wins
 finetune    the last stages, or all, learn too
 """

@@ -20,11 +20,11 @@ import torch
 from torch import nn
 
 from svertka.blocks import Net, Together, put_head, put_netvlad, put_stages, stages_seen
-from svertka.bundle import Model, describe
 from svertka.errors import UsageError
-from svertka.signals import Preprocess
+from svertka.kinds.image import Preprocess
+from svertka.models import Model, describe
 from svertka.zoo import variant
-from svertka.zoo.weights import load_weights, path_of, published, range_of, recognise
+from svertka.zoo.weights.catalog import load_weights, path_of, published, range_of, recognize
 
 CLUSTERS, LENGTH = 64, 4096  # of NetVLAD: at most so many, as long as its vector stays about so short
 SMALL = 40  # backbones of smaller pictures saw them whole, without a margin cut off
@@ -83,7 +83,7 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
 
     Args:
         what: a run folder or its model/, a file of weights, or a name of `svertka weights` (which may fetch it).
-        net: the network of the zoo that a file is for; recognised by its tensors where None.
+        net: the network of the zoo that a file is for; recognized by its tensors where None.
 
     Raises:
         WeightsError: the file is missing, damaged, or of no network of the zoo, or of another than `net`.
@@ -104,7 +104,7 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
     if row is not None and net in (None, row.network):
         name, library = row.network, row.library
     else:
-        name, library = recognise(path, only=net)
+        name, library = recognize(path, only=net)
     loaded = load_weights(name, path, classes=1, drop_head=True).eval()
     size = row.size if row else variant(name).size
     mean, std = range_of(row, library)
@@ -138,7 +138,7 @@ def _called(name: str, net: Net) -> str:
 
 
 def with_vlad(backbone: Backbone, pixels: np.ndarray) -> Backbone:
-    """A backbone with NetVLAD for a pool, its centres taken from pictures, uint8 (n, h, w, c), by k-means.
+    """A backbone with NetVLAD for a pool, its centers taken from pictures, uint8 (n, h, w, c), by k-means.
 
     Raises:
         UsageError: its last feature maps have one place only.
@@ -146,11 +146,11 @@ def with_vlad(backbone: Backbone, pixels: np.ndarray) -> Backbone:
     """
     net = copy.deepcopy(backbone.net)
     with torch.inference_mode():
-        maps = net.features(backbone.preprocess.normalise(pixels))  # (n, c, h', w')
+        maps = net.features(backbone.preprocess.normalize(pixels))  # (n, c, h', w')
     if maps.shape[2:].numel() < 2:
         raise UsageError(f"The last feature maps of {backbone.name} have one place only: NetVLAD has nothing to pool.")
     clusters = min(CLUSTERS, max(4, LENGTH // maps.shape[1]))
-    put_netvlad(net, maps.shape[1], clusters).pool.initialise(maps)  # type: ignore[operator, union-attr]
+    put_netvlad(net, maps.shape[1], clusters).pool.initialize(maps)  # type: ignore[operator, union-attr]
     spec = {**backbone.spec, "pool": dict(net.made_pool or {})}
     return Backbone(f"{backbone.name} NetVLAD", net, backbone.preprocess, spec, backbone.source)
 

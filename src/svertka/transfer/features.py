@@ -24,15 +24,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from svertka.cache import cache_folder
-from svertka.data.augment import Augment
-from svertka.data.room import make_room, room
-from svertka.data.scratch import COUNTED, LOCK, hold
-from svertka.data.store import VERSION as STORE_VERSION
-from svertka.training.machine import machine
+from svertka.cache.folders import cache_folder
+from svertka.cache.locks import COUNTED, LOCK, hold
+from svertka.cache.quota import make_room, room
+from svertka.data.store.store import VERSION as STORE_VERSION
+from svertka.hardware.device import machine
+from svertka.hardware.parallel_inference import Streams, ways
+from svertka.kinds.image.augment.augment import Augment
+from svertka.models.fold_batch_norm import folded, quick
 from svertka.transfer.backbones import Backbone
-from svertka.transfer.folding import folded, quick
-from svertka.transfer.streams import Streams, ways
 
 VERSION = 1  # of what is written here; features of another version are not looked at
 FLUSH = 5.0  # seconds of work that an interruption may cost
@@ -96,7 +96,7 @@ def extract(
 
 @contextlib.contextmanager
 def _in_use(shelf: Path) -> Iterator[Path]:
-    """A folder of features that does not leave the cache meanwhile (data/room.py), and was used just now."""
+    """A folder of features that does not leave the cache meanwhile (cache/quota.py), and was used just now."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # a cache that may only be read, or not even that
             shelf.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ def _compute(
             names = torch.from_numpy(digests[some][:, :8].copy().view(np.int64)[:, 0]).to(device)
             batch = view.augment(batch, names, 0, view.number)
         with torch.inference_mode():
-            vectors: np.ndarray = net.embed(backbone.preprocess.normalise(batch)).float().cpu().numpy()  # (b, d)
+            vectors: np.ndarray = net.embed(backbone.preprocess.normalize(batch)).float().cpu().numpy()  # (b, d)
         return vectors
 
     yield [], np.empty((0, 0), np.float32)  # ready

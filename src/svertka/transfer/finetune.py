@@ -14,11 +14,11 @@ from typing import Any
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from svertka.blocks import Net
-from svertka.data.loader import Loader
+from svertka.data.loading.loader import Loader
+from svertka.hardware.plan import Plan
 from svertka.records import Epoch, Note, Step
 from svertka.training import loop
-from svertka.training.depth import depths
-from svertka.training.plan import Plan
+from svertka.training.layer_decay import depths
 from svertka.training.recipe import Recipe
 from svertka.training.state import State
 
@@ -31,14 +31,14 @@ def gentle(recipe: Recipe, pictures: int) -> tuple[Recipe, dict[str, str]]:
     """What the recipe leaves open, for a network that knows much already; and the reason of each choice."""
     batch = 64 if pictures >= ENOUGH else 32
     choices: dict[str, tuple[Any, str]] = {
-        "batch": (batch, f"{max(1, pictures // batch):,} steps a pass over {pictures:,} pictures"),
-        "optimiser": ("adamw", "its steps are of one size in every layer, whatever network the weights are of"),
-        "rate": (
-            PEAKS[recipe.optimiser or "adamw"],
+        "batch_size": (batch, f"{max(1, pictures // batch):,} steps a pass over {pictures:,} pictures"),
+        "optimizer": ("adamw", "its steps are of one size in every layer, whatever network the weights are of"),
+        "learning_rate": (
+            PEAKS[recipe.optimizer or "adamw"],
             "a part of what fresh weights bear, so that what they know is not lost",
         ),
-        "layer_rate": (0.6, "the deeper a layer, the less of what it knows fits your classes already"),
-        "weight_decay": (0.02 if recipe.optimiser in (None, "adamw", "muon") else 5e-4, "the usual decay"),
+        "layer_decay": (0.6, "the deeper a layer, the less of what it knows fits your classes already"),
+        "weight_decay": (0.02 if recipe.optimizer in (None, "adamw", "muon") else 5e-4, "the usual decay"),
         "momentum": (0.9, "as is usual"),
         "label_smoothing": (0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"),
     }
@@ -53,7 +53,7 @@ def begin(net: Net, recipe: Recipe, plan: Plan, last: int | None, *, measure: bo
 
     Args:
         net: is taken over.
-        recipe: optimiser, rates and decay.
+        recipe: optimizer, rates and decay.
         plan: where and in which layout it computes.
         last: how many parts, counted from the head.
         measure: batch norms of what learns measure their statistics anew.

@@ -16,18 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from svertka.blocks import Dense, Net, averages
-from svertka.bundle import answer
 from svertka.evaluation import wilson
-from svertka.evaluation.comparison import Difference, difference
+from svertka.evaluation.mcnemar import Difference, difference
+from svertka.models import answer
 from svertka.records import Interval
-from svertka.transfer import heads
+from svertka.transfer import linear_probe
 from svertka.transfer.backbones import Backbone, side_by_side
 from svertka.transfer.features import PLAIN, View
 
-USUAL = ("neighbours", "linear")  # what is tried where the recipe asks for no kind of head
-RUNGS = {"neighbours": "nearest neighbours", "linear": "linear head", "dense": "dense head"}
-FITS: Mapping[str, Callable[..., heads.Head]] = {
-    "neighbours": heads.nearest, "linear": heads.linear, "dense": heads.dense,
+USUAL = ("neighbors", "linear")  # what is tried where the recipe asks for no kind of head
+RUNGS = {"neighbors": "nearest neighbors", "linear": "linear head", "dense": "dense head"}
+FITS: Mapping[str, Callable[..., linear_probe.Head]] = {
+    "neighbors": linear_probe.nearest, "linear": linear_probe.linear, "dense": linear_probe.dense,
 }  # fmt: skip
 
 
@@ -104,15 +104,15 @@ class Ladder:
         for backbone in backbones:
             for kind in self.kinds:
                 yield self._head(RUNGS[kind], [backbone], FITS[kind])
-        if len(backbones) > 1 and self.kinds[-1] != "neighbours" and all(averages(b.net.pool) for b in backbones):
+        if len(backbones) > 1 and self.kinds[-1] != "neighbors" and all(averages(b.net.pool) for b in backbones):
             yield self._head(RUNGS[self.kinds[-1]], backbones, FITS[self.kinds[-1]])
 
     def varied(self, backbones: Sequence[Backbone], views: Sequence[View]) -> Iterator[Rung]:
         """Heads that also learn from varied views of the training pictures."""
-        kinds = ("linear", "dense") if self.kinds == USUAL else [k for k in self.kinds if k != "neighbours"]
+        kinds = ("linear", "dense") if self.kinds == USUAL else [k for k in self.kinds if k != "neighbors"]
         count = len(self.labels["train"])
         groups = torch.arange(count).repeat(1 + len(views))
-        fits = {**FITS, "linear": lambda x, y, c: heads.linear(x, y, c, groups)}
+        fits = {**FITS, "linear": lambda x, y, c: linear_probe.linear(x, y, c, groups)}
         for kind in kinds:
             yield self._head(f"{RUNGS[kind]}, varied views", backbones, fits[kind], views)
 
@@ -148,7 +148,11 @@ class Ladder:
         return difference(before, after)
 
     def _head(
-        self, name: str, backbones: Sequence[Backbone], fit: Callable[..., heads.Head], views: Sequence[View] = ()
+        self,
+        name: str,
+        backbones: Sequence[Backbone],
+        fit: Callable[..., linear_probe.Head],
+        views: Sequence[View] = (),
     ) -> Rung:
         begun = time.perf_counter()
         x = torch.cat([self._features(backbones, "train", view) for view in (PLAIN, *views)])  # (n, d)
@@ -165,12 +169,12 @@ class Ladder:
         return torch.cat([self.look(b, part, view) for b in backbones], dim=1)
 
     @torch.no_grad()
-    def _logits(self, head: heads.Head, backbones: Sequence[Backbone], part: str) -> Tensor:
+    def _logits(self, head: linear_probe.Head, backbones: Sequence[Backbone], part: str) -> Tensor:
         logits: Tensor = head.module(self._features(backbones, part))
         return logits
 
 
-KINDS = {"Linear": "linear", "Neighbours": "neighbours", "Dense": "dense"}
+KINDS = {"Linear": "linear", "Neighbors": "neighbors", "Dense": "dense"}
 
 
 def logits_of(net: Net, batches: Iterator[Any], device: str = "cpu", *, mirror: bool = False) -> Tensor:

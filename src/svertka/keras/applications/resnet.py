@@ -15,7 +15,7 @@ from torch import nn
 from svertka.errors import UsageError
 from svertka.keras.layers import Layer, Shape
 from svertka.keras.models import Model
-from svertka.zoo.weights import load_weights
+from svertka.zoo.weights.catalog import load_weights
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152"]
 

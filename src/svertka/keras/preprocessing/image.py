@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-from svertka.data.augment import Augment
-from svertka.data.flows import PictureFlow, batches
+from svertka.data.loading.numpy_batches import PictureFlow, batches
 from svertka.errors import RecipeError, UsageError
+from svertka.kinds.image.augment.augment import Augment
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class ImageDataGenerator:
     def augment(self) -> Augment:
         """The same as `svertka.data` varies batches by it."""
         return Augment(
-            flip=self.horizontal_flip,
-            upend=self.vertical_flip,
+            flip_horizontal=self.horizontal_flip,
+            flip_vertical=self.vertical_flip,
             rotate=self.rotation_range,
             scale=self.zoom_range,
             shift=self.width_shift_range,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
+from svertka.reporting import format
+from svertka.reporting.run_results import RunFolder
 
 
 def section(run: RunFolder) -> dict[str, Any]:
     """The exact command, versions, machine and fingerprints."""
     return {
-        "command": words.command(run.recipe.get("command")),
+        "command": format.command(run.recipe.get("command")),
         "seed": run.recipe.get("recipe", {}).get("seed", run.manifest.seed),
         "version": run.recipe.get("svertka"),
-        "machine": list(words.rows(run.metrics.get("machine"))),
+        "machine": list(format.rows(run.metrics.get("machine"))),
         "hashes": run.hashes,
     }

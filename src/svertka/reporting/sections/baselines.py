@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import charts, words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import recognised, say, to_say
-from svertka.reporting.words import percent
+from svertka.reporting import format
+from svertka.reporting.charts import charts
+from svertka.reporting.format import percent
+from svertka.reporting.i18n.translate import recognized, say, to_say
+from svertka.reporting.run_results import RunFolder
 
-NAMES = (to_say("most frequent class"), to_say("nearest neighbours in colour"), to_say("tiny network"))
+NAMES = (to_say("most frequent class"), to_say("nearest neighbors in color"), to_say("tiny network"))
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -22,14 +23,14 @@ def section(run: RunFolder) -> dict[str, Any] | None:
     simpler = sorted(found["rows"], key=lambda row: row["accuracy"])
     best = simpler[-1]
     return {
-        "on": say(words.COUNTED[found["part"]], n=n),
+        "on": say(format.COUNTED[found["part"]], n=n),
         "scale": charts.scale((0, 1)),
         "rows": [
-            *(_row(recognised(row["name"]) or row["name"], row, n, "base", row["p"]) for row in simpler),
+            *(_row(recognized(row["name"]) or row["name"], row, n, "base", row["p"]) for row in simpler),
             _row(say("this network"), model, n, "hit", None),
         ],
         "beaten": model["low"] > best["high"],
-        "best": recognised(best["name"]) or best["name"],
+        "best": recognized(best["name"]) or best["name"],
         "thinned": any(row.get("n", n) < n for row in simpler),
     }
 
@@ -41,6 +42,6 @@ def _row(name: str, found: dict[str, Any], every: int, tone: str, p: float | Non
         "of": n if n < every else None,
         "chart": charts.whisker(found["accuracy"], found["low"], found["high"], (0, 1), tone),
         "accuracy": percent(found["accuracy"], n),
-        "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
-        "p": "" if p is None else words.chance(p),
+        "interval": format.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
+        "p": "" if p is None else format.chance(p),
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import charts, words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, number, say
-from svertka.reporting.words import percent
+from svertka.reporting import format
+from svertka.reporting.charts import charts
+from svertka.reporting.format import percent
+from svertka.reporting.i18n.translate import decimal, number, say
+from svertka.reporting.run_results import RunFolder
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 
@@ -26,7 +27,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             "said": percent(b.confidence, b.n),
             "chart": charts.whisker(b.accuracy, b.least, b.most, axis, mark=b.confidence),
             "right": percent(b.accuracy, b.n),
-            "interval": words.interval(Interval(b.accuracy or 0.0, b.least, b.most, b.n)),
+            "interval": format.interval(Interval(b.accuracy or 0.0, b.least, b.most, b.n)),
             "n": number(b.n),
         }
         for b in used

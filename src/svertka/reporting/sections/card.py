@@ -1,6 +1,6 @@
 """The model card (Mitchell et al. 2019, arXiv:1810.03993): what the model is for, what it is not for, and its limits.
 
-Only what the run folder shows is said; what svertka cannot know (licences, consent, who may be harmed) it asks for.
+Only what the run folder shows is said; what svertka cannot know (licenses, consent, who may be harmed) it asks for.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import say
-from svertka.reporting.words import percent, quoted
+from svertka.reporting import format
+from svertka.reporting.format import percent, quoted
+from svertka.reporting.i18n.translate import say
+from svertka.reporting.run_results import RunFolder
 
 NAMED = 12  # classes listed by name
 LOPSIDED = 3.0  # times that the largest class may exceed the smallest
@@ -25,7 +25,7 @@ def section(run: RunFolder) -> dict[str, Any]:
         "limits": _limits(run),
         "figures": _figures(run),
         "unknown": [
-            say("under which licences the pictures and the starting weights may be used"),
+            say("under which licenses the pictures and the starting weights may be used"),
             say("whether the people in them, if any, agreed"),
             say("what a wrong answer costs, and whom"),
         ],
@@ -48,8 +48,8 @@ def _limits(run: RunFolder) -> list[str]:
     limits = [say("It always answers with one of its classes, also for pictures that show none of them.")]
     looked_at = run.looked_at
     if looked_at is not None:
-        limits += words.weakest(looked_at.part, looked_at.evaluation)
-        caution = words.caution(looked_at.evaluation.accuracy)
+        limits += format.weakest(looked_at.part, looked_at.evaluation)
+        caution = format.caution(looked_at.evaluation.accuracy)
         limits += [caution] if caution else []
     else:
         limits.append(say("How often it is right was not measured."))
@@ -88,10 +88,10 @@ def _figures(run: RunFolder) -> list[tuple[str, str]]:
         accuracy = scored.evaluation.accuracy
         rows.append(
             (
-                say(words.ON[part], n=accuracy.n),
+                say(format.ON[part], n=accuracy.n),
                 say(
                     "{accuracy} right (95\u202f% interval {interval})",
-                    accuracy=percent(accuracy.value, accuracy.n), interval=words.interval(accuracy),
+                    accuracy=percent(accuracy.value, accuracy.n), interval=format.interval(accuracy),
                 ),
             )
         )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import check
-from svertka.reporting.folder import RunFolder
+from svertka.reporting.pages import check
+from svertka.reporting.run_results import RunFolder
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import told
+from svertka.reporting import format
+from svertka.reporting.i18n.translate import told
+from svertka.reporting.run_results import RunFolder
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -15,6 +15,6 @@ def section(run: RunFolder) -> dict[str, Any] | None:
     if not settings and not reasons:
         return None
     return {
-        "chosen": [(words.label(k), words.value(settings.get(k, "–")), told(str(why))) for k, why in reasons.items()],
-        "others": [(words.label(k), words.value(v)) for k, v in settings.items() if k not in reasons],
+        "chosen": [(format.label(k), format.value(settings.get(k, "–")), told(str(why))) for k, why in reasons.items()],
+        "others": [(format.label(k), format.value(v)) for k, v in settings.items() if k not in reasons],
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import charts, words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.words import UNKNOWN, percent
+from svertka.reporting import format
+from svertka.reporting.charts import charts
+from svertka.reporting.format import UNKNOWN, percent
+from svertka.reporting.run_results import RunFolder
 
 ROWS = 30  # classes listed at once; the others unfold
 
@@ -27,7 +28,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             "name": name,
             "chart": "" if s.recall is None else charts.whisker(s.recall, s.low, s.high, axis),
             "recall": percent(s.recall, s.support),
-            "interval": UNKNOWN if s.recall is None else words.interval(Interval(s.recall, s.low, s.high, s.support)),
+            "interval": UNKNOWN if s.recall is None else format.interval(Interval(s.recall, s.low, s.high, s.support)),
             "support": s.support,
             "precision": percent(s.precision, s.support),
             "f1": percent(s.f1, s.support),

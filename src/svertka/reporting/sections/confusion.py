@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from svertka.evaluation import most_confused
-from svertka.evaluation.grouping import grouped
-from svertka.reporting import charts
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.matrix import matrix
+from svertka.evaluation.errors.confusion_groups import grouped
+from svertka.reporting.charts import charts
+from svertka.reporting.charts.confusion_matrix import matrix
+from svertka.reporting.run_results import RunFolder
 
 CLASSES = 40  # the most classes whose matrix is one table of numbers
 GROUPS = 6  # tables of groups when there are more

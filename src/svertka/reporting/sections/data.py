@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from svertka.data.layout import PART_NAMES
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import say, to_say, told
+from svertka.data.folders.folder_layout import PART_NAMES
+from svertka.reporting import format
+from svertka.reporting.i18n.translate import say, to_say, told
+from svertka.reporting.run_results import RunFolder
 
 FILES = 50  # unreadable files listed
 FOR = {
@@ -34,7 +34,7 @@ def section(run: RunFolder) -> dict[str, Any]:
     return {
         "where": source.get("where"),
         "pictures": int(totals.sum()),
-        "parts": [say(words.PART[PART_NAMES[p]]) for p in shown],
+        "parts": [say(format.PART[PART_NAMES[p]]) for p in shown],
         "divided": ", ".join(say(FOR[PART_NAMES[p]], n=int(counts[:, p].sum())) for p in shown),
         "classes": [
             {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import charts, pictures, words
-from svertka.reporting.folder import RunFolder, optional
-from svertka.reporting.speech import number, say
-from svertka.reporting.words import percent
+from svertka.reporting import format, pictures
+from svertka.reporting.charts import charts
+from svertka.reporting.format import percent
+from svertka.reporting.i18n.translate import number, say
+from svertka.reporting.run_results import RunFolder, optional
 
 SUSPECTS = 24
 SHOWN = 12  # pictures of each sort
@@ -71,7 +72,7 @@ def _slice(found: dict[str, Any], axis: tuple[float, float]) -> dict[str, Any]:
             say(
                 "{share} of them are {owner}, {usual} elsewhere: the network may have learned this instead",
                 share=percent(found["share"], n),
-                owner=words.quoted(found["owner"]),
+                owner=format.quoted(found["owner"]),
                 usual=percent(found["usual"], n),
             )
         )
@@ -81,9 +82,9 @@ def _slice(found: dict[str, Any], axis: tuple[float, float]) -> dict[str, Any]:
         "of": found["class"],
         "chart": charts.whisker(found["accuracy"], found["low"], found["high"], axis),
         "accuracy": percent(found["accuracy"], n),
-        "interval": words.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
+        "interval": format.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
         "rest": percent(found["rest"], n),
         "n": number(n),
-        "p": words.chance(found["p"]),
+        "p": format.chance(found["p"]),
         "note": "; ".join(notes),
     }

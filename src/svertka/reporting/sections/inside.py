@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from svertka.reporting import drawing, pictures
-from svertka.reporting.folder import RunFolder
+from svertka.reporting import pictures
+from svertka.reporting.charts import raster
+from svertka.reporting.format import percent
+from svertka.reporting.i18n.translate import decimal, say, to_say
+from svertka.reporting.run_results import RunFolder
 from svertka.reporting.sections.mistakes import heat_of
-from svertka.reporting.speech import decimal, say, to_say
-from svertka.reporting.words import percent
 
 LEFT_OUT = {  # pieces of the album, as the page calls them where they were cut
     "heat": to_say("where it looked in all of the mistakes"),
@@ -61,7 +62,7 @@ def _imagined(album: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
 
 
 def _filters(filters: np.ndarray) -> dict[str, Any]:
-    grid = drawing.grid(filters, columns=min(16, len(filters)), side=48 if len(filters) <= 32 else 24)
+    grid = raster.grid(filters, columns=min(16, len(filters)), side=48 if len(filters) <= 32 else 24)
     return {**pictures.sheet(grid), "n": len(filters), "size": "×".join(map(str, filters.shape[1:3]))}
 
 
@@ -69,7 +70,7 @@ def _maps(run: RunFolder) -> list[dict[str, Any]]:
     album, found = run.album, []
     for k, name in enumerate(album.get("maps_layers", ())):
         maps, numbers = album[f"maps_{k}"], album[f"maps_{k}_channels"]
-        grid = drawing.grid(maps.astype(np.float32), columns=len(maps), side=64)
+        grid = raster.grid(maps.astype(np.float32), columns=len(maps), side=64)
         found.append(
             {
                 **pictures.sheet(grid),
@@ -92,10 +93,10 @@ def _fields(run: RunFolder) -> dict[str, Any] | None:
     rows = []
     for name, (left, top, right, bottom) in zip(album["field_layers"], album["field_box"].tolist(), strict=True):
         rows.append((str(name), f"{right - left} × {bottom - top}", (left, top, right, bottom)))
-    shown = drawing.shown(pixels, side=224)
+    shown = raster.shown(pixels, side=224)
     scale = shown.shape[1] / width
     for _, _, box in rows:
-        shown = drawing.boxed(shown, tuple(v * scale for v in box))
+        shown = raster.boxed(shown, tuple(v * scale for v in box))
     return {
         "boxes": pictures.sheet(shown),
         "rows": [row[:2] for row in rows],

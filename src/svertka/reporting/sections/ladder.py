@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, say, told
-from svertka.reporting.words import percent, quoted
+from svertka.reporting import format
+from svertka.reporting.format import percent, quoted
+from svertka.reporting.i18n.translate import decimal, say, told
+from svertka.reporting.run_results import RunFolder
 
 PLAIN = "linear head"  # the first rung of this name is what any other is compared with
 
@@ -26,9 +26,9 @@ def section(run: RunFolder) -> dict[str, Any] | None:
                 "network": r.get("backbone"),
                 "detail": told(str(r.get("detail") or "")),
                 "accuracy": percent(r.get("accuracy"), r.get("n") or 1000),
-                "interval": words.interval(Interval(r["accuracy"], r["low"], r["high"], r.get("n") or 1000))
+                "interval": format.interval(Interval(r["accuracy"], r["low"], r["high"], r.get("n") or 1000))
                 if "low" in r
-                else words.UNKNOWN,
+                else format.UNKNOWN,
                 "left_out": percent(r.get("left_out"), 1000),
                 "seconds": r.get("seconds"),
                 "best": k == kept,

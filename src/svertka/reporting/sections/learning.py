@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import charts
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, say, told
-from svertka.reporting.words import UNKNOWN, percent
+from svertka.reporting.charts import charts
+from svertka.reporting.format import UNKNOWN, percent
+from svertka.reporting.i18n.translate import decimal, say, told
+from svertka.reporting.run_results import RunFolder
 
 CLOSING = ("onecycle", "cosine")  # schedules that end at rate zero, where the last epoch is the best as a rule
 GROWING = "Pictures grow from"  # how the note of progressive resizing begins

@@ -1,7 +1,7 @@
 """The frozen network's view of the data: a map of the pictures, a panel for each class, and who looks like whom.
 
-One panel for each class needs one colour, and says as much with forty classes as with two: a class in a crowd of
-others is seen at once, which a legend of forty colours hides.
+One panel for each class needs one color, and says as much with forty classes as with two: a class in a crowd of
+others is seen at once, which a legend of forty colors hides.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from svertka.reporting import charts, pictures
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, say
-from svertka.reporting.words import percent, quoted
+from svertka.reporting import pictures
+from svertka.reporting.charts import charts
+from svertka.reporting.format import percent, quoted
+from svertka.reporting.i18n.translate import decimal, say
+from svertka.reporting.run_results import RunFolder
 
 PANELS = 12  # classes with a panel: those with the most mistakes, and of them the largest
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.reporting import pictures
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import say
-from svertka.reporting.words import COUNTED, percent
+from svertka.reporting.format import COUNTED, percent
+from svertka.reporting.i18n.translate import say
+from svertka.reporting.run_results import RunFolder
 
 AT_ONCE, FEW = 12, 4  # cards; the others unfold, where they are more than a few
 

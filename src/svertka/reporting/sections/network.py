@@ -8,13 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import say
-from svertka.reporting.words import UNKNOWN
+from svertka.reporting.format import UNKNOWN
+from svertka.reporting.i18n.translate import say
+from svertka.reporting.run_results import RunFolder
 
 HIGH, LEAST = 116, 10  # of the tallest and the lowest box of the drawing
 GAP, BASE, LABELS = 26, 24, 40  # between boxes; the edge above; room for two lines below
-NAMED = 12  # boxes beyond which only some are labelled
+NAMED = 12  # boxes beyond which only some are labeled
 LETTER = 10  # pixels that a letter of a label may take, so that labels never touch
 
 
@@ -74,14 +74,14 @@ def silhouette(rows: list[dict[str, Any]]) -> Markup:
         wide = 8 + 5 * math.log2(1 + shape[0])
         told = "×".join(map(str, shape))
         middle, top = x + wide / 2, BASE + (HIGH - high) / 2
-        labelled = len(parts) <= NAMED or k in (0, len(parts) - 1) or k % (len(parts) // 6) == 0
-        room = max(GAP, LETTER * (len(told) + 1) - wide) if labelled else GAP / 2
+        labeled = len(parts) <= NAMED or k in (0, len(parts) - 1) or k % (len(parts) // 6) == 0
+        room = max(GAP, LETTER * (len(told) + 1) - wide) if labeled else GAP / 2
         boxes.append(
             Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"><title>{}</title></rect>').format(
                 x + room / 2, top, wide, high, f"{name}: {told}"
             )
         )
-        if labelled:
+        if labeled:
             text = Markup('<text class="middle" x="{:.1f}" y="{}">{}</text>')
             below = BASE + HIGH + 20
             boxes.append(text.format(middle + room / 2, below, name.removeprefix("stages.") if k else say("input")))

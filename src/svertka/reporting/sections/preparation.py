@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from svertka.reporting import drawing, pictures, words
-from svertka.reporting.folder import Examples, RunFolder
-from svertka.reporting.speech import decimal, say, to_say
-from svertka.signals import Preprocess
-from svertka.signals.geometry import lie
+from svertka.kinds.image import Preprocess
+from svertka.kinds.image.geometry import lie
+from svertka.reporting import format, pictures
+from svertka.reporting.charts import raster
+from svertka.reporting.i18n.translate import decimal, say, to_say
+from svertka.reporting.run_results import Examples, RunFolder
 
 PREPARED = 10  # pictures shown as the network sees them
 NUMBERS = 4  # pixels on a side of the block whose numbers are shown
@@ -19,7 +20,7 @@ FIT = {
     "crop": to_say("scaled until the shorter side fits, then cut from the middle"),
     "pad": to_say("scaled until they fit whole, the rest filled up"),
 }
-COLOUR = {1: to_say("grey"), 3: to_say("red, green, blue")}
+COLOR = {1: to_say("gray"), 3: to_say("red, green, blue")}
 
 
 def section(run: RunFolder) -> dict[str, Any]:
@@ -28,10 +29,10 @@ def section(run: RunFolder) -> dict[str, Any]:
     mean, std = found.get("mean"), found.get("std")
     return {
         "size": [found[k] for k in ("width", "height")] if {"width", "height"} <= found.keys() else None,
-        "colour": say(COLOUR[found["channels"]]) if found.get("channels") in COLOUR else None,
+        "color": say(COLOR[found["channels"]]) if found.get("channels") in COLOR else None,
         "fit": say(FIT[found["fit"]]) if found.get("fit") in FIT else None,
-        "mean": words.value([round(float(v), 4) for v in mean]) if mean else None,
-        "std": words.value([round(float(v), 4) for v in std]) if std else None,
+        "mean": format.value([round(float(v), 4) for v in mean]) if mean else None,
+        "std": format.value([round(float(v), 4) for v in std]) if std else None,
         "steps": _steps(run, found),
         "pictures": _examples(run),
     }
@@ -66,8 +67,8 @@ def _framed(kept: Examples, preprocess: Preprocess) -> np.ndarray:
     height, width = original.shape[:2]
     box = lie(preprocess, *kept.size).box
     scale = width / kept.size[1], height / kept.size[0]
-    colour = original if original.shape[2] == 3 else original.repeat(3, axis=2)
-    return drawing.boxed(colour, tuple(v * scale[k % 2] for k, v in enumerate(box)))
+    color = original if original.shape[2] == 3 else original.repeat(3, axis=2)
+    return raster.boxed(color, tuple(v * scale[k % 2] for k, v in enumerate(box)))
 
 
 def _numbers(pixels: np.ndarray, preprocess: Preprocess) -> dict[str, Any]:

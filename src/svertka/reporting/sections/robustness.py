@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting import strengths, words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, say, to_say
-from svertka.reporting.words import percent
+from svertka.reporting import format
+from svertka.reporting.charts import robustness_curve
+from svertka.reporting.format import percent
+from svertka.reporting.i18n.translate import decimal, say, to_say
+from svertka.reporting.run_results import RunFolder
 
 # kind -> its name, what its strengths are called on the page, and their factor
 KINDS = {
@@ -30,9 +31,9 @@ def section(run: RunFolder) -> dict[str, Any] | None:
     n, plain = found["n"], Interval(found["accuracy"], found["low"], found["high"], found["n"])
     kinds = [_kind(name, kind, plain) for name, kind in found["kinds"].items()]
     return {
-        "on": say(words.COUNTED[found["part"]], n=n),
+        "on": say(format.COUNTED[found["part"]], n=n),
         "plain": percent(plain.value, n),
-        "interval": words.interval(plain),
+        "interval": format.interval(plain),
         "kinds": kinds,
         "left_out": [say(KINDS[name][0]) if name in KINDS else name for name in found["left_out"]],
     }
@@ -42,7 +43,7 @@ def _kind(name: str, found: dict[str, Any], plain: Interval) -> dict[str, Any]:
     title, unit, factor = KINDS.get(name, (name, found["unit"], 1))
     title, unit = say(title), say(unit)
     points = [
-        strengths.Point(_strength(p["strength"], factor), Interval(p["accuracy"], p["low"], p["high"], plain.n))
+        robustness_curve.Point(_strength(p["strength"], factor), Interval(p["accuracy"], p["low"], p["high"], plain.n))
         for p in found["points"]
     ]
     falls = found["falls"]
@@ -56,8 +57,8 @@ def _kind(name: str, found: dict[str, Any], plain: Interval) -> dict[str, Any]:
         "unit": unit,
         "verdict": verdict,
         "falls": falls is not None,
-        "chart": strengths.chart(points, plain, title=f"{title}: {verdict}", unit=unit),
-        "points": [(p.strength, percent(p.share.value, plain.n), words.interval(p.share)) for p in points],
+        "chart": robustness_curve.chart(points, plain, title=f"{title}: {verdict}", unit=unit),
+        "points": [(p.strength, percent(p.share.value, plain.n), format.interval(p.share)) for p in points],
     }
 
 

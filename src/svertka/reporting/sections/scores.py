@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import decimal, number, say
-from svertka.reporting.words import percent
+from svertka.reporting import format
+from svertka.reporting.format import percent
+from svertka.reporting.i18n.translate import decimal, number, say
+from svertka.reporting.run_results import RunFolder
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -17,7 +17,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
     found = [s.evaluation for s in run.scored.values()]
     rows = [
         (say("Accuracy"), [percent(e.accuracy.value, e.accuracy.n) for e in found]),
-        (say("95\u202f% interval"), [words.interval(e.accuracy) for e in found]),
+        (say("95\u202f% interval"), [format.interval(e.accuracy) for e in found]),
         (say("Balanced accuracy"), [percent(e.balanced_accuracy, e.accuracy.n) for e in found]),
     ]
     if all(e.top5 for e in found):
@@ -28,4 +28,4 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         (say("Calibration error"), [percent(e.ece, e.accuracy.n) for e in found]),
         (say("Pictures"), [number(e.accuracy.n) for e in found]),
     ]
-    return {"parts": [(part, say(words.PART[part])) for part in run.scored], "names": list(run.scored), "rows": rows}
+    return {"parts": [(part, say(format.PART[part])) for part in run.scored], "names": list(run.scored), "rows": rows}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import charts, words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import NARROW, say
+from svertka.reporting import format
+from svertka.reporting.charts import charts
+from svertka.reporting.i18n.translate import NARROW, say
+from svertka.reporting.run_results import RunFolder
 
 
 def section(run: RunFolder) -> dict[str, Any] | None:
@@ -22,11 +23,11 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         (say("everything else"), "other", max(0.0, total - read - train)),
     ]
     whole = sum(s for _, _, s in parts)
-    listed = ", ".join(f"{name} {words.duration(s)}" for name, _, s in parts)
+    listed = ", ".join(f"{name} {format.duration(s)}" for name, _, s in parts)
     return {
         "total": total,
         "bar": charts.stacked([(role, s / whole) for _, role, s in parts], say("Time: {parts}", parts=listed)),
         "parts": [(name, role, s, f"{100 * s / whole:.0f}{NARROW}%") for name, role, s in parts],
         "rate": round(run.metrics.get("images_per_second") or 0),
-        "plan": list(words.rows(run.metrics.get("plan"))),
+        "plan": list(format.rows(run.metrics.get("plan"))),
     }

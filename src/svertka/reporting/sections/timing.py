@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from svertka.reporting import words
-from svertka.reporting.folder import RunFolder
-from svertka.reporting.speech import NARROW, decimal, say, to_say
+from svertka.reporting import format
+from svertka.reporting.i18n.translate import NARROW, decimal, say, to_say
+from svertka.reporting.run_results import RunFolder
 
 PARTS = {
     "start": to_say("start, listing the files"),
@@ -19,7 +19,7 @@ PARTS = {
     "load": to_say("waiting for batches"),
     "forward": to_say("forward passes"),
     "backward": to_say("backward passes"),
-    "step": to_say("steps of the optimiser"),
+    "step": to_say("steps of the optimizer"),
     "steps": to_say("steps"),
     "validation": to_say("measuring on validation"),
     "checkpoint": to_say("checkpoints"),
@@ -60,4 +60,4 @@ def _share(share: float) -> str:
 def _told(name: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return words.duration(value) if name == "seconds" else words.size(int(value))
+    return format.duration(value) if name == "seconds" else format.size(int(value))

@@ -1,0 +1,131 @@
+"""What a report shows of the network itself: looked at as far as time allows, and kept in the run folder.
+
+`train` looks as far as LOOKING of its own time allows, and keeps what it saw (explanations.npz, network.json); `report`
+looks up what is missing there. `--full` also opens the data again, and asks how far pictures may change and what
+simpler answers reach (analysis/full_report.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from svertka.analysis import tsne
+from svertka.errors import DataError, ReadError, RunError, ShapeError, WeightsError
+from svertka.records import encoded
+from svertka.reporting import write_report
+from svertka.reporting.i18n.translate import say
+from svertka.reporting.run_results import ALBUM, LAYERS, MAP, PROBES, WEIGHTS, RunFolder, read_run
+
+if TYPE_CHECKING:
+    from svertka.models import Model
+
+LOOKING = 0.025  # share of the time of a training that its report may take to look at the network
+MOST = 25.0  # seconds, for the same
+
+
+def report_training(run: Path, model: Model, seconds: float) -> Path:
+    """The report at the end of a training that took so long, with the network still at hand."""
+    found, most = read_run(run), min(MOST, LOOKING * seconds)
+    return write_report(_looked(laid_out(found, seconds=most), model, seconds=most, full=False))
+
+
+def laid_out(run: RunFolder, *, seconds: float) -> RunFolder:
+    """The run with neighbors near on its map, kept in its folder, where laying it out so takes no more seconds."""
+    if "axes" not in run.map or "near" in run.map or tsne.seconds(len(run.map["axes"])) > seconds:
+        return run
+    found = {**run.map, "near": tsne.laid_out(run.map["axes"])}
+    _keep(run.path, {MAP: found})
+    return dataclasses.replace(run, map=found)
+
+
+def with_looks(run: RunFolder, *, seconds: float, full: bool, progress: Callable[[str], None]) -> RunFolder:
+    """The run with what its network looks at; with a sentence instead where the network cannot be opened."""
+    from svertka.models import Model
+
+    try:
+        model = Model.load(run.path)
+    except (RunError, WeightsError) as why:
+        told = say("The network cannot be opened, so what it looks at is not shown: {why}", why=str(why))
+        return dataclasses.replace(run, cautions=(*run.cautions, told))
+    return _looked(run, model, seconds=seconds, full=full, progress=progress)
+
+
+def lacks_looks(run: RunFolder) -> bool:
+    """Whether nothing was looked at, or the end of a training left less time for it than there is now."""
+    album = run.album
+    return not album or (len(album.get("left_out", ())) > 0 and float(album.get("allowed", MOST)) < MOST)
+
+
+def lacks_probes(run: RunFolder) -> bool:
+    """Whether something that a full report measures was not, or not wholly."""
+    return len(run.probes) < len(PROBES) or bool(run.probes["robustness"].get("left_out"))
+
+
+def probed(run: RunFolder, seconds: float) -> RunFolder:
+    """The run with what `probe` measures on its data; where these are gone, with a sentence instead."""
+    from svertka.analysis.full_report import probe
+    from svertka.models import Model
+
+    try:
+        found = probe(run.path, Model.load(run.path), run.hashes.get(WEIGHTS, ""), seconds=seconds)
+    except WeightsError:
+        return run  # told already, where the network was to be looked at
+    except (DataError, ReadError, RunError) as why:
+        told = say(
+            "The pictures of this run cannot be opened again, so how far they may change and what simpler answers "
+            "reach is not shown: {why}",
+            why=str(why),
+        )
+        return dataclasses.replace(run, cautions=(*run.cautions, told))
+    _keep(run.path, {f"{name}.json": probed for name, probed in found.items()})
+    return dataclasses.replace(run, probes=found)
+
+
+def _looked(
+    run: RunFolder, model: Model, *, seconds: float, full: bool, progress: Callable[[str], None] = lambda _: None
+) -> RunFolder:
+    """The run with the layer table and the album of its network, which are kept in its folder where that can be."""
+    from svertka.explanation.report_album import album
+    from svertka.summary import table
+
+    try:
+        layers = table(model.net, model.preprocess.shape, numbers=True).to_dict()
+    except ShapeError:  # a network that cannot be followed without its numbers has no table
+        layers = None
+    found: dict[str, np.ndarray] = {}
+    examples, sample = run.examples, run.sample()
+    if examples is not None and sample is not None and examples.pixels.shape[1:] == _shape(model):
+        _, rows = run.mistakes()
+        scored = run.looked_at
+        mistakes = [] if scored is None else [run.place_of(int(scored.index[row])) for row in rows]
+        wrong = [m for m in mistakes if m is not None]
+        found = album(model, examples.pixels, wrong, sample, seconds=seconds, full=full, progress=progress)
+    _keep(run.path, {LAYERS: layers, ALBUM: found})
+    return dataclasses.replace(run, layers=layers, album=found)
+
+
+def _shape(model: Model) -> tuple[int, int, int]:
+    return model.preprocess.height, model.preprocess.width, model.preprocess.channels
+
+
+def _keep(folder: Path, files: Mapping[str, Mapping[str, Any] | None]) -> None:
+    """Into the run folder, each whole or not at all; one that may not be written to stays as it is."""
+    for name, content in files.items():
+        if not content:
+            continue
+        aside = folder / f".{name}.part"
+        try:
+            with aside.open("wb") as file:
+                if name.endswith(".npz"):
+                    np.savez(file, **content)
+                else:
+                    file.write(encoded(json.dumps(content, ensure_ascii=False)))
+            aside.replace(folder / name)
+        except OSError:
+            aside.unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""`predict`: what a model says of pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svertka.data import Manifest, picture_files
+from svertka.errors import RunError, UsageError
+from svertka.evaluation import selective_prediction
+from svertka.models import Model
+from svertka.records import Prediction, Unreadable
+from svertka.zoo import variants
+from svertka.zoo.weights.catalog import catalog
+
+
+def predict(
+    model: str | Path | Model,
+    files: Iterable[Any],
+    *,
+    weights: str | Path | None = None,
+    reject: float | None = None,
+) -> list[Prediction | Unreadable]:
+    """Predictions for files, in order; a folder stands for the pictures in it.
+
+    Args:
+        model: a run folder, its model/, a network of the zoo with published weights, or a loaded `Model`.
+        files: paths of pictures or folders, bytes, or uint8 arrays.
+        weights: with a network of the zoo, the file to take instead of the published one.
+        reject: the accuracy wanted of what is answered, a share of 1; where the model is less sure than that takes,
+            the prediction is marked `unsure`.
+
+    Raises:
+        RunError: there is no usable model, or it cannot say how sure it must be.
+        DataError: a folder without pictures.
+        UsageError: an accuracy that the model's validation cannot promise.
+    """
+    opened = open_model(model, weights)
+    least = None if reject is None else promised(opened, reject, model).threshold
+    pictures: list[Any] = []
+    for file in files:
+        is_folder = isinstance(file, str | Path) and Path(file).is_dir()
+        pictures += picture_files(Path(file)) if is_folder else [file]
+    answers = opened.predict(pictures)
+    if least is None:
+        return answers
+    return [dataclasses.replace(a, unsure=a.probability < least) if isinstance(a, Prediction) else a for a in answers]
+
+
+def promised(model: Model, wanted: float, where: str | Path | Model | None = None) -> selective_prediction.Point:
+    """The confidence from which on a model's answers are right as often as `wanted`, by its validation.
+
+    Args:
+        model: the model.
+        wanted: a share of 1.
+        where: what the model was opened from; the run folder of an older svertka still has its predictions.
+
+    Raises:
+        RunError: nothing is known of the model's validation.
+        UsageError: `wanted` is no share, or more than validation can promise.
+    """
+    points = selective_prediction.from_rows(model.abstaining)
+    if not points and isinstance(where, str | Path):
+        points = _of_predictions(Path(where))
+        model.abstaining = selective_prediction.to_rows(points)
+    if not points:
+        raise RunError(
+            "This model holds no validation results, so nobody knows how sure it must be: --reject works with a model "
+            "that `svertka train` made with a validation part."
+        )
+    return selective_prediction.threshold_for(points, wanted)
+
+
+def _of_predictions(run: Path) -> tuple[selective_prediction.Point, ...]:
+    """The curve of a run folder whose model does not hold it."""
+    try:
+        with np.load(run / "predictions.npz", allow_pickle=False) as found:
+            index, shares = found["validation_index"], found["validation_probability"]
+        return selective_prediction.curve(shares, Manifest.load(run / "manifest.json").labels[index])
+    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile, RunError):
+        return ()  # no run, or one without validation; the caller says what is missing
+
+
+def open_model(model: str | Path | Model, weights: str | Path | None = None) -> Model:
+    """A model by what a person may call it: a folder first, then a name of the zoo.
+
+    Raises:
+        RunError: neither a folder with a model, nor a name.
+        UsageError: weights for a folder that has its own.
+    """
+    if isinstance(model, Model):
+        return model
+    if not Path(model).exists() and (str(model) in variants() or any(str(model) == row.name for row in catalog())):
+        return Model.published(str(model), weights)
+    if weights is not None:
+        raise UsageError(f"--weights goes with a network of the zoo by name; {model} is none.")
+    return Model.load(model)

@@ -1,0 +1,1 @@
+"""Sources that are folders and archives of files."""

@@ -1,0 +1,1 @@
+"""What a source is, and which kind is which."""

@@ -1,0 +1,158 @@
+"""`open_source`: which kind of place it is, and who lists it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from svertka.data.folders.archive_listing import list_tar, list_zip
+from svertka.data.folders.class_folders import arranged
+from svertka.data.folders.decompress import compression, unpacked_tar
+from svertka.data.folders.folder_layout import PART_NAMES, TEST, TRAIN, VALIDATION, twins
+from svertka.data.folders.folder_listing import list_folder
+from svertka.data.path_array import natural
+from svertka.data.sources.digits import digits
+from svertka.data.sources.groups import groups_by_pattern
+from svertka.data.sources.location import Place, in_words, missing, places_of, there_is
+from svertka.data.sources.readers import FolderReader, TarReader, ZipReader, as_listed
+from svertka.data.sources.source import Source
+from svertka.data.tables.webdataset import is_shard, shard_source
+from svertka.errors import DataError
+from svertka.kinds.image.formats import other_kind, picture_format
+
+
+def open_source(
+    where: str | Path | Sequence[str | Path], least_classes: int = 2, *, group_by: str | None = None
+) -> Source:
+    """List the pictures of one place, or of several as one.
+
+    Args:
+        where: a folder, an archive (.zip, .tar, .tar.gz, ...), a table (.csv, .tsv, .parquet), shards, an address of
+        one of these, a pattern (`shard-{000..009}.tar`), a list of places (.txt), the built-in "digits" (a folder that
+        is called so is "./digits"); or several of them.
+        least_classes: fewer classes than this are an error.
+        group_by: a column of the tables, or a pattern on the path; files with the same value belong together.
+
+    Raises:
+        DataError: there is no such place, nothing usable in it, or its labels contradict each other.
+        RecipeError: the pattern is none, or matches nothing.
+    """
+    given = [str(where)] if isinstance(where, (str, Path)) else [str(one) for one in where]
+    places = places_of(given)
+    copies, notes = _copies([place.where for place in places if place.remote])
+    sources = [_open(place, group_by, copies) for place in places]
+    source = sources[0]
+    if len(sources) > 1:
+        from svertka.data.sources.concat import joined
+
+        source = joined(sources, in_words(given))
+    _check_classes(source, least_classes)
+    if group_by is not None and (source.groups is None or source.groups.by != group_by):
+        source = replace(source, groups=groups_by_pattern(source.paths, group_by))
+    again = () if given == [source.where] else tuple(given)
+    return replace(source, notes=(*source.notes, *notes, *twins(source.classes)), places=again)
+
+
+def reopen_source(told: Mapping[str, Any], least_classes: int = 2, *, group_by: str | None = None) -> Source:
+    """Open again what a run learned from, as `Source.to_dict` describes it; other arguments as for `open_source`.
+
+    Raises:
+        KeyError: it is no such description.
+        DataError: as `open_source`.
+    """
+    return open_source(told.get("places") or told["where"], least_classes, group_by=group_by)
+
+
+def _copies(addresses: list[str]) -> tuple[Mapping[str, Path], tuple[str, ...]]:
+    if not addresses:
+        return {}, ()
+    from svertka.cache.remote import local_copies
+
+    return local_copies(addresses)
+
+
+def _open(place: Place, group_by: str | None, copies: Mapping[str, Path]) -> Source:
+    """List one place of any kind; `copies` of what lies elsewhere."""
+    if place.where == "digits":
+        return digits()
+    if place.remote:
+        return _open_file(copies[place.where], place, group_by)
+    path = Path(place.where)
+    if not there_is(place.where):
+        raise missing(place.where)
+    if path.is_dir():
+        absolute = str(path.absolute())
+        return arranged(list_folder(path), FolderReader(absolute), place.where, stamp=absolute)
+    if path.is_file():
+        return _open_file(path, place, group_by)
+    raise missing(place.where)
+
+
+def _open_file(path: Path, place: Place, group_by: str | None) -> Source:
+    """List an archive or a table; `path` is where it lies, `place` how people call it."""
+    head = _head(path)
+    ending = Path(place.where).suffix.lower()
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or ending == ".zip":
+        # the rows of a zip carry checksums: the same archive in another place is the same source
+        zipped = ZipReader(as_listed(path))
+        return arranged(list_zip(path), zipped, place.where)
+    packed = compression(head)
+    if packed or head[257:262] == b"ustar" or ending == ".tar":
+        facts = path.stat()
+        stamp = f"{path.absolute()}\0{facts.st_size}\0{facts.st_mtime_ns}"
+        plain = unpacked_tar(path, packed) if packed else path
+        reader = TarReader(as_listed(plain))
+        tree = list_tar(plain)
+        if is_shard(tree):
+            return shard_source(tree, reader, place, stamp, group_by)
+        return arranged(tree, reader, place.where, stamp)
+    if head[:4] == b"PAR1" or ending == ".parquet":
+        from svertka.data.tables.parquet import open_parquet
+
+        return open_parquet(path, place, group_by)
+    if ending in (".csv", ".tsv"):
+        from svertka.data.tables.table import open_table
+
+        return open_table(path, place, group_by)
+    kind = picture_format(head)
+    found = f"it is a single picture ({kind})" if kind else other_kind(head[:64])
+    raise DataError(
+        f"{place.where} is neither a folder nor an archive (.zip, .tar, .tar.gz) nor a table (.csv, .tsv, .parquet): "
+        f"{found}."
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError as why:
+        raise DataError(f"{path} cannot be opened ({why.strerror}).") from why
+
+
+def _check_classes(source: Source, least: int) -> None:
+    """Refuse too few classes, and classes that could not be learned."""
+    by_part = {
+        part: {source.classes[label] for label in set(source.labels[source.parts == part].tolist())}
+        for part in (TRAIN, VALIDATION, TEST)
+    }
+    if by_part[TRAIN]:
+        for part in (VALIDATION, TEST):
+            _same_classes(by_part[TRAIN], by_part[part], PART_NAMES[part], source.where)
+    if len(source.classes) < least:
+        (only,) = source.classes
+        how = "each by its own name" if source.kind in ("table", "shards") else "each in a folder of its own"
+        raise DataError(f"{source.where} holds one class only ({only!r}); a classifier needs at least two, {how}.")
+
+
+def _same_classes(train: set[str], other: set[str], part: str, where: str) -> None:
+    for name in sorted(other - train, key=natural):
+        near = difflib.get_close_matches(name.lower(), [t.lower() for t in train], n=1, cutoff=0.8)
+        hint = "".join(f" (it has {t!r})" for t in sorted(train) if near and t.lower() == near[0])
+        raise DataError(
+            f"{where}: the {part} part has the class {name!r}, which the train part lacks{hint}; "
+            "a network cannot name what it has not learned."
+        )

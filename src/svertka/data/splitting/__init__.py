@@ -1,0 +1,1 @@
+"""Which file learns and which judges; copies stay on one side."""

@@ -1,0 +1,79 @@
+"""Who was where before: what a split must respect where an earlier manifest is given."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from svertka.data.folders.folder_layout import PART_NAMES, TRAIN, UNDECIDED
+from svertka.data.path_array import Paths, counted
+
+
+class Known(NamedTuple):
+    """The files of an earlier manifest: their paths, parts uint8 (m,) and digests (m,)."""
+
+    paths: Paths
+    parts: np.ndarray
+    digests: np.ndarray
+
+
+def parts_as_before(
+    paths: Paths, parts: np.ndarray, digests: np.ndarray, group: np.ndarray, earlier: Known
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Parts as an earlier manifest has them: (parts (n,), whether they are settled (n,), notes).
+
+    Files are known by their content. A new file that belongs to an old one goes where the old one is; other new files
+    stay where their folder puts them, or open.
+    """
+    known = _part_of_each(paths, digests, earlier)  # (n,), UNDECIDED where the manifest does not know the file
+    old = known != UNDECIDED
+    leads = np.full(int(group.max(initial=-1)) + 1, UNDECIDED, np.uint8)
+    np.maximum.at(leads, group[old], known[old])  # copies parted before: the new one joins the part that judges
+    follows = ~old & (parts == UNDECIDED) & (leads[group] != UNDECIDED)
+    settled = np.where(old, known, np.where(follows, leads[group], parts)).astype(np.uint8)
+    notes = []
+    moved = np.flatnonzero(old & (parts != UNDECIDED) & (parts != known))
+    if len(moved):
+        first = int(moved[0])
+        notes.append(
+            f"The manifest puts {counted(len(moved), 'file')} elsewhere than the folder does, such as {paths[first]} "
+            f"into {PART_NAMES[known[first]]}; the manifest is followed."
+        )
+    missing = np.flatnonzero(~np.isin(_keys(earlier.digests), _keys(digests)))
+    if len(missing):
+        have = "has" if len(missing) == 1 else "have"
+        notes.append(
+            f"{counted(len(missing), 'file')} of the manifest {have} gone or changed, such as "
+            f"{earlier.paths[int(missing[0])]}."
+        )
+    if not old.all():
+        are = "is" if (~old).sum() == 1 else "are"
+        notes.append(
+            f"{counted(int((~old).sum()), 'file')} {are} not in the manifest; the old ones stay where they were."
+        )
+    return settled, old | (settled != UNDECIDED), notes
+
+
+def _part_of_each(paths: Paths, digests: np.ndarray, earlier: Known) -> np.ndarray:
+    """The part in which the manifest has a file of that content: uint8 (n,).
+
+    Where it has several, that of the file of the same name counts, else that of the last.
+    """
+    keys, known = _keys(digests), _keys(earlier.digests)
+    order = np.argsort(known, kind="stable")
+    if not len(order):
+        return np.full(len(keys), UNDECIDED, np.uint8)
+    place = order[np.maximum(0, np.searchsorted(known[order], keys, "right") - 1)]
+    parts = np.where(earlier.parts == UNDECIDED, TRAIN, earlier.parts)
+    found = np.where(known[place] == keys, parts[place], UNDECIDED).astype(np.uint8)
+    several = known[order][1:][known[order][1:] == known[order][:-1]]
+    copies = {(int(known[i]), earlier.paths[i]): parts[i] for i in np.flatnonzero(np.isin(known, several)).tolist()}
+    for i in np.flatnonzero(np.isin(keys, several)).tolist():
+        found[i] = copies.get((int(keys[i]), paths[i]), found[i])
+    return found
+
+
+def _keys(digests: np.ndarray) -> np.ndarray:
+    """uint64 (n,); of the hashes 64 bits will do."""
+    return np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)[:, 0]

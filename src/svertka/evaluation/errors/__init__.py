@@ -1,0 +1,1 @@
+"""Where a classifier errs: slices, suspected labels, confusions."""

@@ -1,0 +1,1 @@
+"""Methods that say where a network looked, a row each in the registry."""

@@ -1,0 +1,1 @@
+"""How to compute on this machine: device, precision, threads, memory layout, measured and not guessed."""

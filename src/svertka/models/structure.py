@@ -1,0 +1,132 @@
+"""A network as plain data, and again as a network: what a saved model is built from, whatever the zoo has become since.
+
+    {"kind": "Sequential", "parts": {
+        "conv": {"kind": "Conv2d", "in_channels": 3, "out_channels": 64, "kernel_size": 3, "padding": 1, "bias": false},
+        "act": {"kind": "ReLU", "inplace": true}}}
+
+Each module says its kind (kinds.py), what differs from the usual among the arguments or attributes of that kind, the
+shapes of tensors of its own, and its parts. Nothing in it executes: what is built can only be of the kinds in the
+table, and its numbers, texts and lists are only ever arguments of theirs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from svertka.errors import RunError, UsageError
+from svertka.models.modules import Kind, kind_of, kinds
+
+PAIRED = (nn.Conv1d, nn.Conv2d, nn.LayerNorm)  # layers that make (3, 3), or (3,), of 3 themselves
+NO_ARGUMENTS = ("self", "device", "dtype")
+TYPES = {"float32": torch.float32, "int64": torch.int64}
+OPEN = object()  # in place of a usual value: there is none
+
+
+def outline(module: nn.Module) -> dict[str, Any]:
+    """A network, or a part of one, as data that JSON can write.
+
+    Raises:
+        UsageError: it holds a module of a class that `kinds` does not list.
+    """
+    kind = kind_of(module)
+    if kind is None:
+        raise UsageError(
+            f"A network with a {type(module).__name__} ({type(module).__module__}) cannot be saved: svertka could not "
+            "build it again. Networks of the zoo and of notation can be."
+        )
+    told: dict[str, Any] = {"kind": kind.name}
+    if kind.keeps is None:
+        return told | _arguments(module, kind)
+    told |= {name: _written(getattr(module, name)) for name in kind.keeps if name in vars(module)}
+    for field, own in (("parameters", module._parameters), ("buffers", module._buffers)):
+        tensors = {name: [_type_name(t), *t.shape] for name, t in own.items() if t is not None}
+        told |= {field: tensors} if tensors else {}
+    parts = {name: outline(part) for name, part in module.named_children()}
+    return told | ({"parts": parts} if parts else {})
+
+
+def rebuild(told: Mapping[str, Any]) -> nn.Module:
+    """The network that `outline` told of, for weights that follow; on torch's default device.
+
+    Raises:
+        RunError: it tells of a kind of module that this version does not know, or not what that kind needs.
+    """
+    name = told.get("kind") if isinstance(told, Mapping) else None
+    kind = kinds().get(str(name))
+    if kind is None:
+        raise RunError(f"The network has a part of kind {name!r}, which this version of svertka does not know.")
+    rest = {key: value for key, value in told.items() if key != "kind"}
+    try:
+        return _layer(kind, rest) if kind.keeps is None else _block(kind, kind.keeps, rest)
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as why:
+        raise RunError(f"The network has a {kind.name} that cannot be built from {rest!r:.200}: {why}.") from why
+
+
+def _layer(kind: Kind, told: Mapping[str, Any]) -> nn.Module:
+    return kind.made(**{name: _read(value) for name, value in told.items()})
+
+
+def _block(kind: Kind, keeps: tuple[str, ...], told: Mapping[str, Any]) -> nn.Module:
+    """A module without its own `__init__`, which would ask for what its parts already are."""
+    unknown = set(told) - {*keeps, "parameters", "buffers", "parts"}
+    if unknown:
+        raise ValueError(f"it has no {', '.join(sorted(unknown))}")
+    made = kind.made.__new__(kind.made)
+    nn.Module.__init__(made)
+    for name in keeps:
+        if name in told or not hasattr(kind.made, name):  # else it is as usual in its class
+            setattr(made, name, _read(told[name]))
+    for name, (dtype, *shape) in told.get("parameters", {}).items():
+        made.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=TYPES[dtype])))
+    for name, (dtype, *shape) in told.get("buffers", {}).items():
+        made.register_buffer(name, torch.zeros(shape, dtype=TYPES[dtype]))
+    for name, part in told.get("parts", {}).items():
+        made.add_module(name, rebuild(part))
+    return made
+
+
+def _arguments(layer: nn.Module, kind: Kind) -> dict[str, Any]:
+    """The arguments that a layer was made with, those left out whose value is the usual one."""
+    told = {}
+    for name, usual in _usual(kind).items():
+        value = getattr(layer, name)
+        if name == "bias":  # the layer keeps its numbers under that name
+            value = value is not None
+        if isinstance(layer, PAIRED) and isinstance(value, tuple) and len(set(value)) == 1:
+            value = value[0]
+        if value != usual:
+            told[name] = _written(value)
+    return told
+
+
+@cache
+def _usual(kind: Kind) -> dict[str, Any]:
+    """The arguments of a layer's class and their usual values; OPEN where there is none."""
+    found = inspect.signature(kind.made.__init__).parameters
+    named = (p for p in found.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
+    return {p.name: OPEN if p.default is p.empty else p.default for p in named if p.name not in NO_ARGUMENTS}
+
+
+def _written(value: Any) -> Any:
+    """A plain value as JSON has it: a tuple becomes a list, and an infinite number, which JSON lacks, a text."""
+    if isinstance(value, tuple | list):
+        return [_written(one) for one in value]
+    return {"float": str(value)} if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(value: Any) -> Any:
+    """A plain value as modules have it: a list becomes a tuple."""
+    if isinstance(value, list):
+        return tuple(map(_read, value))
+    return float(value["float"]) if isinstance(value, dict) and list(value) == ["float"] else value
+
+
+def _type_name(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,1 @@
+"""A training from its data to its run folder, in five steps: prepare, build, plan, fit, write results."""

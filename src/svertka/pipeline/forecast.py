@@ -1,0 +1,113 @@
+"""Telling a person what a run will take, before it starts; and whether pictures or arithmetic held it up."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from svertka.errors import TrainingError
+from svertka.hardware import device
+from svertka.hardware.plan import Plan
+from svertka.pipeline.context import Job
+from svertka.training.monitoring.estimate import Forecast, Load, disk_bytes, end_seconds, pass_seconds, spoken_bytes
+from svertka.training.monitoring.timed_loader import Timed
+from svertka.training.schedules.progressive_resizing import work
+
+SMALL = 32  # pixels of a side below which nobody is told to take smaller pictures
+WAITING = 0.25  # from this share of the time on, pictures are what a run waits for
+DEAR = (
+    "rotate",
+    "scale",
+    "aspect",
+    "shear",
+    "crop",
+    "blur",
+    "sharpen",
+    "noise",
+    "hue",
+    "trivial_augment",
+    "mixup",
+    "cutmix",
+)
+WORTH = 60.0  # seconds of training from which on a person may want it shorter
+
+
+def measure_load(job: Job, train: Timed) -> Load:
+    """What the run has to do; two batches are made and thrown away to see how long one takes."""
+    seconds = []
+    batches = train.epoch(0)
+    for _ in range(min(2, len(train))):
+        begun = time.perf_counter()
+        next(batches)
+        device.finish(str(train.device))
+        seconds.append(time.perf_counter() - begun)
+    batches.close()  # type: ignore[attr-defined]
+    train.waited = train.used = 0.0
+    return Load(len(train), train.batch, min(seconds, default=0.0), job.count("validation"), job.count("test"))
+
+
+def make_forecast(job: Job, net: nn.Module, plan: Plan, load: Load) -> Forecast:
+    """Seconds, memory and disk of the whole run.
+
+    Raises:
+        TrainingError: the disk has not enough room for it.
+    """
+    each, end = pass_seconds(plan, load), end_seconds(plan, load)
+    scores = (load.validation + load.test) * len(job.manifest.classes)
+    disk, peak = disk_bytes(sum(t.nbytes for t in net.state_dict().values()), job.recipe, scores)
+    seconds = job.clock.elapsed + work(job.recipe.grow or 0.0, 0, job.recipe.epochs or 1) * each + end
+    found = Forecast(seconds, each, end, _memory(job, plan), disk, peak)
+    free = shutil.disk_usage(job.run.path).free
+    if free < disk:
+        raise TrainingError(
+            f"{job.run.path} needs {spoken_bytes(disk)} and its disk has {spoken_bytes(free)} left: "
+            "make room, or name a folder elsewhere with --out."
+        )
+    if free < peak:
+        job.note(
+            f"The disk of {job.run.path} has {spoken_bytes(free)} left, and writing a checkpoint takes up to "
+            f"{spoken_bytes(peak)} for a moment: training may have to stop."
+        )
+    return found
+
+
+def _memory(job: Job, plan: Plan) -> int | None:
+    """Bytes that the process will hold on the CPU, or its tensors on a GPU."""
+    pixels = int(job.store.pixels.nbytes)
+    if plan.device.startswith("cuda"):
+        return torch.cuda.memory_allocated(plan.device) + plan.memory + pixels
+    here = device.resident()
+    return None if here is None else here + plan.memory + pixels
+
+
+def limit(train: Timed, plan: Plan, job: Job) -> dict[str, Any]:
+    """What held training up: {"by": "input" or "compute", "waiting": share, "advice": sentence}."""
+    share = train.share
+    if share >= WAITING:
+        advice = (
+            f"Training waits for its pictures {share:.0%} of the time. "
+            f"{_slowest(job)} would shorten it, a faster network or device would not."
+        )
+        return {"by": "input", "waiting": round(share, 4), "advice": advice}
+    side = job.preprocess.height
+    smaller = f"smaller pictures (--size below {side}), " if side > SMALL else ""
+    shorter = f"{smaller}a smaller network (--net) or fewer passes"
+    help_ = shorter if plan.device != "cpu" else f"a GPU, {shorter}"
+    advice = f"Training waits for its pictures only {share:.0%} of the time: {help_} would shorten it."
+    return {"by": "compute", "waiting": round(share, 4), "advice": advice}
+
+
+def _slowest(job: Job) -> str:
+    """What making a batch spends its time on, most likely."""
+    recipe = job.recipe
+    used = [name for name in DEAR if getattr(recipe, name)]
+    if used:
+        return f"Less augmentation (here {', '.join(used)}; --set {used[0]}={'no' if used[0] == 'trivial' else 0})"
+    free = device.free_memory("cpu")
+    if free is not None and job.store.pixels.nbytes > free:
+        return "More memory, or smaller pictures (--size), so that the decoded pictures stay in it,"
+    return "More processor cores, or smaller pictures (--size),"

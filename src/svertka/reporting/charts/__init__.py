@@ -1,0 +1,1 @@
+"""Charts as SVG and pictures as PNG, for pages."""

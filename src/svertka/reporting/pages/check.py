@@ -1,0 +1,182 @@
+"""The findings of `svertka check` with their pictures: a page of their own, and a section of a run's report.
+
+Both are made of plain data: the object that `check --json` prints, and the pixels of the files that are shown.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from svertka.errors import RunError
+from svertka.reporting import format, pictures
+from svertka.reporting.charts import charts, palette
+from svertka.reporting.i18n.translate import language, say, to_say, told
+from svertka.reporting.templates import MARK, environment
+
+SHOWN, BRIEFLY = 12, 6  # families of copies that are shown of each sort; in the report of a run
+EACH = 4  # pictures of a family
+ODD = 24  # odd pictures, those of every kind in turn; in the report of a run half of them
+FILES = 50  # unreadable files listed
+
+Found = Mapping[str, Any]
+Pixels = Mapping[str, np.ndarray]  # path -> uint8 (h, w, 1 or 3)
+Section = dict[str, Any]
+
+
+def shown_paths(found: Found) -> list[str]:
+    """The files whose pictures the page shows, each once."""
+    paths = [f["path"] for _, _, families in _families(found) for f in _kept(families)]
+    return list(dict.fromkeys([*paths, *(o["path"] for o in _odd(found, ODD))]))
+
+
+def section(found: Found, pixels: Pixels, *, brief: bool = False) -> Section:
+    """All findings as the template takes them; with fewer pictures where it is a part of a report."""
+    most, odd = (BRIEFLY, ODD // 2) if brief else (SHOWN, ODD)
+    return {
+        "warnings": [told(w) for w in found["warnings"]],
+        "families": [
+            {
+                "title": say("{title}: {n:# picture|# pictures}", title=say(title), n=len(families)),
+                "text": say(text),
+                "count": len(families),
+                "shown": [[_card(f, pixels) for f in family[:EACH]] for family in families[:most]],
+            }
+            for title, text, families in _families(found)
+            if families
+        ],
+        "oddities": {
+            "count": len(found["oddities"]),
+            "shown": [
+                _card({"path": o["path"], "note": say(o["kind"]), "detail": told(o["detail"])}, pixels)
+                for o in _odd(found, odd)
+            ],
+        },
+    }
+
+
+def page(found: Found, pixels: Pixels, name: str) -> str:
+    """The page of `check --html`: one file, without scripts and without requests."""
+    counts = found["classes"]
+    most = max(counts.values(), default=0)
+    return (
+        environment()
+        .get_template("pages/check.html")
+        .render(
+            mark=MARK,
+            palette=palette,
+            charts=charts,
+            lang=language(),
+            name=name,
+            found=found,
+            check=section(found, pixels),
+            classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
+            asides=[
+                (say(sentence, n=len(found[key])), found[key][:FILES], len(found[key]))
+                for sentence, key in (
+                    (to_say("{n:# file|# files} could not be read"), "unreadable"),
+                    (to_say("{n:# file|# files} left aside"), "skipped"),
+                )
+            ],
+            verdict=_verdict(found),
+        )
+    )
+
+
+def read_pixels(path: Path) -> dict[str, np.ndarray]:
+    """The pictures that a run keeps of its check, by path; none where there is no such file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(zip(arrays["paths"].tolist(), arrays["pixels"], strict=True))
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as why:
+        raise RunError(f"{path} is damaged: {why}.") from why
+
+
+def _verdict(found: Found) -> str:
+    if not found["warnings"]:
+        return say("Nothing was found that would mislead a network or its scores.")
+    n, leaks, wrong = len(found["warnings"]), len(found["leaks"]), len(found["disagreements"])
+    if leaks and wrong:
+        return say(
+            "{n:# finding|# findings}, {leaks:# leak|# leaks} and {wrong:# contradiction|# contradictions} among them.",
+            n=n, leaks=leaks, wrong=wrong,
+        )  # fmt: skip
+    if leaks:
+        return say("{n:# finding|# findings}, {leaks:# leak|# leaks} among them.", n=n, leaks=leaks)
+    if wrong:
+        return say(
+            "{n:# finding|# findings}, {wrong:# contradiction|# contradictions} among them; no leak between parts.",
+            n=n, wrong=wrong,
+        )  # fmt: skip
+    return say("{n:# finding|# findings}; no leak between parts.", n=n)
+
+
+def _families(found: Found) -> list[tuple[str, str, list[list[dict[str, str]]]]]:
+    """(title, explanation, families of files); what stands under one title does not come back under the next."""
+    leaks = [[_file(f, say(format.PART[f["part"]])) for f in leak["files"]] for leak in found["leaks"]]
+    disagree = [[_file(f, f["class"]) for f in family] for family in found["disagreements"]]
+    told = {f["path"] for family in [*leaks, *disagree] for f in family}
+    copies = [[{"path": p, "note": ""} for p in family] for family in found["near_duplicates"] + found["duplicates"]]
+    rest = [family for family in copies if not told & {f["path"] for f in family}]
+    return [
+        (
+            to_say("Leaks"),
+            to_say("The same picture on both sides of a split: its answer is known beforehand."),
+            _across(leaks),
+        ),
+        (
+            to_say("Contradictions"),
+            to_say("The same picture under two labels: one is wrong, or the classes overlap."),
+            disagree,
+        ),
+        (to_say("Copies"), to_say("The same picture more than once, on one side and in one class."), rest),
+    ]
+
+
+def _file(file: Mapping[str, str], note: str) -> dict[str, str]:
+    return {"path": file["path"], "note": note}
+
+
+def _across(leaks: list[list[dict[str, str]]]) -> list[list[dict[str, str]]]:
+    """Each leak with one file of each part first, so that what is shown shows the leak."""
+    ordered = []
+    for family in leaks:
+        first = list({f["note"]: f for f in reversed(family)}.values())
+        ordered.append(sorted(first, key=family.index) + [f for f in family if f not in first])
+    return ordered
+
+
+def _odd(found: Found, most: int) -> list[dict[str, str]]:
+    """Odd pictures, a few of every kind rather than many of the first."""
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for one in found["oddities"]:
+        kinds.setdefault(one["kind"], []).append(one)
+    turns = itertools.zip_longest(*kinds.values())
+    chosen = [one for turn in turns for one in turn if one is not None][:most]
+    return sorted(chosen, key=lambda one: list(kinds).index(one["kind"]))
+
+
+def _kept(families: list[list[dict[str, str]]]) -> Iterable[dict[str, str]]:
+    return (f for family in families[:SHOWN] for f in family[:EACH])
+
+
+def _card(file: Mapping[str, str], pixels: Pixels) -> Section:
+    picture = pixels.get(file["path"])
+    return {
+        "path": file["path"],
+        "note": file["note"],
+        "detail": file.get("detail", ""),
+        "uri": None if picture is None else pictures.data_uri(picture),
+        "tiny": picture is not None and pictures.is_tiny(picture),
+    }

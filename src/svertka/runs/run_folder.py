@@ -1,0 +1,217 @@
+"""A run is a folder: what was asked, what happened, what came out. It is made once and never overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from svertka.cache.locks import Lock, hold
+from svertka.errors import RunError, TrainingError, UsageError
+from svertka.records import encoded, readable
+
+Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
+CHECKPOINT = "checkpoint"
+LOCK = ".training"  # whoever trains the run holds it
+FIRST = ("check.json", "check.npz", "log.jsonl")  # what is written before recipe.json
+FORMAT = 2  # of the run folder; see `check_format`
+
+
+class Run:
+    """A run folder; the layout is in docs/architecture.md."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.readers: list[Reader] = []
+
+    @classmethod
+    def create(cls, out: str | Path | None, name: str) -> Run:
+        """A new, empty run folder: `out`, or runs/NAME-1, -2, ... in the current folder.
+
+        Raises:
+            UsageError: `out` is there already and is not an empty folder.
+            TrainingError: the folder cannot be made.
+        """
+        try:
+            if out is None:
+                return cls(_numbered(Path("runs"), name))
+            path = Path(out)
+            if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+                raise UsageError(f"{path} exists already and is never overwritten; name another folder with --out.")
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as why:
+            raise TrainingError(f"The run folder cannot be made: {_reason(why)}; name another with --out.") from why
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """An existing run folder.
+
+        Raises:
+            RunError: there is none at `path`, or a newer svertka wrote it.
+        """
+        if not (Path(path) / "recipe.json").is_file():
+            raise RunError(f"{path} is not a run folder: it holds no recipe.json.")
+        run = cls(Path(path))
+        check_format(run.path, run.read("recipe.json"))
+        return run
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Only this process trains the run; the system lets go of it when the process ends, however it does.
+
+        Raises:
+            RunError: another process does.
+        """
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):  # a disk without locks, as some networks have: nobody is kept away
+                lock = hold(self.path / LOCK)
+                if lock is None:
+                    raise RunError(
+                        f"{self.path} is being trained by another process: stop it first, or wait for its end."
+                    )
+                stack.callback(_let_go, lock)
+            yield
+
+    def discard(self) -> None:
+        """Take a new run folder away again, from which nothing could be resumed; one with anything not ours stays."""
+        if (self.path / "recipe.json").exists():
+            return
+        for name in FIRST:
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write one JSON file of the run, whole or not at all."""
+        text = readable(content)
+        aside = self.path / f".{name}.part"
+        try:
+            aside.write_bytes(encoded(text + "\n"))
+            aside.replace(self.path / name)
+        except OSError as why:
+            aside.unlink(missing_ok=True)
+            raise TrainingError(f"{self.path / name} cannot be written: {_reason(why)}.") from why
+
+    def read(self, name: str) -> dict[str, Any]:
+        """One JSON file of the run.
+
+        Raises:
+            RunError: it is missing or damaged.
+        """
+        try:
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except OSError as why:
+            raise RunError(f"{self.path / name} cannot be read: {_reason(why)}.") from why
+        except ValueError as why:
+            raise RunError(f"{self.path / name} is damaged: {why}.") from why
+        if not isinstance(content, dict):
+            raise RunError(f"{self.path / name} is damaged: it holds no JSON object.")
+        return content
+
+    def rewind(self, step: int, per_epoch: int, rung: str | None = None) -> None:
+        """Take out of log.jsonl what lies beyond a step: a run that was killed learned it, but it is lost.
+
+        With `rung`, of what that rung of the ladder learned.
+        """
+        kinds = ("step", "epoch") if rung is None else ("climb",)
+
+        def beyond(record: dict[str, Any]) -> bool:
+            at = record.get("step", record.get("epoch", 0) * per_epoch)
+            return record["kind"] in kinds and record.get("rung") == rung and at > step
+
+        self.strike(beyond)
+
+    def strike(self, gone: Callable[[dict[str, Any]], bool]) -> None:
+        """Take the records out of log.jsonl of which `gone` is true."""
+        path = self.path / "log.jsonl"
+        try:
+            kept = [f"{line}\n" for line, record in self._lines() if not gone(record)]
+            aside = path.with_name(".log.jsonl.part")
+            aside.write_text("".join(kept), encoding="utf-8")
+            aside.replace(path)
+        except OSError as why:
+            raise TrainingError(f"{path} cannot be written: {_reason(why)}.") from why
+
+    def notes(self) -> list[str]:
+        """The sentences that were logged so far, in order."""
+        return list(dict.fromkeys(record["text"] for _, record in self._lines() if record["kind"] == "note"))
+
+    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The lines of log.jsonl with their records; but for one that a killed process or a full disk has cut."""
+        path = self.path / "log.jsonl"
+        # cut in the middle of a letter, too; and some letters count as ends of lines to `splitlines`
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict) and "kind" in record:
+                yield line, record
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one record to log.jsonl, and hand it to those who read along."""
+        record = {**record, "time": round(time.time(), 3)}
+        try:
+            with (self.path / "log.jsonl").open("ab") as file:
+                file.write(encoded(json.dumps(record, ensure_ascii=False) + "\n"))
+        except OSError as why:
+            raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
+        for reader in self.readers:
+            reader(record)
+
+    @contextlib.contextmanager
+    def read_along(self, readers: Iterable[Reader]) -> Iterator[None]:
+        """Call each of these with every record from here on; those that have a `close` are closed at the end."""
+        self.readers = list(readers)
+        try:
+            yield
+        finally:
+            readers, self.readers = self.readers, []
+            for reader in readers:
+                getattr(reader, "close", lambda: None)()
+
+
+def _let_go(lock: Lock) -> None:
+    with contextlib.suppress(OSError):  # Windows removes no file that is open: it stays, and hinders nobody
+        lock.path.unlink(missing_ok=True)
+    lock.close()
+
+
+def _numbered(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = name.lstrip(".") or "run"  # a name that begins with a dot is one that no listing shows
+    for number in range(1, 1_000_000):
+        path = folder / f"{name}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue  # another run has it, perhaps one that started this moment
+        return path
+    raise TrainingError(f"{folder} holds a million runs called {name}; name a folder with --out.")
+
+
+def _reason(why: OSError) -> str:
+    return f"{(why.strerror or str(why)).lower()}" + (f" ({why.filename})" if why.filename else "")
+
+
+def check_format(path: Path, recipe: dict[str, Any]) -> int:
+    """The format of a run folder by its recipe.json; 1 is that of runs before it was written down.
+
+    2: examples.npz holds its pictures at the size of the input, and one picture as it was. In 1 they may be thinned
+    out, so that nothing can be explained in them.
+
+    Raises:
+        RunError: it is a newer one than this version knows.
+    """
+    found = recipe.get("format", 1)
+    if not isinstance(found, int) or not 1 <= found <= FORMAT:
+        raise RunError(
+            f"{path} was written by a newer svertka ({recipe.get('svertka', 'version unknown')}, format {found!r}; "
+            f"this one knows the formats 1 to {FORMAT}): update it."
+        )
+    return found

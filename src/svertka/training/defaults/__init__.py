@@ -1,0 +1,1 @@
+"""What a recipe leaves open, chosen from the data with the reason."""

@@ -1,0 +1,1 @@
+"""Where the time goes, and how much of it a training will take."""

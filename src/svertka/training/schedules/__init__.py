@@ -1,0 +1,1 @@
+"""What changes from step to step: the learning rate, the size of pictures, the number of passes."""

@@ -1,0 +1,1 @@
+"""Networks for one dimension: sound, series, text."""

@@ -1,0 +1,1 @@
+"""Published weights: the catalog, reading files of every format, renaming their tensors."""

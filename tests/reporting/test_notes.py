@@ -1,0 +1,164 @@
+"""What training wrote into the run folder in English has its Russian form: the sentences come from the code itself."""
+
+import ast
+import dataclasses
+import itertools
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import svertka
+from svertka.audit.findings import _KINDS
+from svertka.kinds.image import formats
+from svertka.pipeline import ladder_run
+from svertka.reporting import write_report
+from svertka.reporting.i18n.translate import recognized, speaking
+from svertka.training import class_balance
+from svertka.training.defaults import from_scratch
+from svertka.training.recipe import Recipe
+from svertka.transfer import finetune, ladder
+
+SETS = itertools.product((60, 1_797, 6_000, 50_000), (8, 28, 90, 300), (1.0, 1.5, 3.0), (True, False))
+RECIPES = [
+    Recipe(weights=weights, optimizer=optimizer, flip_horizontal=flip)
+    for weights, optimizer, flip in itertools.product(
+        ("none", "imagenet"), (None, "sgd", "rmsprop", "adam", "adamw", "adadelta", "muon"), (None, False)
+    )
+]
+
+
+def reasons():
+    """Every sentence that the choosers give over data sets and recipes of all kinds."""
+    found = set()
+    for (training, side, aspect, color), recipe in itertools.product(SETS, RECIPES):
+        facts = from_scratch.Facts(training, 2, side, aspect, color)
+        sized, first = from_scratch.choose_size(recipe, facts)
+        _, rest = from_scratch.choose_rest(sized, dataclasses.replace(facts, side=sized.size))
+        found |= {*first.values(), *rest.values()}
+    found |= {*from_scratch.widen(Recipe(net="medium"), {"net", "random_erasing"}, from_scratch.AMPLE)[1].values()}
+    return found
+
+
+def test_every_reason_of_a_choice_has_its_russian_form():
+    found = reasons()
+    assert len(found) > 50
+    with speaking("ru"):
+        assert [sentence for sentence in sorted(found) if recognized(sentence) is None] == []
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_every_kind_of_odd_picture_has_its_russian_form(kind):
+    one, several = _KINDS[kind]
+    with speaking("ru"):
+        said = recognized(f"1 picture {one}: a/b.png (500 x 146 pixels).")
+        many = recognized(f"1,200 pictures {several}, such as a/b.png (mean brightness 3 of 255, where 90 is usual).")
+    assert said.endswith("a/b.png (500 x 146 пикс.).")
+    assert "обычно 90" in many
+    assert "1200" in many
+
+
+@pytest.mark.parametrize(
+    ("sentence", "part"),
+    [
+        ("from scratch on 50,000 pictures, detail beyond 96 pixels costs more than it gives", "свыше 96 пикселей"),
+        ("as many as 1.5 minutes allow at 20.3 seconds a pass", "20.3 с на эпоху"),
+        ("squeezenet1_0 learned from pictures of this size", "squeezenet1_0"),
+        (
+            "Pictures grow from 20 over 24 to 32 pixels during the first 50% of the steps; until then validation, on "
+            "whole ones, lags behind.",
+            "изображения растут: 20, 24, затем 32 пикс.",
+        ),
+        (
+            "The rung 'whole network' was left out: one pass takes about 516 seconds. More --minutes allow it.",
+            "около 516 с",
+        ),
+    ],
+)
+def test_values_go_over_into_the_russian_form(sentence, part):
+    with speaking("ru"):
+        assert part in recognized(sentence)
+
+
+# -- everything that the data, the check and training say of a folder with all kinds of trouble ----------------------
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory):
+    """Run folder of pictures with leaks, copies, a shortcut, odd and damaged files, few pictures and twin names."""
+    folder = tmp_path_factory.mktemp("troubled")
+    data, g = folder / "data", np.random.default_rng(0)
+    for part, count in (("train", 40), ("val", 12)):
+        for name in ("plain", "marked", "rare", "Rare"):
+            (data / part / name).mkdir(parents=True)
+            for k in range(count if "are" not in name else 3):
+                coarse = Image.fromarray(g.integers(40, 216, (6, 8, 3), dtype=np.uint8))
+                pixels = np.asarray(coarse.resize((48, 36), Image.Resampling.BICUBIC)).copy()
+                if name == "marked":
+                    pixels[:8] = (240, 30, 30)
+                Image.fromarray(pixels).save(data / part / name / f"{k:03}.jpg", quality=92)
+    plain = data / "train" / "plain"
+    for k in range(3):
+        shutil.copy(data / "val" / "plain" / f"{k:03}.jpg", plain / f"copy {k}.jpg")
+        shutil.copy(plain / f"{k:03}.jpg", plain / f"again {k}.jpg")
+    shutil.copy(data / "train" / "marked" / "001.jpg", plain / "wrong.jpg")
+    (plain / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0abc")
+    (plain / "page.jpg").write_text("<html>404</html>")
+    (plain / "empty.png").write_bytes(b"")
+    (data / "train" / "notes.txt").write_text("x")
+    Image.new("RGB", (48, 36), (2, 2, 2)).save(data / "train" / "marked" / "dark.jpg")
+    Image.new("RGB", (14, 10), (200, 90, 90)).save(data / "train" / "marked" / "small.jpg")
+    net = "conv3-4 relu pool2 gap fc"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SVERTKA_CACHE", str(folder / "cache"))
+        return svertka.train(data, out=folder / "run", net=net, epochs=1, weights="none").path
+
+
+def test_a_russian_report_of_a_troubled_folder_holds_no_english_sentence(troubled):
+    told = json.loads((troubled / "metrics.json").read_text(encoding="utf-8"))
+    check = json.loads((troubled / "check.json").read_text(encoding="utf-8"))
+    sentences = [*told["notes"], *check["warnings"], *(u["reason"] for u in told["unreadable"] + told["skipped"])]
+    assert len(set(sentences)) >= 12
+    with speaking("ru"):
+        assert [s for s in dict.fromkeys(sentences) if recognized(s) is None] == []
+    page = write_report(troubled, troubled / "ru.html", "ru").read_text(encoding="utf-8")
+    assert re.findall('<span lang="en">[^<]*', page) == []
+
+
+def test_every_kind_of_file_that_is_no_picture_has_its_russian_form():
+    kinds = {words for _, _, words in formats._OTHERS} | {formats.other_kind(b""), formats.other_kind(b"\0\1\2")}
+    with speaking("ru"):
+        assert [kind for kind in kinds if recognized(f"no picture: {kind}") is None or recognized(kind) is None] == []
+
+
+@pytest.mark.parametrize("module", ["sources/readers", "tables/parquet"])
+def test_every_reason_why_bytes_cannot_be_had_has_its_russian_form(module):
+    """As the code spells them: what stands in braces there is some word here."""
+    source = (Path(svertka.__file__).parent / "data" / f"{module}.py").read_text(encoding="utf-8")
+    reasons = [
+        ast.unparse(call.args[1]).removeprefix("f")[1:-1]
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "ReadError"
+        if isinstance(call.args[1], ast.Constant | ast.JoinedStr)
+    ]
+    assert len(reasons) > 3
+    with speaking("ru"):
+        assert [r for r in reasons if recognized(re.sub(r"{.*?}", "this", r)) is None] == []
+
+
+def test_every_rung_of_the_ladder_has_its_russian_form():
+    names = {*ladder.RUNGS.values(), *(f"{name}, varied views" for name in ladder.RUNGS.values()), *ladder_run.SHARES}
+    _, reasons = finetune.gentle(Recipe(), 900)
+    with speaking("ru"):
+        assert [s for s in [*names - {"views"}, *reasons.values()] if recognized(s) is None] == []
+
+
+@pytest.mark.parametrize("balanced", ["none", "weights", "sample"])
+def test_what_balancing_says_has_its_russian_form(balanced):
+    english = class_balance.sentence(np.array([0] * 90 + [1] * 3), ("cats", "dogs"), balanced)
+    with speaking("ru"):
+        assert recognized(english) is not None

@@ -1,0 +1,141 @@
+"""The recipe refuses what cannot be meant, and says what would be taken."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from svertka.errors import RecipeError, UnknownName
+from svertka.training.augmentation import VARYING, in_words, unvaried, variation
+from svertka.training.defaults.from_scratch import Facts, choose_rest, widen
+from svertka.training.recipe import OPTIMIZERS, Recipe, parse_setting
+from svertka.training.schedules.lr_schedule import SCHEDULES
+
+
+def test_round_trip_through_json():
+    recipe = Recipe(net="lenet", epochs=3, flip_horizontal=False, learning_rate=0.05)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"epochs": 0}, "epochs must lie between 1 and"),
+        ({"learning_rate": -1.0}, "received -1"),
+        ({"validation": 1.5}, "validation must lie"),
+        ({"label_smoothing": 1.0}, "label_smoothing"),
+    ],
+)
+def test_values_out_of_range_are_refused_at_birth(values, words):
+    with pytest.raises(RecipeError, match=words):
+        Recipe(**values)
+
+
+def test_a_near_name_is_offered():
+    with pytest.raises(UnknownName, match="Did you mean adamw"):
+        Recipe(optimizer="adamww")
+    with pytest.raises(UnknownName, match="Did you mean schedule"):
+        Recipe.from_dict({"shedule": "cosine"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epochs=7", ("epochs", 7)),
+        ("flip_horizontal=no", ("flip_horizontal", False)),
+        ("net=lenet", ("net", "lenet")),
+        ("learning_rate=auto", ("learning_rate", None)),
+    ],
+)
+def test_settings_take_the_type_of_their_field(text, expected):
+    assert parse_setting(text) == expected
+
+
+@pytest.mark.parametrize("text", ["epochs", "epochs=many", "flip_horizontal=perhaps"])
+def test_settings_that_cannot_be_read(text):
+    with pytest.raises(RecipeError):
+        parse_setting(text)
+
+
+@pytest.mark.parametrize("name", ["weights", "freeze", "balance"])
+def test_none_is_a_choice_where_the_field_says_so_and_auto_leaves_it_open(name):
+    assert parse_setting(f"{name}=none") == (name, "none")
+    assert parse_setting(f"{name}=None") == (name, "none" if name != "balance" else "None")
+    assert parse_setting("head=none") == ("head", None)
+    assert parse_setting("weights=auto") == ("weights", None)
+
+
+def test_what_is_not_in_the_choices_is_refused_and_some_fields_are_never_open():
+    with pytest.raises(UnknownName, match="Did you mean weights"):
+        Recipe(balance="weight")
+    with pytest.raises(RecipeError, match="takes a number"):
+        parse_setting("blur=auto")
+
+
+def test_every_augmentation_is_a_field_of_the_recipe_and_off_by_default():
+    names = {f.name for f in dataclasses.fields(Recipe)}
+    assert set(VARYING) <= names
+    assert variation(Recipe()).none
+    how = variation(Recipe(hue=20, trivial_augment=True, flip_horizontal=True, untouched=0.3))
+    assert (how.hue, how.trivial_augment, how.flip_horizontal, how.untouched) == (20, True, True, 0.3)
+    assert variation(unvaried(Recipe(hue=20, trivial_augment=True, flip_horizontal=True, shift=0.2))).none
+
+
+def test_augmentation_in_words_is_what_set_takes():
+    recipe = Recipe(flip_horizontal=True, rotate=12.5, noise=0.05, cutmix=1.0)
+    assert Recipe.from_dict(dict(map(parse_setting, in_words(recipe).split()))) == recipe
+
+
+def test_every_field_stands_in_the_documentation_and_has_help():
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    fields = {f.name: f.metadata["help"] for f in dataclasses.fields(Recipe)}
+    assert all(fields.values())
+    assert [name for name in fields if f"`{name}`" not in text] == []
+    for names in (OPTIMIZERS, SCHEDULES):
+        assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "times"),
+    [
+        ({}, 1),
+        ({"net": "medium"}, 1),
+        ({"optimizer": "sgd"}, 2),
+        ({"optimizer": "adamw", "net": "small"}, 2),
+        ({"net": "lenet"}, 2),  # half of the passes is for the stock networks, by Muon
+        ({"net": "conv3-8 relu gap fc"}, 2),
+        ({"weights": "imagenet", "net": "resnet18"}, 1),
+        ({"epochs": 7, "optimizer": "sgd"}, 0),
+    ],
+)
+@pytest.mark.parametrize("color", [False, True])
+def test_passes_fit_optimizer_and_network(asked, times, color):
+    facts = Facts(training=2000, classes=5, side=96, aspect=1.3, color=color)
+    recipe, reasons = choose_rest(Recipe(size=96, **asked), facts)
+    assert recipe.epochs == (times * (22 if color else 12) or 7)
+    assert ("epochs" in reasons) == (times > 0)
+
+
+@pytest.mark.parametrize(
+    ("net", "chosen", "fit", "found", "random_erasing"),
+    [
+        ("medium", {"net", "random_erasing"}, 130.0, "large", 0.4),
+        ("medium", {"net"}, 130.0, "large", 0.0),  # random_erasing=0 was asked for
+        ("medium", {"net", "random_erasing"}, 70.0, "medium", 0.0),
+        ("medium", {"random_erasing"}, 130.0, "medium", 0.0),  # the network was asked for
+        ("small", {"net", "random_erasing"}, 1000.0, "small", 0.0),
+    ],
+)
+def test_much_time_is_worth_a_wider_network(net, chosen, fit, found, random_erasing):
+    recipe, reasons = widen(Recipe(net=net, random_erasing=0.0), chosen, fit)
+    assert (recipe.net, recipe.random_erasing) == (found, random_erasing)
+    assert set(reasons) == ({"net"} if found != net else set()) | ({"random_erasing"} if random_erasing else set())
+    assert all(reasons.values())
+
+
+def test_few_photographs_are_not_seen_without_end():
+    passes = {
+        n: choose_rest(Recipe(size=96), Facts(n, 5, 96, 1.3, color=True))[0].epochs for n in (40, 250, 400, 5000, 50000)
+    }
+    assert passes == {40: 30, 250: 30, 400: 30, 5000: 15, 50000: 5}
