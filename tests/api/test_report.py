@@ -20,7 +20,8 @@ from svertka.errors import RunError, UsageError
 from svertka.explanation.report_album import CHECKED, CURVE, album
 from svertka.models import Model
 from svertka.reporting.run_results import read_run
-from svertka.runs.run_folder import FORMAT, Run
+from svertka.runs.layout import FORMAT
+from svertka.runs.run_folder import Run
 
 NET = "conv3-8 relu maxpool2 conv3-12 relu maxpool2 gap fc"
 SIDE, SQUARE = 32, 9

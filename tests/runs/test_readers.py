@@ -8,8 +8,9 @@ import pytest
 
 import svertka
 from svertka.runs import tensorboard as board_module
+from svertka.runs.layout import TENSORBOARD
 from svertka.runs.run_folder import Run
-from svertka.runs.tensorboard import FOLDER, TensorBoard
+from svertka.runs.tensorboard import TensorBoard
 
 PAGE = (Path(__file__).parents[2] / "docs/logging.md").read_text(encoding="utf-8")
 QUICK = {"epochs": 2, "batch_size": 256, "net": "conv3-8 relu maxpool2 flatten fc"}
@@ -80,7 +81,7 @@ def test_a_reader_sees_what_the_file_holds(tmp_path):
 
 def events(run):
     reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    found = reading.EventAccumulator(str(run / FOLDER))
+    found = reading.EventAccumulator(str(run / TENSORBOARD))
     found.Reload()
     return found
 
@@ -89,7 +90,17 @@ def events(run):
 def test_tensorboard_holds_the_numbers_of_the_log(sv, tmp_path):
     pytest.importorskip("tensorboard")
     status, _, err = sv(
-        "train", "digits", "--out", "run", "--epochs", "2", "--set", "batch_size=256", "--net", QUICK["net"], "--tensorboard"
+        "train",
+        "digits",
+        "--out",
+        "run",
+        "--epochs",
+        "2",
+        "--set",
+        "batch_size=256",
+        "--net",
+        QUICK["net"],
+        "--tensorboard",
     )
     assert status == 0, err
     log = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]

@@ -12,6 +12,7 @@ from svertka import data as rooms
 from svertka.errors import DataError, RunError
 from svertka.explanation import embeddings, nearest
 from svertka.models import Model
+from svertka.runs import layout
 from svertka.runs.run_folder import Run
 
 BATCH = 64
@@ -38,11 +39,11 @@ class Neighbors:
     def __init__(self, model: Model, run: str | Path) -> None:
         folder = Run.open(run)
         try:
-            source = rooms.reopen_source(folder.read("recipe.json")["data"])
+            source = rooms.reopen_source(folder.read(layout.RECIPE)["data"])
         except (KeyError, TypeError) as why:
             raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
         self.store = rooms.begin_store(source, model.preprocess).finish()
-        self.manifest = rooms.Manifest.load(folder.path / "manifest.json")
+        self.manifest = rooms.Manifest.load(folder.path / layout.MANIFEST)
         if not self.manifest.matches(self.store):
             raise DataError(
                 f"{source.where} has changed since {folder.path} learned from it: its neighbors cannot be shown."

@@ -20,7 +20,8 @@ from svertka.errors import DataError, ReadError, RunError, ShapeError, WeightsEr
 from svertka.records import encoded
 from svertka.reporting import write_report
 from svertka.reporting.i18n.translate import say
-from svertka.reporting.run_results import ALBUM, LAYERS, MAP, PROBES, WEIGHTS, RunFolder, read_run
+from svertka.reporting.run_results import PROBES, RunFolder, read_run
+from svertka.runs import layout
 
 if TYPE_CHECKING:
     from svertka.models import Model
@@ -40,7 +41,7 @@ def laid_out(run: RunFolder, *, seconds: float) -> RunFolder:
     if "axes" not in run.map or "near" in run.map or tsne.seconds(len(run.map["axes"])) > seconds:
         return run
     found = {**run.map, "near": tsne.laid_out(run.map["axes"])}
-    _keep(run.path, {MAP: found})
+    _keep(run.path, {layout.MAP: found})
     return dataclasses.replace(run, map=found)
 
 
@@ -73,7 +74,7 @@ def probed(run: RunFolder, seconds: float) -> RunFolder:
     from svertka.models import Model
 
     try:
-        found = probe(run.path, Model.load(run.path), run.hashes.get(WEIGHTS, ""), seconds=seconds)
+        found = probe(run.path, Model.load(run.path), run.hashes.get(layout.FINGERPRINTED[-1], ""), seconds=seconds)
     except WeightsError:
         return run  # told already, where the network was to be looked at
     except (DataError, ReadError, RunError) as why:
@@ -106,7 +107,7 @@ def _looked(
         mistakes = [] if scored is None else [run.place_of(int(scored.index[row])) for row in rows]
         wrong = [m for m in mistakes if m is not None]
         found = album(model, examples.pixels, wrong, sample, seconds=seconds, full=full, progress=progress)
-    _keep(run.path, {LAYERS: layers, ALBUM: found})
+    _keep(run.path, {layout.NETWORK: layers, layout.EXPLANATIONS: found})
     return dataclasses.replace(run, layers=layers, album=found)
 
 

@@ -14,6 +14,7 @@ from svertka.errors import TrainingError
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Where
 from svertka.records import Watch, silent
+from svertka.runs import layout
 from svertka.runs.run_folder import Run
 from svertka.training.recipe import Recipe
 
@@ -81,11 +82,13 @@ def save_findings(run: Run, found: Audit, source: rooms.Source, store: rooms.Sto
         TrainingError: the folder cannot be written.
     """
     told = found.to_dict()
-    run.write("check.json", told)
+    run.write(layout.CHECK, told)
     pixels = shown_pixels(told, source, store)
     if pixels:
         try:
-            np.savez(run.path / "check.npz", paths=np.array(list(pixels)), pixels=np.stack(list(pixels.values())))
+            np.savez(
+                run.path / layout.CHECK_PICTURES, paths=np.array(list(pixels)), pixels=np.stack(list(pixels.values()))
+            )
         except OSError as why:
             raise TrainingError(f"{run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 

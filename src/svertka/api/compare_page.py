@@ -16,6 +16,7 @@ from svertka.kinds.image.reader import read
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.pages.compare import SHOWN, page
 from svertka.reporting.templates import replace_page
+from svertka.runs import layout
 
 
 def write_page(found: Compared, out: Path, lang: str = "en") -> Path:
@@ -35,7 +36,7 @@ def _pictures(found: Compared, run: Path) -> dict[str, np.ndarray]:
     """Pixels by digest of the pictures that changed, as far as the run's data are still where they were."""
     wanted = {row["path"]: row["digest"] for pair in found.pairs for row in pair.changed[:SHOWN]}
     try:
-        recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+        recipe = json.loads((run / layout.RECIPE).read_text(encoding="utf-8"))
         source, how = reopen_source(recipe["data"]), Preprocess.from_dict(recipe["preprocess"])
     except (OSError, ValueError, KeyError, TypeError, SvertkaError):
         return {}  # the page says that pictures are shown where they are still there

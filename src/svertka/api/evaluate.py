@@ -19,6 +19,7 @@ from svertka.evaluation import evaluate as score
 from svertka.models import Model
 from svertka.pipeline.context import Where
 from svertka.records import Unreadable, Watch, silent
+from svertka.runs import layout
 
 BATCH = 256
 PARTS = {"train": 1, "validation": 2, "test": 3}
@@ -93,9 +94,9 @@ def evaluate(
 
 def learned_from(model: str | Path | Model) -> np.ndarray | None:
     """Digests uint8 (k, 16) of the pictures that a run learned from; None of what is no run folder."""
-    if isinstance(model, Model) or not (Path(model) / "manifest.json").is_file():
+    if isinstance(model, Model) or not (Path(model) / layout.MANIFEST).is_file():
         return None
-    files = rooms.Manifest.load(Path(model) / "manifest.json")
+    files = rooms.Manifest.load(Path(model) / layout.MANIFEST)
     return files.digests[files.indices("train")]
 
 

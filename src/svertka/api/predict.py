@@ -15,6 +15,7 @@ from svertka.errors import RunError, UsageError
 from svertka.evaluation import selective_prediction
 from svertka.models import Model
 from svertka.records import Prediction, Unreadable
+from svertka.runs import layout
 from svertka.zoo import variants
 from svertka.zoo.weights.catalog import catalog
 
@@ -79,9 +80,9 @@ def promised(model: Model, wanted: float, where: str | Path | Model | None = Non
 def _of_predictions(run: Path) -> tuple[selective_prediction.Point, ...]:
     """The curve of a run folder whose model does not hold it."""
     try:
-        with np.load(run / "predictions.npz", allow_pickle=False) as found:
+        with np.load(run / layout.PREDICTIONS, allow_pickle=False) as found:
             index, shares = found["validation_index"], found["validation_probability"]
-        return selective_prediction.curve(shares, Manifest.load(run / "manifest.json").labels[index])
+        return selective_prediction.curve(shares, Manifest.load(run / layout.MANIFEST).labels[index])
     except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile, RunError):
         return ()  # no run, or one without validation; the caller says what is missing
 

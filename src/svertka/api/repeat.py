@@ -35,6 +35,7 @@ from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Trained
 from svertka.records import Watch, silent
 from svertka.reporting.pages.repeat import write_page
+from svertka.runs import layout
 from svertka.runs.run_folder import Run
 from svertka.training.distributed.torchrun import refuse_several
 from svertka.training.recipe import Recipe
@@ -128,7 +129,7 @@ def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], par
     for number in range(k):
         parts = whole.parts.copy()
         parts[pool] = np.where(fold == number, 2, 1)
-        place = parent.path / "folds" / f"{number + 1}.json"
+        place = parent.path / layout.FOLDS / f"{number + 1}.json"
         place.parent.mkdir(exist_ok=True)
         dataclasses.replace(whole, parts=parts).save(place)
         places.append(place)
@@ -136,7 +137,7 @@ def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], par
 
 
 def _summarize(parent: Run, done: list[Trained], source: rooms.Source, folded: bool, seconds: float) -> dict[str, Any]:
-    manifests = [rooms.Manifest.load(run.path / "manifest.json") for run in done]
+    manifests = [rooms.Manifest.load(run.path / layout.MANIFEST) for run in done]
     answers = [_answers(run.path) for run in done]
     right = {
         part: [_right(a, m, part) for a, m in zip(answers, manifests, strict=True) if f"{part}_index" in a]
@@ -158,13 +159,13 @@ def _summarize(parent: Run, done: list[Trained], source: rooms.Source, folded: b
         "runs": [run.summary for run in done],
         "seconds": round(seconds, 3),
     }
-    parent.write("repeats.json", summary)
+    parent.write(layout.REPEATS, summary)
     write_page(parent.path, summary)
     return summary
 
 
 def _answers(run: Path) -> dict[str, np.ndarray]:
-    with np.load(run / "predictions.npz", allow_pickle=False) as found:
+    with np.load(run / layout.PREDICTIONS, allow_pickle=False) as found:
         return {name: found[name] for name in found.files}
 
 
@@ -181,9 +182,9 @@ def _write_out_of_fold(
     order = np.argsort(index, kind="stable")
     shares = np.concatenate([a["validation_probability"] for a in answers])[order]
     fold = np.repeat(np.arange(1, len(answers) + 1), [len(a["validation_index"]) for a in answers])[order]
-    np.savez(parent.path / "predictions.npz", index=index[order], probability=shares, fold=fold)
-    told = Run(parent.path / "1").read("recipe.json")
+    np.savez(parent.path / layout.PREDICTIONS, index=index[order], probability=shares, fold=fold)
+    told = Run(parent.path / "1").read(layout.RECIPE)
     store = rooms.begin_store(source, Preprocess.from_dict(told["preprocess"])).finish()
     files = manifests[0]
     found = failures(shares, index[order], files.labels, files.classes, files.paths, store, groups=source.groups)
-    parent.write("failing.json", {"part": "out of fold", **found})
+    parent.write(layout.FAILING, {"part": "out of fold", **found})

@@ -12,7 +12,8 @@ from svertka.errors import RunError, UsageError
 from svertka.reporting import write_report
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.pages.repeat import write_page as write_repeats
-from svertka.reporting.run_results import REPEATS, optional, read_run
+from svertka.reporting.run_results import optional, read_run
+from svertka.runs import layout
 
 FULL = 2.0  # minutes that `--full` may take
 INSIDE, DRAWN = 0.5, 0.95  # shares of what is left for looking at the network, and then for its pictures
@@ -41,7 +42,7 @@ def report(
         raise UsageError(f"A full report takes more than 0 minutes; received {minutes:g}.")
     budget = Budget(60 * minutes if full else MOST)
     with speaking(lang):
-        if (repeats := optional(Path(run) / REPEATS)) is not None:
+        if (repeats := optional(Path(run) / layout.REPEATS)) is not None:
             return _of_repeats(Path(run), repeats, Path(out) if out is not None else None, full=full)
         found = read_run(Path(run))
         if full or found.layers is None or lacks_looks(found):
@@ -60,4 +61,4 @@ def _of_repeats(parent: Path, found: Mapping[str, Any], out: Path | None, *, ful
     try:
         return write_repeats(parent, found, out)
     except (KeyError, TypeError, AttributeError) as why:
-        raise RunError(f"{parent / REPEATS} is damaged: {why!r}.") from why
+        raise RunError(f"{parent / layout.REPEATS} is damaged: {why!r}.") from why

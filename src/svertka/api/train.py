@@ -24,6 +24,7 @@ from svertka.pipeline import distributed_worker
 from svertka.pipeline.choose_preprocess import facts_of, from_scratch, refuse_frozen, usual_preprocess
 from svertka.pipeline.context import Job, Trained, Where
 from svertka.records import Watch, silent
+from svertka.runs import layout
 from svertka.runs.run_folder import Reader, Run
 from svertka.runs.tensorboard import TensorBoard, require
 from svertka.training.defaults import from_scratch as auto
@@ -189,8 +190,8 @@ def resume(
 
 
 def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *, tensorboard: bool) -> Trained:
-    told = folder.read("recipe.json")
-    if (folder.path / "metrics.json").is_file() and not folder.read("metrics.json").get("stopped"):
+    told = folder.read(layout.RECIPE)
+    if (folder.path / layout.METRICS).is_file() and not folder.read(layout.METRICS).get("stopped"):
         raise RunError(f"{folder.path} is finished: there is nothing to resume.")
     try:
         recipe, preprocess = Recipe.from_dict(told["recipe"]), Preprocess.from_dict(told["preprocess"])
@@ -207,7 +208,7 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
         distributed_worker.tell_pictures(told["data"], preprocess)
         store = reading.finish(lambda done, total: watch("read", (done, total)))
         distributed_worker.tell_read(reading)
-    manifest = rooms.Manifest.load(folder.path / "manifest.json")
+    manifest = rooms.Manifest.load(folder.path / layout.MANIFEST)
     if not manifest.matches(store):
         raise DataError(
             f"{source.where} has changed since {folder.path} was begun: resuming would learn from other pictures."
@@ -252,4 +253,4 @@ def _divide(
 
 
 def _earlier(place: Path) -> rooms.Manifest:
-    return rooms.Manifest.load(place / "manifest.json" if place.is_dir() else place)
+    return rooms.Manifest.load(place / layout.MANIFEST if place.is_dir() else place)

@@ -30,11 +30,13 @@ from svertka.kinds.image import Preprocess
 from svertka.models.describe import build, describe
 from svertka.models.structure import outline
 from svertka.records import Prediction, Unreadable, encoded, readable
+from svertka.runs.layout import MODEL
+from svertka.runs.layout import MODEL_FACTS as FACTS
+from svertka.runs.layout import MODEL_WEIGHTS as WEIGHTS
 from svertka.zoo.weights import catalog as catalog
 from svertka.zoo.weights.rename_tensors import load_state
 
 FORMAT = 2  # 1 named a network of the zoo; 2 has its structure as well
-FACTS, WEIGHTS = "model.json", "weights.safetensors"
 
 
 @dataclass
@@ -99,7 +101,7 @@ class Model:
                 zoo no longer has.
         """
         folder = Path(where)
-        folder = folder / "model" if (folder / "model" / FACTS).is_file() else folder
+        folder = folder / MODEL if (folder / MODEL / FACTS).is_file() else folder
         facts = _facts(folder)
         data = _bytes(folder / WEIGHTS)
         try:

@@ -1,8 +1,8 @@
 """What our own optimizers share: groups of parameters, what is remembered of each, and how that is saved.
 
 Making any optimizer of torch.optim imports PyTorch's compiler, more than a second that a short run does not have. Ours
-have the same groups, the same state and the same numbers as theirs (tests/training/test_optimizers.py), so that checkpoints and
-readers cannot tell them apart.
+have the same groups, the same state and the same numbers as theirs (tests/training/test_optimizers.py), so that
+checkpoints and readers cannot tell them apart.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from svertka.pipeline.context import Job
 from svertka.records import Epoch, Note, Step
-from svertka.runs.run_folder import CHECKPOINT
+from svertka.runs import layout
 from svertka.training import checkpoint
 from svertka.training.state import State
 
@@ -31,7 +31,7 @@ class Saver:
     """
 
     def __init__(self, job: Job, state: State, folder: Path | None = None) -> None:
-        self.folder, self.state = folder or job.run.path / CHECKPOINT, state
+        self.folder, self.state = folder or job.run.path / layout.CHECKPOINT, state
         self.late = 60 * job.recipe.checkpoint
         self.saved, self.cost, self.seconds = time.perf_counter(), 0.0, 0.0
 

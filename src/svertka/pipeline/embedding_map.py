@@ -20,6 +20,7 @@ from svertka.errors import TrainingError
 from svertka.evaluation import worst_mistakes
 from svertka.pipeline.context import Job
 from svertka.pipeline.feature_extraction import Looking
+from svertka.runs import layout
 from svertka.transfer.features import PLAIN
 from svertka.transfer.ladder import Candidate
 
@@ -55,7 +56,7 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
     if shares is not None:
         arrays |= _similar(job, seen, shares)
     try:
-        np.savez(job.run.path / "map.npz", **arrays)
+        np.savez(job.run.path / layout.MAP, **arrays)
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from svertka.errors import RunError
-from svertka.runs.run_folder import CHECKPOINT, Run
+from svertka.runs import layout
+from svertka.runs.run_folder import Run
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Waypoints:
         Raises:
             RunError: recipe.json is damaged.
         """
-        told = run.read("recipe.json").get("climb", {"seconds": 0.0, "rungs": {}})
+        told = run.read(layout.RECIPE).get("climb", {"seconds": 0.0, "rungs": {}})
         try:
             return cls(run, started, float(told["seconds"]), dict(told["rungs"]))
         except (KeyError, TypeError, ValueError) as why:
@@ -64,13 +65,13 @@ class Waypoints:
 
     def write(self) -> None:
         """Keep what is settled, and the time."""
-        told = self.run.read("recipe.json")
-        self.run.write("recipe.json", {**told, "climb": {"seconds": round(self.spent, 3), "rungs": self.settled}})
+        told = self.run.read(layout.RECIPE)
+        self.run.write(layout.RECIPE, {**told, "climb": {"seconds": round(self.spent, 3), "rungs": self.settled}})
 
     def place(self, rung: str) -> Path:
         """The folder for the checkpoint of a rung."""
-        return self.run.path / CHECKPOINT / rung.replace(" ", "-")
+        return self.run.path / layout.CHECKPOINT / rung.replace(" ", "-")
 
     def arrive(self) -> None:
         """The climb is over: nothing is left to resume."""
-        shutil.rmtree(self.run.path / CHECKPOINT, ignore_errors=True)
+        shutil.rmtree(self.run.path / layout.CHECKPOINT, ignore_errors=True)

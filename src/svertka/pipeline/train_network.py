@@ -34,7 +34,7 @@ from svertka.pipeline.write_results import (
     write_recipe,
 )
 from svertka.records import Epoch, Note, Step
-from svertka.runs.run_folder import CHECKPOINT
+from svertka.runs import layout
 from svertka.training import checkpoint, loop
 from svertka.training.defaults import from_scratch
 from svertka.training.distributed.process_group import use_own_cores
@@ -114,7 +114,7 @@ def needs_its_start(job: Job, told: dict[str, Any]) -> bool:
 
 def _saved(job: Job) -> Path | None:
     """The folder of the checkpoint; None before there is one."""
-    folder = job.run.path / CHECKPOINT
+    folder = job.run.path / layout.CHECKPOINT
     return folder if (folder / checkpoint.NAME).is_file() else None
 
 
@@ -213,7 +213,7 @@ def _finish(job: Job, course: Course, state: State, stopped: bool, speed: float,
     spec = describe(state.net, job.recipe.net, job.preprocess.shape)
     net = net.cpu()  # as whoever opens the model has it
     model = Model(net, job.manifest.classes, job.preprocess, spec, scores.temperature, scores.thresholds, mirror)
-    model.save(job.run.path / "model")
+    model.save(job.run.path / layout.MODEL)
     write_arrays(job, scores.arrays)
     write_failures(job, scores)
     digest = model.facts["weights"]["sha256"]

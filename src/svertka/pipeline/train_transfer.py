@@ -26,6 +26,7 @@ from svertka.pipeline.feature_extraction import Looking, Stopped
 from svertka.pipeline.ladder_resume import Waypoints
 from svertka.pipeline.ladder_run import Climb, vary
 from svertka.pipeline.write_results import score, write_arrays, write_failures, write_metrics, write_recipe
+from svertka.runs import layout
 from svertka.training.defaults import from_scratch
 from svertka.training.freeze import named_parts
 from svertka.training.recipe import Recipe
@@ -242,7 +243,7 @@ def _finish(job: Job, plan: Plan, ladder: Ladder, best: Candidate, looking: Look
     scores = score(job, ((part, best.logits[part], ladder.labels[part]) for part in parts))
     classes = job.manifest.classes
     model = Model(best.net.cpu(), classes, job.preprocess, spec, scores.temperature, scores.thresholds, best.mirror)
-    model.save(job.run.path / "model")
+    model.save(job.run.path / layout.MODEL)
     write_arrays(job, scores.arrays)
     write_failures(job, scores)
     write_map(job, looking, best, scores.arrays.get("validation_probability"))

@@ -22,8 +22,7 @@ from svertka.hardware.device import machine, peak_allocated, peak_resident
 from svertka.hardware.plan import Plan
 from svertka.kinds import image
 from svertka.pipeline.context import Job
-from svertka.reporting.run_results import ALBUM
-from svertka.runs.run_folder import FORMAT
+from svertka.runs import layout
 
 SHOWN = 24  # worst mistakes that the report may show
 DOUBTED = 12  # and so many suspected labels, and least certain answers
@@ -63,9 +62,9 @@ def score(job: Job, parts: Iterable[tuple[str, Tensor, Tensor]]) -> Scores:
 def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
     """recipe.json and manifest.json; `begun_with` is what a resume begins with again: the network, or its weights."""
     job.run.write(
-        "recipe.json",
+        layout.RECIPE,
         {
-            "format": FORMAT,
+            "format": layout.FORMAT,
             "svertka": svertka.__version__,
             "command": job.command,
             "data": job.source.to_dict(),
@@ -76,14 +75,14 @@ def write_recipe(job: Job, plan: Plan, begun_with: dict[str, Any]) -> None:
             "plan": plan.to_dict(),
         },
     )
-    job.manifest.save(job.run.path / "manifest.json")
+    job.manifest.save(job.run.path / layout.MANIFEST)
     job.run.log({"kind": "recipe", "recipe": job.recipe.to_dict(), "data": job.source.where})
 
 
 def rewrite_recipe(job: Job) -> None:
     """The same recipe.json, with the recipe as it has become."""
-    told = job.run.read("recipe.json")
-    job.run.write("recipe.json", {**told, "recipe": job.recipe.to_dict(), "reasons": job.reasons})
+    told = job.run.read(layout.RECIPE)
+    job.run.write(layout.RECIPE, {**told, "recipe": job.recipe.to_dict(), "reasons": job.reasons})
 
 
 def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
@@ -102,10 +101,12 @@ def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
     size = int(np.prod(job.store.pixels.shape[1:]))
     index = np.unique(np.concatenate(first)[: max(LEAST, KEPT // size)])
     try:
-        (job.run.path / ALBUM).unlink(missing_ok=True)  # of a run that was stopped: what was seen in other examples
-        np.savez(job.run.path / "predictions.npz", **arrays)
+        (job.run.path / layout.EXPLANATIONS).unlink(
+            missing_ok=True
+        )  # of a run that was stopped: what was seen in other examples
+        np.savez(job.run.path / layout.PREDICTIONS, **arrays)
         np.savez(
-            job.run.path / "examples.npz",
+            job.run.path / layout.EXAMPLES,
             pixels=np.asarray(job.store.pixels[index]),
             index=index,
             **_original(job, index, int(usual[0])),
@@ -129,7 +130,7 @@ def write_failures(job: Job, scores: Scores) -> None:
         scores.arrays["validation_probability"], scores.arrays["validation_index"], files.labels, files.classes,
         files.paths, job.store, learned=files.digests[files.indices("train")], groups=job.source.groups,
     )  # fmt: skip
-    job.run.write("failing.json", {"part": "validation", **found})
+    job.run.write(layout.FAILING, {"part": "validation", **found})
 
 
 def _original(job: Job, index: np.ndarray, file: int) -> dict[str, np.ndarray]:
@@ -199,7 +200,7 @@ def write_metrics(
         "notes": job.notes,
         **(more or {}),
     }
-    job.run.write("metrics.json", metrics)
+    job.run.write(layout.METRICS, metrics)
     brief = {part: _brief(e) for part, e in found.items()}
     job.run.log({"kind": "result", **brief, "stopped": stopped})
     return {

@@ -21,12 +21,10 @@ from svertka.data import Manifest
 from svertka.errors import RunError, SvertkaError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.reporting.pages.check import read_pixels
+from svertka.runs import layout
 from svertka.runs.run_folder import check_format
 
-ALBUM, LAYERS, MAP = "explanations.npz", "network.json", "map.npz"
 PROBES = ("robustness", "baselines")  # each in a file of its name, with the weights that it is true of
-REPEATS = "repeats.json"  # of a folder of repeated trainings
-WEIGHTS = "model/weights.safetensors"
 MISTAKES = 24  # shown
 
 
@@ -119,29 +117,29 @@ def read_run(path: Path) -> RunFolder:
     """
     if not path.is_dir():
         raise RunError(f"There is no run folder at {path}.")
-    if not (path / "manifest.json").is_file():
+    if not (path / layout.MANIFEST).is_file():
         raise RunError(f"{path} is not a run folder, or an incomplete one: it holds no manifest.json.")
-    manifest = Manifest.load(path / "manifest.json")
-    recipe = _json(path / "recipe.json")
+    manifest = Manifest.load(path / layout.MANIFEST)
+    recipe = _json(path / layout.RECIPE)
     check_format(path, recipe)
-    examples = _examples(path / "examples.npz", len(manifest.paths))
+    examples = _examples(path / layout.EXAMPLES, len(manifest.paths))
     hashes = _hashes(path)
     return RunFolder(
         path=path,
         recipe=recipe,
         manifest=manifest,
-        log=_log(path / "log.jsonl"),
-        model=_json(path / "model" / "model.json"),
-        metrics=_json(path / "metrics.json"),
-        scored=_predictions(path / "predictions.npz", manifest),
+        log=_log(path / layout.LOG),
+        model=_json(path / "model" / layout.MODEL_FACTS),
+        metrics=_json(path / layout.METRICS),
+        scored=_predictions(path / layout.PREDICTIONS, manifest),
         examples=examples,
         hashes=hashes,
-        check=_json(path / "check.json") if (path / "check.json").exists() else None,
-        checked=read_pixels(path / "check.npz"),
-        album=_album(path / ALBUM, examples, len(manifest.classes)),
-        map=_map(path / MAP, len(manifest.paths)),
-        layers=_json(path / LAYERS) if (path / LAYERS).exists() else None,
-        probes=_probes(path, hashes.get(WEIGHTS)),
+        check=_json(path / layout.CHECK) if (path / layout.CHECK).exists() else None,
+        checked=read_pixels(path / layout.CHECK_PICTURES),
+        album=_album(path / layout.EXPLANATIONS, examples, len(manifest.classes)),
+        map=_map(path / layout.MAP, len(manifest.paths)),
+        layers=_json(path / layout.NETWORK) if (path / layout.NETWORK).exists() else None,
+        probes=_probes(path, hashes.get(layout.FINGERPRINTED[-1])),
     )
 
 
@@ -300,7 +298,7 @@ def _check_index(path: Path, index: np.ndarray, files: int) -> None:
 def _hashes(path: Path) -> dict[str, str]:
     """SHA-256 of what fixes the result: data, recipe, weights."""
     hashes = {}
-    for name in ("manifest.json", "recipe.json", WEIGHTS):
+    for name in layout.FINGERPRINTED:
         if (path / name).is_file():
             with (path / name).open("rb") as file:
                 hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()

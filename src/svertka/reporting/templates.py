@@ -17,6 +17,7 @@ from jinja2.bccache import Bucket
 from svertka.errors import RunError
 from svertka.reporting import format
 from svertka.reporting.i18n.translate import decimal, number, say_markup, told
+from svertka.runs import layout
 
 MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
 
@@ -84,7 +85,7 @@ def environment() -> Environment:
 def place_of(folder: Path, out: Path | None) -> Path:
     """Where the page of a folder goes: `out`, where it is named (a folder receives a report.html), or into itself."""
     place = out if out is not None else folder
-    return place / "report.html" if place.is_dir() or out is None else place
+    return place / layout.REPORT if place.is_dir() or out is None else place
 
 
 def replace_page(page: Path, html: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from svertka.data import Manifest
 from svertka.errors import RunError
+from svertka.runs import layout
 
 PARTS = ("test", "validation")
 
@@ -31,10 +32,10 @@ def read_answers(run: Path) -> dict[str, Answers]:
     Raises:
         RunError: it is no run folder, or its predictions are missing or damaged.
     """
-    if not (run / "manifest.json").is_file():
+    if not (run / layout.MANIFEST).is_file():
         raise RunError(f"{run} is not a run folder: it holds no manifest.json.")
-    manifest = Manifest.load(run / "manifest.json")
-    place = run / "predictions.npz"
+    manifest = Manifest.load(run / layout.MANIFEST)
+    place = run / layout.PREDICTIONS
     if not place.is_file():
         raise RunError(f"{place} is missing: this run was not finished, or had no pictures to be judged by.")
     try:
@@ -51,5 +52,3 @@ def read_answers(run: Path) -> dict[str, Answers]:
             raise RunError(f"{place} does not fit {run / 'manifest.json'}; the run folder was mixed with another.")
         answers[part] = Answers(run, manifest, index, shares.argmax(1), shares.max(1))
     return answers
-
-

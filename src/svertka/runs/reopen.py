@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svertka import data as rooms
-from svertka.runs.predictions import Answers, read_answers
 from svertka.errors import DataError, RunError
 from svertka.kinds.image import Preprocess
+from svertka.runs import layout
+from svertka.runs.predictions import Answers, read_answers
 from svertka.runs.run_folder import Run
 
 
@@ -32,7 +33,7 @@ def reopen(run: str | Path) -> Reopened:
     answers = read_answers(folder.path)
     if not answers:
         raise DataError(f"{run} holds no predictions, so there is nothing to hold them against.")
-    told, files = folder.read("recipe.json"), next(iter(answers.values())).manifest
+    told, files = folder.read(layout.RECIPE), next(iter(answers.values())).manifest
     try:
         source, preprocess = (
             rooms.reopen_source(told["data"], least_classes=1),

@@ -12,12 +12,9 @@ from typing import Any
 from svertka.cache.locks import Lock, hold
 from svertka.errors import RunError, TrainingError, UsageError
 from svertka.records import encoded, readable
+from svertka.runs import layout
 
 Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
-CHECKPOINT = "checkpoint"
-LOCK = ".training"  # whoever trains the run holds it
-FIRST = ("check.json", "check.npz", "log.jsonl")  # what is written before recipe.json
-FORMAT = 2  # of the run folder; see `check_format`
 
 
 class Run:
@@ -53,10 +50,10 @@ class Run:
         Raises:
             RunError: there is none at `path`, or a newer svertka wrote it.
         """
-        if not (Path(path) / "recipe.json").is_file():
+        if not (Path(path) / layout.RECIPE).is_file():
             raise RunError(f"{path} is not a run folder: it holds no recipe.json.")
         run = cls(Path(path))
-        check_format(run.path, run.read("recipe.json"))
+        check_format(run.path, run.read(layout.RECIPE))
         return run
 
     @contextlib.contextmanager
@@ -68,7 +65,7 @@ class Run:
         """
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # a disk without locks, as some networks have: nobody is kept away
-                lock = hold(self.path / LOCK)
+                lock = hold(self.path / layout.LOCK)
                 if lock is None:
                     raise RunError(
                         f"{self.path} is being trained by another process: stop it first, or wait for its end."
@@ -78,9 +75,9 @@ class Run:
 
     def discard(self) -> None:
         """Take a new run folder away again, from which nothing could be resumed; one with anything not ours stays."""
-        if (self.path / "recipe.json").exists():
+        if (self.path / layout.RECIPE).exists():
             return
-        for name in FIRST:
+        for name in layout.BEFORE_RECIPE:
             (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
@@ -127,10 +124,10 @@ class Run:
 
     def strike(self, gone: Callable[[dict[str, Any]], bool]) -> None:
         """Take the records out of log.jsonl of which `gone` is true."""
-        path = self.path / "log.jsonl"
+        path = self.path / layout.LOG
         try:
             kept = [f"{line}\n" for line, record in self._lines() if not gone(record)]
-            aside = path.with_name(".log.jsonl.part")
+            aside = path.with_name(f".{layout.LOG}.part")
             aside.write_text("".join(kept), encoding="utf-8")
             aside.replace(path)
         except OSError as why:
@@ -142,7 +139,7 @@ class Run:
 
     def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The lines of log.jsonl with their records; but for one that a killed process or a full disk has cut."""
-        path = self.path / "log.jsonl"
+        path = self.path / layout.LOG
         # cut in the middle of a letter, too; and some letters count as ends of lines to `splitlines`
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
         for line in lines:
@@ -157,7 +154,7 @@ class Run:
         """Append one record to log.jsonl, and hand it to those who read along."""
         record = {**record, "time": round(time.time(), 3)}
         try:
-            with (self.path / "log.jsonl").open("ab") as file:
+            with (self.path / layout.LOG).open("ab") as file:
                 file.write(encoded(json.dumps(record, ensure_ascii=False) + "\n"))
         except OSError as why:
             raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
@@ -209,9 +206,9 @@ def check_format(path: Path, recipe: dict[str, Any]) -> int:
         RunError: it is a newer one than this version knows.
     """
     found = recipe.get("format", 1)
-    if not isinstance(found, int) or not 1 <= found <= FORMAT:
+    if not isinstance(found, int) or not 1 <= found <= layout.FORMAT:
         raise RunError(
             f"{path} was written by a newer svertka ({recipe.get('svertka', 'version unknown')}, format {found!r}; "
-            f"this one knows the formats 1 to {FORMAT}): update it."
+            f"this one knows the formats 1 to {layout.FORMAT}): update it."
         )
     return found

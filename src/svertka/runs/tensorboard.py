@@ -12,8 +12,8 @@ from typing import Any
 
 from svertka.errors import UsageError
 from svertka.records import encoded
+from svertka.runs import layout
 
-FOLDER = "tensorboard"  # in the run folder
 STEP = {"loss": "step/loss", "rate": "step/rate"}
 EPOCH = {
     "loss": "epoch/training_loss", "accuracy": "epoch/training_accuracy",
@@ -36,7 +36,7 @@ class TensorBoard:
         require()
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self.writer = SummaryWriter(str(run / FOLDER))
+        self.writer = SummaryWriter(str(run / layout.TENSORBOARD))
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         """One record, as `log.jsonl` holds it."""

@@ -10,6 +10,7 @@ from svertka.reporting.charts import charts
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import number, say
 from svertka.reporting.run_results import RunFolder, optional
+from svertka.runs import layout
 
 SUSPECTS = 24
 SHOWN = 12  # pictures of each sort
@@ -18,7 +19,7 @@ ROWS = 16
 
 def section(run: RunFolder) -> dict[str, Any] | None:
     """What failing.json holds, where the run has one."""
-    found = optional(run.path / "failing.json")
+    found = optional(run.path / layout.FAILING)
     if found is None:
         return None
     told = [s for s in found["slices"]["shown"] if s["proven"] or s["owned"]][:ROWS]

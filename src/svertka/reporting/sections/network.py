@@ -11,6 +11,7 @@ from markupsafe import Markup
 from svertka.reporting.format import UNKNOWN
 from svertka.reporting.i18n.translate import say
 from svertka.reporting.run_results import RunFolder
+from svertka.runs import layout
 
 HIGH, LEAST = 116, 10  # of the tallest and the lowest box of the drawing
 GAP, BASE, LABELS = 26, 24, 40  # between boxes; the edge above; room for two lines below
@@ -21,7 +22,7 @@ LETTER = 10  # pixels that a letter of a label may take, so that labels never to
 def section(run: RunFolder) -> dict[str, Any]:
     """Name, size, input and output of the network; drawing and table where the run holds its layers."""
     found = run.model.get("preprocess") or {}
-    weights = run.path / "model" / "weights.safetensors"
+    weights = run.path / layout.MODEL / layout.MODEL_WEIGHTS
     rows = [] if run.layers is None else run.layers["layers"]
     totals = {} if run.layers is None else run.layers["totals"]
     return {
