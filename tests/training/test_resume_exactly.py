@@ -305,7 +305,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):
-    (tmp_path / ".state.safetensors.123").write_bytes(b"half")
+    (tmp_path / ".0123456789abcdef.part").write_bytes(b"half")
     checkpoint.save(fresh(), tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
 

@@ -7,6 +7,7 @@ simpler answers reach (analysis/full_report.py).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svertka.analysis import tsne
+from svertka.common.atomic_write import write_bytes, write_npz
 from svertka.errors import DataError, ReadError, RunError, ShapeError, WeightsError
 from svertka.records import encoded
 from svertka.reporting import write_report
@@ -120,13 +122,8 @@ def _keep(folder: Path, files: Mapping[str, Mapping[str, Any] | None]) -> None:
     for name, content in files.items():
         if not content:
             continue
-        aside = folder / f".{name}.part"
-        try:
-            with aside.open("wb") as file:
-                if name.endswith(".npz"):
-                    np.savez(file, **content)
-                else:
-                    file.write(encoded(json.dumps(content, ensure_ascii=False)))
-            aside.replace(folder / name)
-        except OSError:
-            aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if name.endswith(".npz"):
+                write_npz(folder / name, content)
+            else:
+                write_bytes(folder / name, encoded(json.dumps(content, ensure_ascii=False)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svertka import data as rooms
+from svertka.common.atomic_write import write_npz
 from svertka.errors import TrainingError
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Where
@@ -86,9 +87,8 @@ def save_findings(run: Run, found: Audit, source: rooms.Source, store: rooms.Sto
     pixels = shown_pixels(told, source, store)
     if pixels:
         try:
-            np.savez(
-                run.path / layout.CHECK_PICTURES, paths=np.array(list(pixels)), pixels=np.stack(list(pixels.values()))
-            )
+            arrays = {"paths": np.array(list(pixels)), "pixels": np.stack(list(pixels.values()))}
+            write_npz(run.path / layout.CHECK_PICTURES, arrays)
         except OSError as why:
             raise TrainingError(f"{run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 

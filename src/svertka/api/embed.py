@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from svertka.api.predict import open_model
+from svertka.common.atomic_write import atomic_write
 from svertka.data import picture_files
 from svertka.data.path_array import counted
 from svertka.errors import DataError, ReadError, SvertkaError, UsageError
@@ -107,9 +107,8 @@ def _check(out: Path) -> None:
 
 
 def _write(found: Embedded, out: Path) -> None:
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        with aside.open("wb") as file:
+        with atomic_write(out) as file:
             if out.suffix == ".npz":
                 np.savez(file, paths=np.array(found.paths), vectors=found.vectors)
             else:
@@ -118,7 +117,5 @@ def _write(found: Embedded, out: Path) -> None:
 
                 columns = {"path": list(found.paths), "vector": list(found.vectors)}
                 pyarrow.parquet.write_table(pyarrow.table(columns), file)
-        aside.replace(out)
     except OSError as why:
-        aside.unlink(missing_ok=True)
         raise SvertkaError(f"{out} cannot be written: {(why.strerror or str(why)).lower()}.") from why

@@ -26,6 +26,7 @@ import numpy as np
 from svertka import data as rooms
 from svertka.analysis.error_analysis import failures
 from svertka.api.train import train
+from svertka.common.atomic_write import write_npz
 from svertka.data.splitting.holdout import joined
 from svertka.data.splitting.k_fold import folds as deal
 from svertka.errors import TrainingError, UsageError
@@ -182,7 +183,7 @@ def _write_out_of_fold(
     order = np.argsort(index, kind="stable")
     shares = np.concatenate([a["validation_probability"] for a in answers])[order]
     fold = np.repeat(np.arange(1, len(answers) + 1), [len(a["validation_index"]) for a in answers])[order]
-    np.savez(parent.path / layout.PREDICTIONS, index=index[order], probability=shares, fold=fold)
+    write_npz(parent.path / layout.PREDICTIONS, {"index": index[order], "probability": shares, "fold": fold})
     told = Run(parent.path / "1").read(layout.RECIPE)
     store = rooms.begin_store(source, Preprocess.from_dict(told["preprocess"])).finish()
     files = manifests[0]

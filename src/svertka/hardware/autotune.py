@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from svertka.cache.folders import cache_folder
+from svertka.common.atomic_write import write_bytes
 from svertka.errors import UsageError
 from svertka.hardware import compile
 from svertka.hardware.device import cores, devices, free_memory, machine, pick_device
@@ -248,9 +249,7 @@ def _keep(path: Path, plan: Plan) -> str:
     """Into the cache; what there is to say if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}")
-        aside.write_text(json.dumps(plan.to_dict()), encoding="utf-8")
-        aside.replace(path)
+        write_bytes(path, json.dumps(plan.to_dict()).encode())
     except OSError:
         return " (not kept: the cache folder cannot be written)"
     return ""

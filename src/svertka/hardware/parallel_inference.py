@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+
+from svertka.common.atomic_write import write_bytes
 
 T = TypeVar("T")
 SWITCH = 1.1  # a way must be this much quicker than the first to be taken: noise must not decide
@@ -89,11 +90,9 @@ class Streams:
         times = [self.measured[str(way)] for way in self.choices]
         best = min(range(len(times)), key=times.__getitem__)
         self.chosen = self.choices[best if times[0] > SWITCH * times[best] else 0]
-        aside = self.kept.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):  # a cache that cannot be written: measured again next time
             self.kept.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps({"way": asdict(self.chosen), "measured": self.measured}), encoding="utf-8")
-            aside.replace(self.kept)
+            write_bytes(self.kept, json.dumps({"way": asdict(self.chosen), "measured": self.measured}).encode())
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ its `model/`; what predicts is the same code that trained: `signals` makes the p
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ from torch import Tensor
 import svertka
 from svertka import zoo
 from svertka.blocks import Net
+from svertka.common.atomic_write import write_bytes
 from svertka.errors import ReadError, RecipeError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
 from svertka.kinds import image
 from svertka.kinds.image import Preprocess
@@ -244,12 +244,8 @@ def _bytes(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(data)
-        aside.replace(path)
+        write_bytes(path, data)
     except OSError as why:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
         raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why

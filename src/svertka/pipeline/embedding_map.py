@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from svertka.common.atomic_write import write_npz
 from svertka.errors import TrainingError
 from svertka.evaluation import worst_mistakes
 from svertka.pipeline.context import Job
@@ -56,7 +57,7 @@ def write_map(job: Job, looking: Looking, best: Candidate, shares: np.ndarray | 
     if shares is not None:
         arrays |= _similar(job, seen, shares)
     try:
-        np.savez(job.run.path / layout.MAP, **arrays)
+        write_npz(job.run.path / layout.MAP, arrays)
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import svertka
 from svertka.analysis.error_analysis import failures
+from svertka.common.atomic_write import write_npz
 from svertka.errors import ReadError, TrainingError
 from svertka.evaluation import Evaluation, evaluate, worst_mistakes
 from svertka.evaluation.errors.label_errors import suspects
@@ -101,16 +102,12 @@ def write_arrays(job: Job, arrays: dict[str, np.ndarray]) -> None:
     size = int(np.prod(job.store.pixels.shape[1:]))
     index = np.unique(np.concatenate(first)[: max(LEAST, KEPT // size)])
     try:
-        (job.run.path / layout.EXPLANATIONS).unlink(
-            missing_ok=True
-        )  # of a run that was stopped: what was seen in other examples
-        np.savez(job.run.path / layout.PREDICTIONS, **arrays)
-        np.savez(
-            job.run.path / layout.EXAMPLES,
-            pixels=np.asarray(job.store.pixels[index]),
-            index=index,
-            **_original(job, index, int(usual[0])),
-        )
+        # of a run that was stopped: what was seen in other examples
+        (job.run.path / layout.EXPLANATIONS).unlink(missing_ok=True)
+        write_npz(job.run.path / layout.PREDICTIONS, arrays)
+        pixels = np.asarray(job.store.pixels[index])
+        examples = {"pixels": pixels, "index": index, **_original(job, index, int(usual[0]))}
+        write_npz(job.run.path / layout.EXAMPLES, examples)
     except OSError as why:
         raise TrainingError(f"{job.run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 

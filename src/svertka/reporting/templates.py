@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import marshal
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import jinja2
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
+from svertka.common.atomic_write import write_bytes
 from svertka.errors import RunError
 from svertka.reporting import format
 from svertka.reporting.i18n.translate import decimal, number, say_markup, told
@@ -49,11 +49,9 @@ class _Compiled(BytecodeCache):
         """Keep it, where Python would."""
         if sys.dont_write_bytecode:
             return
-        aside = Path(f"{bucket.key}.{os.getpid()}")
         with contextlib.suppress(OSError):  # installed where this user may not write
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(_head(bucket) + marshal.dumps(bucket.code))
-            aside.replace(bucket.key)
+            Path(bucket.key).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(bucket.key, _head(bucket) + marshal.dumps(bucket.code))
 
 
 def _head(bucket: Bucket) -> bytes:
@@ -95,11 +93,6 @@ def replace_page(page: Path, html: str) -> None:
     try:
         if page.exists() and MARK.encode() not in page.read_bytes()[:4096]:
             raise RunError(f"{page} exists and is no report of svertka; it stays as it is, so name another file.")
-        draft = page.with_name(f".{page.name}.{os.getpid()}")
-        try:
-            draft.write_bytes(data)
-            draft.replace(page)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_bytes(page, data)
     except OSError as why:
         raise RunError(f"{page} cannot be written: {why.strerror or why}.") from why

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from svertka.cache.locks import Lock, hold
+from svertka.common.atomic_write import write_bytes
 from svertka.errors import RunError, TrainingError, UsageError
 from svertka.records import encoded, readable
 from svertka.runs import layout
@@ -85,12 +87,9 @@ class Run:
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write one JSON file of the run, whole or not at all."""
         text = readable(content)
-        aside = self.path / f".{name}.part"
         try:
-            aside.write_bytes(encoded(text + "\n"))
-            aside.replace(self.path / name)
+            write_bytes(self.path / name, encoded(text + "\n"))
         except OSError as why:
-            aside.unlink(missing_ok=True)
             raise TrainingError(f"{self.path / name} cannot be written: {_reason(why)}.") from why
 
     def read(self, name: str) -> dict[str, Any]:
@@ -127,9 +126,7 @@ class Run:
         path = self.path / layout.LOG
         try:
             kept = [f"{line}\n" for line, record in self._lines() if not gone(record)]
-            aside = path.with_name(f".{layout.LOG}.part")
-            aside.write_text("".join(kept), encoding="utf-8")
-            aside.replace(path)
+            write_bytes(path, "".join(kept).encode())
         except OSError as why:
             raise TrainingError(f"{path} cannot be written: {_reason(why)}.") from why
 
@@ -154,7 +151,7 @@ class Run:
         """Append one record to log.jsonl, and hand it to those who read along."""
         record = {**record, "time": round(time.time(), 3)}
         try:
-            with (self.path / layout.LOG).open("ab") as file:
+            with open(self.path / layout.LOG, "ab", opener=_through_no_link) as file:
                 file.write(encoded(json.dumps(record, ensure_ascii=False) + "\n"))
         except OSError as why:
             raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
@@ -171,6 +168,10 @@ class Run:
             readers, self.readers = self.readers, []
             for reader in readers:
                 getattr(reader, "close", lambda: None)()
+
+
+def _through_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _let_go(lock: Lock) -> None:

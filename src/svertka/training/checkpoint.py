@@ -7,7 +7,6 @@ by name, numbers as JSON in the file's metadata.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from svertka.common.atomic_write import PART, atomic_write
 from svertka.errors import RunError, TrainingError
 from svertka.training.state import State
 
@@ -46,18 +46,15 @@ def save(state: State, folder: Path) -> Path:
         "right": state.right, "seen": state.seen, "seconds": state.seconds, "optimizer": numbers,
         "scaler": state.scaler.state_dict() if state.scaler else None,
     }  # fmt: skip
-    path, aside = folder / NAME, folder / f".{NAME}.{os.getpid()}"
+    path = folder / NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         separate = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        save_file(separate, aside, metadata={"state": json.dumps(facts)})
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-        for left in folder.glob(f".{NAME}.*"):  # by a process that was killed while it wrote
+        with atomic_write(path, durable=True) as file:
+            save_file(separate, file.name, metadata={"state": json.dumps(facts)})
+        for left in folder.glob(f".*{PART}"):  # by a process that was killed while it wrote
             left.unlink(missing_ok=True)
     except (OSError, RuntimeError, SafetensorError) as why:
-        aside.unlink(missing_ok=True)
         raise TrainingError(
             f"The checkpoint cannot be written to {folder}: {why}; the one before it is whole."
         ) from why

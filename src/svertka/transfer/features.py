@@ -27,6 +27,7 @@ import torch
 from svertka.cache.folders import cache_folder
 from svertka.cache.locks import COUNTED, LOCK, hold
 from svertka.cache.quota import make_room, room
+from svertka.common.atomic_write import write_npz
 from svertka.data.store.store import VERSION as STORE_VERSION
 from svertka.hardware.device import machine
 from svertka.hardware.parallel_inference import Streams, ways
@@ -166,18 +167,13 @@ def write_part(shelf: Path, rows: list[tuple[bytes, np.ndarray]]) -> bool:
         return True
     digests = np.frombuffer(b"".join(d for d, _ in rows), np.uint8).reshape(-1, 16)
     name = hashlib.blake2b(digests.tobytes(), digest_size=16).hexdigest()
-    aside = shelf / f".{name}.{os.getpid()}"
     try:
         shelf.mkdir(parents=True, exist_ok=True)  # which may have been deleted meanwhile
         needed = sum(len(d) + v.nbytes for d, v in rows)
         if needed > room(shelf.parent):
             return False
         make_room(shelf.parent, needed)
-        with aside.open("wb") as file:
-            np.savez(file, digests=digests, vectors=np.stack([v for _, v in rows]))
-        aside.replace(shelf / f"{name}.npz")
+        write_npz(shelf / f"{name}.npz", {"digests": digests, "vectors": np.stack([v for _, v in rows])})
     except OSError:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
         return False
     return True

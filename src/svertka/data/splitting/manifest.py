@@ -6,7 +6,6 @@ One JSON file of columns, so that 70,000 files take a second of nobody's time an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO, Any, Literal
 
 import numpy as np
 
+from svertka.common.atomic_write import atomic_write
 from svertka.data.folders.folder_layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.path_array import Paths, counted
 from svertka.data.sources.groups import groups_by_pattern
@@ -69,16 +69,11 @@ class Manifest:
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON; the file is there in full or not at all."""
-        path = Path(path)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            with partial.open("w", encoding="ascii") as file:
-                file.writelines(self._json())
-            partial.replace(path)
+            with atomic_write(path) as file:
+                file.writelines(text.encode("ascii") for text in self._json())
         except OSError as why:
             raise RunError(f"The manifest cannot be written to {path} ({why.strerror}).") from why
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _json(self) -> Iterator[str]:
         """The text of the file in pieces: of a million files it is never in memory as a whole."""

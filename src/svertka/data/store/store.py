@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from svertka.cache.locks import COUNTED, LOCK, Lock, hold
+from svertka.common.atomic_write import write_bytes
 from svertka.data.sources.source import Source
 from svertka.data.store.columnar import ColumnFile, MappedColumns, MappedFile
 from svertka.data.store.compressed_pixels import Packed
@@ -89,10 +90,8 @@ class Store:
                 return np.asarray(np.load(io.BytesIO(data[16:]), allow_pickle=False))
         found, packed = make(), io.BytesIO()
         np.save(packed, found, allow_pickle=False)
-        partial = path.with_name(f"{name}.{os.getpid()}.part")
         with contextlib.suppress(OSError):  # not yet in its place, or a cache that may only be read
-            partial.write_bytes(hashlib.blake2b(packed.getvalue(), digest_size=16).digest() + packed.getvalue())
-            partial.replace(path)
+            write_bytes(path, hashlib.blake2b(packed.getvalue(), digest_size=16).digest() + packed.getvalue())
         return found
 
     def release(self) -> None:
