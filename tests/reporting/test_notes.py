@@ -25,7 +25,7 @@ from svertka.transfer import finetune, ladder
 
 SETS = itertools.product((60, 1_797, 6_000, 50_000), (8, 28, 90, 300), (1.0, 1.5, 3.0), (True, False))
 RECIPES = [
-    Recipe(weights=weights, optimizer=optimizer, flip_horizontal=flip)
+    Recipe(weights=weights, optimizer=optimizer).replace(flip_horizontal=flip)
     for weights, optimizer, flip in itertools.product(
         ("none", "imagenet"), (None, "sgd", "rmsprop", "adam", "adamw", "adadelta", "muon"), (None, False)
     )

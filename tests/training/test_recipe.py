@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from svertka.errors import RecipeError, UnknownName
-from svertka.training.augmentation import VARYING, in_words, unvaried, variation
+from svertka.kinds.image.augment.augment import Augment
 from svertka.training.defaults.from_scratch import Facts, choose_rest, widen
 from svertka.training.recipe import OPTIMIZERS, Recipe, parse_setting
 from svertka.training.schedules.lr_schedule import SCHEDULES
 
 
 def test_round_trip_through_json():
-    recipe = Recipe(net="lenet", epochs=3, flip_horizontal=False, learning_rate=0.05)
+    recipe = Recipe.from_dict({"net": "lenet", "epochs": 3, "flip_horizontal": False, "learning_rate": 0.05})
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
 
 
@@ -74,22 +74,43 @@ def test_what_is_not_in_the_choices_is_refused_and_some_fields_are_never_open():
 
 
 def test_every_augmentation_is_a_field_of_the_recipe_and_off_by_default():
-    names = {f.name for f in dataclasses.fields(Recipe)}
-    assert set(VARYING) <= names
-    assert variation(Recipe()).none
-    how = variation(Recipe(hue=20, trivial_augment=True, flip_horizontal=True, untouched=0.3))
+    assert {f.name for f in dataclasses.fields(Augment)} - {"shift_down"} <= Recipe().to_dict().keys()
+    assert Recipe().augment.none
+    values = {"hue": 20, "trivial_augment": True, "flip_horizontal": True, "untouched": 0.3}
+    how = Recipe.from_dict(values).augment
     assert (how.hue, how.trivial_augment, how.flip_horizontal, how.untouched) == (20, True, True, 0.3)
-    assert variation(unvaried(Recipe(hue=20, trivial_augment=True, flip_horizontal=True, shift=0.2))).none
+    assert not how.none
+    assert how.off == Augment(untouched=0.3)
+
+
+def test_what_is_chosen_from_the_data_is_open_until_it_is_set_even_to_nothing():
+    chosen = ("flip_horizontal", "shift", "rotate", "scale", "random_erasing")
+    assert [Recipe().get(name) for name in chosen] == [None] * 5
+    assert Recipe().get("blur") == 0
+    recipe = Recipe().replace(rotate=0.0, flip_horizontal=False, size=32)
+    assert (recipe.get("rotate"), recipe.get("flip_horizontal"), recipe.get("shift")) == (0.0, False, None)
+    assert recipe.replace(rotate=None).get("rotate") is None
+    assert {k: recipe.to_dict()[k] for k in ("rotate", "shift", "size")} == {"rotate": 0.0, "shift": None, "size": 32}
+
+
+def test_bounds_hold_for_augmentation_itself_and_a_pair_of_factors_is_in_order():
+    for values in ({"sharpen": 99}, {"rotate": -1}, {"untouched": 1.5}, {"mixup": -0.1}):
+        with pytest.raises(RecipeError, match=f"{next(iter(values))} must lie between"):
+            Augment(**values)
+    with pytest.raises(RecipeError, match="lower one first"):
+        Augment(brightness=(1.2, 0.8))
+    assert Augment(brightness=(0.8, 1.2)).brightness == (0.8, 1.2)
 
 
 def test_augmentation_in_words_is_what_set_takes():
-    recipe = Recipe(flip_horizontal=True, rotate=12.5, noise=0.05, cutmix=1.0)
-    assert Recipe.from_dict(dict(map(parse_setting, in_words(recipe).split()))) == recipe
+    recipe = Recipe.from_dict({"flip_horizontal": True, "rotate": 12.5, "noise": 0.05, "cutmix": 1.0})
+    assert Recipe.from_dict(dict(map(parse_setting, recipe.augment.words.split()))) == recipe
 
 
 def test_every_field_stands_in_the_documentation_and_has_help():
     text = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    fields = {f.name: f.metadata["help"] for f in dataclasses.fields(Recipe)}
+    fields = {f.name: f.metadata["help"] for f in dataclasses.fields(Recipe) if f.name not in ("augment", "open")}
+    fields |= {name: facts["help"] for name, facts in Augment.settings().items()}
     assert all(fields.values())
     assert [name for name in fields if f"`{name}`" not in text] == []
     for names in (OPTIMIZERS, SCHEDULES):
@@ -128,8 +149,8 @@ def test_passes_fit_optimizer_and_network(asked, times, color):
     ],
 )
 def test_much_time_is_worth_a_wider_network(net, chosen, fit, found, random_erasing):
-    recipe, reasons = widen(Recipe(net=net, random_erasing=0.0), chosen, fit)
-    assert (recipe.net, recipe.random_erasing) == (found, random_erasing)
+    recipe, reasons = widen(Recipe(net=net).replace(random_erasing=0.0), chosen, fit)
+    assert (recipe.net, recipe.get("random_erasing")) == (found, random_erasing)
     assert set(reasons) == ({"net"} if found != net else set()) | ({"random_erasing"} if random_erasing else set())
     assert all(reasons.values())
 

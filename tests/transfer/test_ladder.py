@@ -22,7 +22,6 @@ from svertka.kinds.image import Preprocess
 from svertka.models import Model, describe
 from svertka.pipeline.ladder_run import vary
 from svertka.reporting import write_report
-from svertka.training.augmentation import variation
 from svertka.training.defaults.from_scratch import Facts
 from svertka.training.recipe import Recipe
 from svertka.transfer import features
@@ -349,12 +348,12 @@ def test_netvlad_on_a_backbone_is_the_sum_of_differences_to_its_centers():
 
 def test_what_the_recipe_says_of_varying_and_learning_counts():
     facts = Facts(100, 2, 200, 1.3, True)
-    recipe, reasons = vary(Recipe(rotate=10, shift=0.0, noise=0.1, size=224), facts)
-    made = variation(recipe)
+    recipe, reasons = vary(Recipe(size=224).replace(rotate=10, shift=0.0, noise=0.1), facts)
+    made = recipe.augment
     assert (made.rotate, made.noise, made.shift, made.flip_horizontal, made.scale) == (10, 0.1, 0, True, 0.15)
     assert set(reasons) == {"flip_horizontal", "test_flip", "scale"}
-    assert not vary(Recipe(), Facts(100, 2, 28, 1.0, False))[0].flip_horizontal
-    assert not vary(Recipe(flip_horizontal=False), facts)[0].test_flip  # left and right may be classes
+    assert not vary(Recipe(), Facts(100, 2, 28, 1.0, False))[0].get("flip_horizontal")
+    assert not vary(Recipe().replace(flip_horizontal=False), facts)[0].test_flip  # left and right may be classes
     recipe, reasons = gentle(Recipe(optimizer="nesterov", batch_size=7), 100)
     assert (recipe.batch_size, recipe.learning_rate, recipe.weight_decay) == (7, 0.01, 5e-4)
     assert "batch_size" not in reasons

@@ -13,13 +13,12 @@ from svertka import data as rooms
 from svertka.common.counter_rng import mix
 from svertka.data.loading.loader import Loader
 from svertka.errors import DataError, ReadError, SvertkaError, UsageError
+from svertka.kinds.base import Augment
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.augment.augment import Augment
 from svertka.kinds.image.reader import read
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Where
 from svertka.reporting.charts.contact_sheet import draw_sheet
-from svertka.training.augmentation import in_words, variation
 from svertka.training.defaults import from_scratch
 from svertka.training.recipe import Recipe
 
@@ -61,17 +60,17 @@ def preview(data: Where, *, out: str | Path | None = None, pictures: int = 8, **
     recipe, _, facts, preprocess = first_choices(source, Recipe.from_dict(settings))
     recipe, _ = from_scratch.choose_rest(recipe, facts)
     index, pixels = _examples(source, preprocess, pictures, recipe.seed)
-    rows = _versions(pixels, source.labels[index], preprocess, variation(recipe), recipe)
-    said = in_words(recipe)
+    rows = _versions(pixels, source.labels[index], preprocess, recipe.augment, recipe)
+    words = recipe.augment.words
     foot = (
-        f"{said}, and {recipe.untouched:.0%} of the pictures untouched"
-        if said
+        f"{words}, and {recipe.augment.untouched:.0%} of the pictures untouched"
+        if words
         else "none: every pass sees the originals"
     )
     titles = ["original", *(f"pass {k + 1}" for k in range(VERSIONS))]
     names = [source.classes[source.labels[i]] for i in index]
     path = write_picture(draw_sheet(rows, names, titles, [f"augmentation: {foot}"]), out, f"{source.name}-preview")
-    return Preview(path, tuple(source.paths[i] for i in index), said)
+    return Preview(path, tuple(source.paths[i] for i in index), words)
 
 
 def _examples(source: rooms.Source, preprocess: Preprocess, most: int, seed: int) -> tuple[list[int], np.ndarray]:

@@ -20,7 +20,7 @@ from svertka.common.counter_rng import mix
 from svertka.data.loading.loader import Loader
 from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.errors.label_invariance import Change, changes
-from svertka.evaluation.forward_selection import CANDIDATES, OF_COLOR, Selection
+from svertka.evaluation.forward_selection import Selection
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.plan import Plan
@@ -30,7 +30,6 @@ from svertka.pipeline.choose_preprocess import divided, first_choices
 from svertka.pipeline.context import Where
 from svertka.records import Watch, silent
 from svertka.training import class_balance, loop
-from svertka.training.augmentation import unvaried, variation
 from svertka.training.defaults import from_scratch
 from svertka.training.distributed.torchrun import refuse_several
 from svertka.training.monitoring.estimate import SLACK
@@ -39,7 +38,6 @@ from svertka.training.recipe import ALIASES, Recipe
 LEAST = 200  # training pictures: with fewer, a trial says nothing
 FEWEST_OF_CLASS = 10
 PASSES = 8  # at least this many are allowed where fewer pictures are learned from
-OPEN = ("flip_horizontal", "shift", "rotate", "scale", "random_erasing")  # what `train` would choose for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +108,19 @@ def tune(
     """
     begun = time.perf_counter()
     refuse_several("`svertka tune`")
-    candidates = _candidates(only)
+    recipe = Recipe.from_dict({**settings, "weights": "none"})
+    only = _named(only, recipe)
     if seeds < 2:
         raise UsageError(f"Noise shows only between two trainings or more: seeds must be at least 2; received {seeds}.")
     if not minutes > 0:
         raise UsageError(f"minutes is a time above 0; received {minutes:g}.")
-    recipe = Recipe.from_dict({**settings, "weights": "none"})
     source = rooms.open_source(data, group_by=recipe.group_by)
     recipe, _, facts, preprocess = first_choices(source, recipe)
     check_net(recipe, preprocess, len(source.classes))
     store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
     manifest = divided(source, store, recipe)
-    if preprocess.channels == 1:
-        candidates = {k: v for k, v in candidates.items() if k not in OF_COLOR}
+    candidates = recipe.augment.candidates(preprocess.channels)
+    candidates = {name: strengths for name, strengths in candidates.items() if not only or name in only}
     trainings = seeds * (len(candidates) + 3)
     rest = minutes * 60 - (time.perf_counter() - begun)
     with torch.random.fork_rng():
@@ -135,21 +133,26 @@ def tune(
         turned = tuple(bench.changes())
     for change in turned:
         watch("note", change.sentence())
-    return Tuned(chosen, _settings(chosen), turned, bench.pictures, bench.available, time.perf_counter() - begun)
+    return Tuned(
+        chosen, _settings(chosen, recipe), turned, bench.pictures, bench.available, time.perf_counter() - begun
+    )
 
 
-def _candidates(only: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-    only = [ALIASES.get(name, name) for name in only]
-    for name in only:
-        if name not in CANDIDATES:
-            raise UnknownName("augmentation", name, CANDIDATES)
-    return {k: v for k, v in CANDIDATES.items() if not only or k in only}
+def _named(names: Sequence[str], recipe: Recipe) -> list[str]:
+    """Names of augmentations as the recipe has them."""
+    candidates = recipe.augment.candidates()
+    names = [ALIASES.get(name, name) for name in names]
+    for name in names:
+        if name not in candidates:
+            raise UnknownName("augmentation", name, candidates)
+    return names
 
 
-def _settings(chosen: Selection) -> dict[str, Any]:
+def _settings(chosen: Selection, recipe: Recipe) -> dict[str, Any]:
     """What was kept and stood the test of fresh seeds, and an explicit no to what `train` would add."""
     kept = chosen.kept if chosen.together is None or chosen.together.low > 0 else {}
-    return {name: kept.get(name, False if name == "flip_horizontal" else 0.0) for name in OPEN} | kept
+    off = recipe.augment.off
+    return {name: getattr(off, name) for name, facts in off.settings().items() if facts["chosen"]} | kept
 
 
 def _shortened(bench: _Bench, minutes: float) -> str:
@@ -186,7 +189,7 @@ class _Bench:
             if recipe.epochs is None and filled.epochs is not None:
                 passes = passes or max(PASSES, 2 * filled.epochs)  # else fewer pictures would mean ever more passes
                 filled = filled.replace(epochs=min(filled.epochs, passes))
-            self.recipe = unvaried(filled)
+            self.recipe = filled.replace(augment=filled.augment.off)
             smallest = len(index) <= max(LEAST, FEWEST_OF_CLASS * facts.classes)
             needed = self._estimated(len(index))
             if needed <= seconds or smallest:  # worth a real training, which tells the truth
@@ -258,7 +261,7 @@ class _Bench:
         return Loader(
             self.store.pixels, self.manifest.labels, index, self.preprocess,
             batch=recipe.batch_size if training else max(recipe.batch_size, 256),
-            seed=recipe.seed if training else None, augment=variation(recipe) if training else None, full=training,
+            seed=recipe.seed if training else None, augment=recipe.augment if training else None, full=training,
             balanced=training and recipe.balance == "sample",
             classes=len(self.manifest.classes), device=self.plan.device,
         )  # fmt: skip

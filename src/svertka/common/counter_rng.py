@@ -6,14 +6,22 @@ A counter-based generator: each number is a hash of its coordinates (the finalis
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from enum import IntEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
-Draw = Callable[[int], Tensor]  # a stream of random numbers by its number -> one in [0, 1) for each sample
+from svertka.common.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
+
+Draw: TypeAlias = "Callable[[int], Tensor]"  # a stream of random numbers by its number -> one in [0, 1) for each sample
 
 
 class Stream(IntEnum):
@@ -25,6 +33,15 @@ class Stream(IntEnum):
     NOISE, NOISE_PLACE, NOISE_SIGN = range(27, 30)
     PARTNER, MIX_SHARE, MIX_KIND, MIX_DOWN, MIX_RIGHT = range(30, 35)
     TRIVIAL, TRIVIAL_STRENGTH, TRIVIAL_SIGN = range(40, 43)
+
+
+def stream(name: str) -> int:
+    """A stream by its name, for what came after `Stream`: no table of numbers is to be kept.
+
+    >>> stream("jitter") > max(Stream)
+    True
+    """
+    return 1 << 32 | zlib.crc32(name.encode())
 
 
 _MASK = (1 << 64) - 1

@@ -16,30 +16,6 @@ from svertka.evaluation.paired_test import Gain, paired
 
 HOPELESS = 2  # so many seeds without any gain end a trial
 
-# field of the recipe -> strengths; a stronger one is tried only where the one before it was kept
-CANDIDATES: dict[str, tuple[Any, ...]] = {
-    "rotate": (15.0, 45.0, 180.0),
-    "flip_horizontal": (True,),
-    "flip_vertical": (True,),
-    "shift": (0.1, 0.2),
-    "scale": (0.2, 0.4),
-    "brightness": (0.3,),
-    "contrast": (0.3,),
-    "random_erasing": (0.4,),
-    "crop": (0.5,),
-    "aspect": (0.2,),
-    "shear": (10.0,),
-    "saturation": (0.4,),
-    "hue": (15.0,),
-    "blur": (1.0,),
-    "sharpen": (1.0,),
-    "noise": (0.05,),
-    "cutmix": (1.0,),
-    "mixup": (0.2,),
-    "trivial_augment": (True,),
-}
-OF_COLOR = ("saturation", "hue")  # nothing to a gray picture
-
 # Trains with these settings and this seed; which validation pictures it then gets right: bool (n,)
 Attempt = Callable[[dict[str, Any], int], np.ndarray]
 

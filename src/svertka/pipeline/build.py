@@ -14,7 +14,6 @@ from svertka.errors import SvertkaError, UnknownName, UsageError
 from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
 from svertka.pipeline.context import Job
-from svertka.training.augmentation import variation
 from svertka.training.distributed.torchrun import World
 from svertka.training.recipe import Recipe
 from svertka.training.schedules.progressive_resizing import SIZES, resized
@@ -116,7 +115,7 @@ def loader(job: Job, part: str, plan: Plan, *, training: bool = False, here: Wor
         job.preprocess,
         batch=recipe.batch_size if training else max(recipe.batch_size, AT_ONCE),
         seed=recipe.seed if training else None,
-        augment=variation(recipe) if training else None,
+        augment=recipe.augment if training else None,
         balanced=training and recipe.balance == "sample",
         classes=len(job.manifest.classes),
         full=training,

@@ -19,20 +19,6 @@ from svertka.training.schedules.progressive_resizing import work
 
 SMALL = 32  # pixels of a side below which nobody is told to take smaller pictures
 WAITING = 0.25  # from this share of the time on, pictures are what a run waits for
-DEAR = (
-    "rotate",
-    "scale",
-    "aspect",
-    "shear",
-    "crop",
-    "blur",
-    "sharpen",
-    "noise",
-    "hue",
-    "trivial_augment",
-    "mixup",
-    "cutmix",
-)
 WORTH = 60.0  # seconds of training from which on a person may want it shorter
 
 
@@ -104,9 +90,11 @@ def limit(train: Timed, plan: Plan, job: Job) -> dict[str, Any]:
 def _slowest(job: Job) -> str:
     """What making a batch spends its time on, most likely."""
     recipe = job.recipe
-    used = [name for name in DEAR if getattr(recipe, name)]
+    settings = recipe.augment.settings()
+    used = {name: value for name, value in recipe.augment.varying.items() if settings[name]["dear"]}
     if used:
-        return f"Less augmentation (here {', '.join(used)}; --set {used[0]}={'no' if used[0] == 'trivial' else 0})"
+        name, value = next(iter(used.items()))
+        return f"Less augmentation (here {', '.join(used)}; --set {name}={'no' if value is True else 0})"
     free = device.free_memory("cpu")
     if free is not None and job.store.pixels.nbytes > free:
         return "More memory, or smaller pictures (--size), so that the decoded pictures stay in it,"

@@ -22,7 +22,7 @@ from svertka.blocks import Net
 from svertka.errors import NotFinite
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.plan import Plan
-from svertka.kinds.image.augment.augment import Augment
+from svertka.kinds.base import Augment
 from svertka.models import describe
 from svertka.pipeline.build import first_net, loader, with_statistics
 from svertka.pipeline.checkpointing import Saver
@@ -32,7 +32,6 @@ from svertka.pipeline.feature_extraction import Looking, Stopped
 from svertka.pipeline.ladder_resume import Waypoints
 from svertka.records import Epoch, Note, Step
 from svertka.training import checkpoint, class_balance, loop
-from svertka.training.augmentation import variation
 from svertka.training.defaults import from_scratch
 from svertka.training.monitoring.estimate import END
 from svertka.training.recipe import Recipe
@@ -60,13 +59,13 @@ def vary(recipe: Recipe, facts: from_scratch.Facts) -> tuple[Recipe, dict[str, s
             "color photographs keep their meaning when mirrored; gray pictures may be signs",
         ),
         "test_flip": (
-            recipe.flip_horizontal if recipe.flip_horizontal is not None else facts.color,
+            facts.color if (flip := recipe.get("flip_horizontal")) is None else flip,
             "as the rungs that learn have learned",
         ),
         "shift": (0.1 if small else 0.08, "objects are not all centered"),
         "scale": (0.0 if small else 0.15, "objects come near and far; small pictures are not resampled"),
     }
-    filled = {k: v for k, (v, _) in choices.items() if getattr(recipe, k) is None}
+    filled = {k: v for k, (v, _) in choices.items() if recipe.get(k) is None}
     return recipe.replace(**filled), {k: choices[k][1] for k in filled}
 
 
@@ -103,9 +102,8 @@ class Climb:
             yield from self._scratch(far)
         if recipe.minutes is None and recipe.epochs is None:
             return
-        varied = variation(recipe)
-        if self.pictures < ENOUGH and varied != Augment(untouched=recipe.untouched):
-            yield from self._views(varied)
+        if self.pictures < ENOUGH and not recipe.augment.none:
+            yield from self._views(recipe.augment)
         if self.ladder.start is None or recipe.freeze == "backbone":
             return
         if self.pictures < ENOUGH:  # of many, the whole network makes more in the same time

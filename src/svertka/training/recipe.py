@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from svertka.errors import RecipeError, UnknownName
+from svertka.kinds.base import Augment, check_bounds
+from svertka.kinds.image.augment.augment import Augment as ImageAugment
 from svertka.training.schedules.lr_schedule import SCHEDULES
 
 OPTIMIZERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
@@ -98,29 +100,9 @@ class Recipe:
     checkpoint: float = _field(
         10.0, "minutes between checkpoints within a pass; each end of a pass has its own", 0.001, 1e6
     )
-    flip_horizontal: bool | None = _field(None, "mirror half of the training pictures left to right")
     test_flip: bool | None = _field(None, "answer with the mean over the picture and its mirror image")
-    shift: float | None = _field(None, "move training pictures by up to this share of the side", 0, 1)
-    rotate: float | None = _field(None, "turn training pictures by up to this many degrees", 0, 180)
-    scale: float | None = _field(None, "enlarge or shrink training pictures by up to this share", 0, 0.95)
-    random_erasing: float | None = _field(None, "blank a random square of up to this share of the side", 0, 1)
-    flip_vertical: bool = _field(False, "mirror half of the training pictures top to bottom")
-    aspect: float = _field(0.0, "stretch one side against the other by up to this share", 0, 0.95)
-    shear: float = _field(0.0, "lean training pictures by up to this many degrees", 0, 60)
-    crop: float = _field(
-        0.0, "fill the frame with a random window that leaves away up to this share of the area", 0, 0.95
-    )
-    brightness: float = _field(0.0, "brighten or darken by up to this share", 0, 1)
-    contrast: float = _field(0.0, "raise or lower contrast by up to this share", 0, 1)
-    saturation: float = _field(0.0, "raise or lower saturation by up to this share", 0, 1)
-    hue: float = _field(0.0, "turn colors by up to this many degrees of the color circle", 0, 180)
-    blur: float = _field(0.0, "blur with a Gaussian of up to this many pixels", 0, 20)
-    sharpen: float = _field(0.0, "sharpen by up to this many times the finest detail", 0, 10)
-    noise: float = _field(0.0, "add Gaussian noise of up to this share of white", 0, 1)
-    mixup: float = _field(0.0, "blend pairs of pictures and labels, shares from Beta(this, this)", 0, 10)
-    cutmix: float = _field(0.0, "paste a rectangle of another picture, shares from Beta(this, this)", 0, 10)
-    trivial_augment: bool = _field(False, "TrivialAugment: one operation of its list a picture, at a random strength")
-    untouched: float = _field(0.1, "share of training pictures that augmentation leaves as they are", 0, 1)
+    augment: Augment = field(default_factory=ImageAugment.usual, metadata={"bounds": None})
+    open: frozenset[str] | None = field(default=None, metadata={"bounds": None})  # fields of augment still to be chosen
     balance: str = _field("none", f"rare classes count more in the loss or are drawn oftener: {', '.join(BALANCES)}")
     validation: float | None = _field(
         None, "share of the training pictures that validates, where no folder does", 0.001, 0.9
@@ -141,9 +123,11 @@ class Recipe:
                 raise RecipeError(f"group_by is no pattern: {why}; received {self.group_by!r}.") from None
         _choice("balance", self.balance, BALANCES)
         for f in fields(self):
-            bounds, value = f.metadata["bounds"], getattr(self, f.name)
-            if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
-                raise RecipeError(f"{f.name} must lie between {bounds[0]:g} and {bounds[1]:g}; received {value:g}.")
+            check_bounds(f.name, getattr(self, f.name), f.metadata["bounds"])
+        if self.open is None:
+            fields_of = self.augment.settings().items()
+            chosen = (k for k, m in fields_of if m["chosen"] and not getattr(self.augment, k))
+            object.__setattr__(self, "open", frozenset(chosen))
         if self.batch_size is not None and self.accumulate > max(1, self.batch_size // 2):
             raise RecipeError(
                 f"A batch_size of {self.batch_size} makes {max(1, self.batch_size // 2)} pieces of two pictures or "
@@ -151,21 +135,45 @@ class Recipe:
             )
 
     def replace(self, **changes: Any) -> Recipe:
-        """The same recipe with other values."""
-        return dataclasses.replace(self, **changes)
+        """The same recipe with other values, of `augment` too; None leaves a field open again."""
+        own = {k: v for k, v in changes.items() if k in OWN}
+        varied = {k: v for k, v in changes.items() if k not in OWN}
+        if varied:
+            settings = self.augment.settings()
+            unknown = next((k for k in varied if k not in settings), None)
+            if unknown is not None:
+                raise UnknownName("field of the recipe", unknown, sorted({*OWN, *settings}))
+            defaults = {f.name: f.default for f in fields(self.augment)}
+            values = {k: defaults[k] if v is None else v for k, v in varied.items()}
+            own["augment"] = dataclasses.replace(self.augment, **values)
+            own["open"] = (self.open or frozenset()) - varied.keys() | {k for k, v in varied.items() if v is None}
+        return dataclasses.replace(self, **own)
+
+    def get(self, name: str) -> Any:
+        """A field of the recipe or of its augmentation; None where it is left open."""
+        if name in OWN:
+            return getattr(self, name)
+        return None if name in (self.open or ()) else getattr(self.augment, name)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON writes them."""
-        return dataclasses.asdict(self)
+        """All fields, those of the augmentation beside the others, as JSON writes them."""
+        found: dict[str, Any] = {}
+        for f in fields(self):
+            if f.name == "augment":
+                found |= {name: self.get(name) for name in self.augment.settings()}
+            elif f.name != "open":
+                found[f.name] = getattr(self, f.name)
+        return found
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """A recipe from what `to_dict` gave.
+        """A recipe from what `to_dict` gave, or from some of its fields.
 
         Raises:
             UnknownName: a field that recipes do not have.
+            RecipeError: a value is out of its bounds.
         """
-        known = {f.name for f in fields(cls)}
+        known = types_of()
         found: dict[str, Any] = {}
         for given, value in values.items():
             name = ALIASES.get(given, given)
@@ -176,7 +184,24 @@ class Recipe:
             found[name] = value
         if found.get("head") == "neighbours":  # as runs of format 2 have it
             found["head"] = "neighbors"
-        return cls(**found)
+        return cls(**{k: v for k, v in found.items() if k in OWN}).replace(
+            **{k: v for k, v in found.items() if k not in OWN}
+        )
+
+
+OWN = frozenset(f.name for f in fields(Recipe))
+
+
+def types_of() -> dict[str, tuple[type, ...]]:
+    """Every field that may be set, with the types that its value may have; NoneType where it may be left open."""
+    found: dict[str, tuple[type, ...]] = {}
+    for name, kind in typing.get_type_hints(Recipe).items():
+        if name not in ("augment", "open"):
+            found[name] = typing.get_args(kind) or (kind,)
+    for name, facts in ImageAugment.settings().items():
+        kind = type(getattr(ImageAugment, name))
+        found[name] = (kind, type(None)) if facts["chosen"] else (kind,)
+    return found
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -192,11 +217,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise RecipeError(f"--set takes key=value; received {text!r}.")
-    kinds = typing.get_type_hints(Recipe)
+    types = types_of()
     given, name = name, ALIASES.get(name, name)
-    if name not in kinds:
-        raise UnknownName("field of the recipe", given, sorted(kinds))
-    choices = typing.get_args(kinds[name]) or (kinds[name],)
+    if name not in types:
+        raise UnknownName("field of the recipe", given, sorted(types))
+    choices = types[name]
     kind = next(k for k in choices if k is not type(None))
     word = value.lower()
     if word == "none" and name in NONE_IS_A_CHOICE:

@@ -31,7 +31,7 @@ from svertka.common.atomic_write import write_npz
 from svertka.data.store.store import VERSION as STORE_VERSION
 from svertka.hardware.device import machine
 from svertka.hardware.parallel_inference import Streams, ways
-from svertka.kinds.image.augment.augment import Augment
+from svertka.kinds.base import Augment
 from svertka.models.fold_batch_norm import folded, quick
 from svertka.transfer.backbones import Backbone
 

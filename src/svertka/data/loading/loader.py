@@ -14,15 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from svertka.common.counter_rng import mix
+from svertka.common.counter_rng import Stream, mix, uniform
 from svertka.data.loading.batch_buffers import Buffers
 from svertka.data.loading.device_pixels import Resident, Sent, resident, send
 from svertka.data.loading.prefetch import ahead
 from svertka.data.store.columnar import MappedFile, mapped_memory
 from svertka.data.store.compressed_pixels import Packed
+from svertka.kinds.base import Augment
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.augment.augment import Augment
-from svertka.kinds.image.augment.mixup_cutmix import mix_pictures, partners
 
 LOOKED_AT = 1 << 27  # bytes of a mapped store after which the process lets go of them
 AT_ONCE = 1 << 20  # numbers of pixels that are varied at once: of small pictures several batches, which costs less
@@ -196,10 +195,15 @@ class Loader:
         index = partners(self.pool, samples, seed, epoch)
         others = self.augment(self.pixels.index_select(0, index), self._here(index), seed, epoch)
         targets = (F.one_hot(labels, self.classes).float() for labels in (y, self._here(self.labels[index])))
-        return mix_pictures(self.augment, (pixels, others), tuple(targets), self._here(samples), seed, epoch)
+        return self.augment.mix((pixels, others), tuple(targets), self._here(samples), seed, epoch)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch()
+
+
+def partners(pool: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
+    """Which sample of `pool` (m,) each of `samples` (n,) meets where two are mixed: int64 (n,)."""
+    return pool[(uniform(seed, epoch, samples, Stream.PARTNER) * len(pool)).long().clamp_(max=len(pool) - 1)]
 
 
 def _placed(pixels: np.ndarray | Packed, device: torch.device) -> tuple[Tensor | Sent, Resident | None]:

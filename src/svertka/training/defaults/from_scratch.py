@@ -84,14 +84,14 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     if facts.color:
         choices["flip_horizontal"] = True, "color photographs keep their meaning when mirrored"
         choices["test_flip"] = (
-            recipe.flip_horizontal is not False,
+            recipe.get("flip_horizontal") is not False,
             "a picture and its mirror image are two looks at one thing",
         )
         choices["shift"] = 0.1, "objects of photographs are not all centered"
         choices["scale"] = (0.2, "objects come near and far") if size > GLYPH else (0.0, "the pictures are small")
     else:
         choices["flip_horizontal"] = False, "gray pictures may be signs, which mirroring turns into others"
-        choices["test_flip"] = bool(recipe.flip_horizontal), "as training does"
+        choices["test_flip"] = bool(recipe.get("flip_horizontal")), "as training does"
         choices["shift"] = 2.01 / 28, "signs are not all centered to the pixel"
         choices["scale"] = 0.0, "whole-pixel shifts need no resampling"
     choices["rotate"] = 0.0, "not every class keeps its meaning when turned"
@@ -192,6 +192,6 @@ def _rate(optimizer: str, batch: int) -> tuple[float, str]:
 
 
 def _fill(recipe: Recipe, choices: dict[str, tuple[Any, str]]) -> tuple[Recipe, dict[str, str]]:
-    open_ones = {k: v for k, v in choices.items() if getattr(recipe, k) is None}
+    open_ones = {k: v for k, v in choices.items() if recipe.get(k) is None}
     filled = recipe.replace(**{k: v for k, (v, _) in open_ones.items()})
     return filled, {k: reason for k, (_, reason) in open_ones.items()}

@@ -14,26 +14,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from svertka.common.counter_rng import Draw, Stream, uniform
+from svertka.common.lazy import LazyModule
 from svertka.kinds.image.augment import geometric, photometric
-from svertka.kinds.image.augment.config import Ways
-from svertka.kinds.image.augment.trivial_augment import draw_trivial, look_up
+from svertka.kinds.image.augment.geometric import Geometric
+from svertka.kinds.image.augment.mixup_cutmix import Mixing, mix_pictures
+from svertka.kinds.image.augment.photometric import Photometric
+from svertka.kinds.image.augment.trivial_augment import TrivialAugment, draw_trivial, look_up
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")  # the recipe knows the settings below before torch is there
 
 PIECE = 1 << 18  # numbers that are varied at a time on a CPU: four buffers of them stay in its cache
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Augment(Ways):
-    """Varies batches of pixels in these ways; see `Ways` for each, everything zero is no variation."""
+@dataclass(frozen=True, repr=False)
+class Augment(Mixing, TrivialAugment, Photometric, Geometric):
+    """How training pictures are varied; everything at its default is no variation.
+
+    Each group of fields stands beside the operations that it is for, with help, bounds and what `tune` tries. Lecture
+    001 advises to leave a part of the pictures as they are: `untouched` does.
+    """
 
     def __call__(self, pixels: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
         """Vary a batch: uint8 (n, h, w, c) -> uint8 (n, h, w, c); `samples` (n,) names each row for its random numbers.
 
-        Two pictures are joined by `svertka.kinds.image.augment.mixup_cutmix.mix_pictures`, which has the labels too.
+        Two pictures are joined by `mix`, which has the labels too.
         """
         if self.none or not len(pixels):
             return pixels
@@ -45,6 +56,12 @@ class Augment(Ways):
         if self.random_erasing:
             varied = photometric.erase(varied, self.random_erasing, draw, changed)
         return torch.where(changed[:, None, None, None], varied, pixels) if self.untouched else varied
+
+    def mix(
+        self, pixels: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], samples: Tensor, seed: int, epoch: int
+    ) -> tuple[Tensor, Tensor]:
+        """MixUp and CutMix: two uint8 (n, h, w, c), and their shares of classes (n, classes) -> one of each."""
+        return mix_pictures(self, pixels, targets, samples, seed, epoch)
 
     @property
     def _resampled(self) -> bool:

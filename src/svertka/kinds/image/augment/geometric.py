@@ -14,16 +14,50 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from svertka.common.counter_rng import Draw, Stream
+from svertka.common.lazy import LazyModule
+from svertka.kinds.base import Augment, option
 
 if TYPE_CHECKING:
-    from svertka.kinds.image.augment.config import Ways
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")  # the recipe knows the settings below before torch is there
 
 FORM = 4 / 3  # the most that a cropped window is stretched, as in Szegedy et al. 2014 (arXiv:1409.4842, section 6)
+
+
+@dataclass(frozen=True, repr=False)
+class Geometric(Augment):
+    """Where pixels come from. `scale` may be (least, most) as factors."""
+
+    flip_horizontal: bool = option(
+        False, "mirror half of the training pictures left to right", chosen=True, strengths=(True,), turn=2
+    )
+    shift: float = option(
+        0.0, "move training pictures by up to this share of the side", chosen=True, strengths=(0.1, 0.2), turn=4
+    )
+    shift_down: float | None = option(None, "another share up and down", setting=False)
+    rotate: float = option(
+        0.0, "turn training pictures by up to this many degrees", 0, 180, chosen=True, dear=True,
+        strengths=(15.0, 45.0, 180.0), turn=1,
+    )  # fmt: skip
+    scale: float | tuple[float, float] = option(
+        0.0, "enlarge or shrink training pictures by up to this share", 0, 0.95, chosen=True, dear=True,
+        strengths=(0.2, 0.4), turn=5,
+    )  # fmt: skip
+    flip_vertical: bool = option(False, "mirror half of the training pictures top to bottom", strengths=(True,), turn=3)
+    aspect: float = option(
+        0.0, "stretch one side against the other by up to this share", 0, 0.95, dear=True, strengths=(0.2,), turn=10
+    )
+    shear: float = option(
+        0.0, "lean training pictures by up to this many degrees", 0, 60, dear=True, strengths=(10.0,), turn=11
+    )
+    crop: float = option(
+        0.0, "fill the frame with a random window that leaves away up to this share of the area", 0, 0.95, dear=True,
+        strengths=(0.5,), turn=9,
+    )  # fmt: skip
 
 
 @dataclass
@@ -50,7 +84,7 @@ class Moves:
     window: tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def needs_resampling(how: Ways) -> bool:
+def needs_resampling(how: Geometric) -> bool:
     """Whether pixels of the new picture come from between those of the old one."""
     return bool(how.rotate or how.scale or how.aspect or how.shear or how.crop)
 
@@ -66,7 +100,7 @@ def factor(u: Tensor, span: float | tuple[float, float]) -> Tensor:
     return low + u * (high - low)
 
 
-def whole_shift(how: Ways, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+def whole_shift(how: Geometric, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
     """(down, right) in whole pixels, float (n,)."""
     _, h, w, _ = pixels.shape
     share = how.shift if how.shift_down is None else how.shift_down
@@ -75,7 +109,7 @@ def whole_shift(how: Ways, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
     return down, right
 
 
-def gather(pixels: Tensor, how: Ways, draw: Draw, changed: Tensor) -> Tensor:
+def gather(pixels: Tensor, how: Geometric, draw: Draw, changed: Tensor) -> Tensor:
     """Whole-pixel shifts and mirrors alone, of rows that are `changed` (n,): uint8 (n, h, w, c) -> the same."""
     down, right = (s.long() * changed for s in whole_shift(how, pixels, draw))
     upend = changed & (draw(Stream.UPEND) < 0.5) if how.flip_vertical else None
@@ -119,7 +153,7 @@ def by_windows(pixels: Tensor, down: Tensor, right: Tensor, upend: Tensor | None
     return torch.from_numpy(window.view(np.uint8).reshape(n, h, w, c))
 
 
-def draw_moves(how: Ways, pixels: Tensor, draw: Draw) -> Moves:
+def draw_moves(how: Geometric, pixels: Tensor, draw: Draw) -> Moves:
     """What the recipe does to each picture."""
     n, h, w, _ = pixels.shape
     one = torch.ones(n, device=pixels.device)
@@ -192,4 +226,4 @@ def resample(pixels: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
         float (n, c, h, w), one plane a channel.
     """
     grid = (columns + rows).permute(0, 2, 3, 1)  # (n, h, w, 2), as two planes: four times as fast to write
-    return F.grid_sample(pixels.permute(0, 3, 1, 2), grid, padding_mode="border", align_corners=False)
+    return torch.nn.functional.grid_sample(pixels.permute(0, 3, 1, 2), grid, padding_mode="border", align_corners=False)

@@ -7,24 +7,39 @@ batch, so that batch size, order, workers and resuming change nothing here eithe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from svertka.common.counter_rng import Stream, uniform
-from svertka.kinds.image.augment.augment import Augment
+from svertka.common.lazy import LazyModule
+from svertka.kinds.base import Augment, option
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")  # the recipe knows the settings below before torch is there
 
 POINTS = 4096  # of the table that turns an even random number into one from a Beta distribution
 
 
-def partners(pool: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
-    """Which picture of `pool` (m,) each sample meets: int64 (n,)."""
-    return pool[(uniform(seed, epoch, samples, Stream.PARTNER) * len(pool)).long().clamp_(max=len(pool) - 1)]
+@dataclass(frozen=True, repr=False)
+class Mixing(Augment):
+    """Two pictures become one."""
+
+    mixup: float = option(
+        0.0, "blend pairs of pictures and labels, shares from Beta(this, this)", 0, 10, mixes=True, dear=True,
+        strengths=(0.2,), turn=18,
+    )  # fmt: skip
+    cutmix: float = option(
+        0.0, "paste a rectangle of another picture, shares from Beta(this, this)", 0, 10, mixes=True, dear=True,
+        strengths=(1.0,), turn=17,
+    )  # fmt: skip
 
 
 def mix_pictures(
-    how: Augment, pixels: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], samples: Tensor, seed: int, epoch: int
+    how: Mixing, pixels: tuple[Tensor, Tensor], targets: tuple[Tensor, Tensor], samples: Tensor, seed: int, epoch: int
 ) -> tuple[Tensor, Tensor]:
     """Join pictures with their partners; where the recipe has both ways, half of the samples take each.
 

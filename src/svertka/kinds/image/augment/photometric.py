@@ -20,20 +20,48 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from svertka.common.counter_rng import Draw, Stream
+from svertka.common.lazy import LazyModule
+from svertka.kinds.base import Augment, option
 from svertka.kinds.image.augment.geometric import both_ways, factor
 
 if TYPE_CHECKING:
-    from svertka.kinds.image.augment.config import Ways
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")  # the recipe knows the settings below before torch is there
 
 GRAY = (0.299, 0.587, 0.114)
 SMALL = 0.68  # pixels: the Gaussian as wide as the 3x3 filter with which Pillow smooths
 REACH = 2.0  # standard deviations, after which a Gaussian is cut off
 TABLE = 1 << 20  # normal numbers, from which each sample takes a stretch
+
+
+@dataclass(frozen=True, repr=False)
+class Photometric(Augment):
+    """What becomes of values. `brightness` may be (least, most) as factors."""
+
+    random_erasing: float = option(
+        0.0, "blank a random square of up to this share of the side", chosen=True, strengths=(0.4,), turn=8
+    )
+    brightness: float | tuple[float, float] = option(
+        0.0, "brighten or darken by up to this share", strengths=(0.3,), turn=6
+    )
+    contrast: float = option(0.0, "raise or lower contrast by up to this share", strengths=(0.3,), turn=7)
+    saturation: float = option(
+        0.0, "raise or lower saturation by up to this share", strengths=(0.4,), turn=12, channels=3
+    )
+    hue: float = option(
+        0.0, "turn colors by up to this many degrees of the color circle", 0, 180, dear=True, strengths=(15.0,),
+        turn=13, channels=3,
+    )  # fmt: skip
+    blur: float = option(
+        0.0, "blur with a Gaussian of up to this many pixels", 0, 20, dear=True, strengths=(1.0,), turn=14
+    )
+    sharpen: float = option(
+        0.0, "sharpen by up to this many times the finest detail", 0, 10, dear=True, strengths=(1.0,), turn=15
+    )
+    noise: float = option(0.0, "add Gaussian noise of up to this share of white", dear=True, strengths=(0.05,), turn=16)
 
 
 @dataclass
@@ -61,13 +89,13 @@ class Tones:
     sign: Tensor | None = None
 
 
-def needed(how: Ways) -> bool:
+def needed(how: Photometric) -> bool:
     """Whether the recipe changes values."""
     steps = (how.brightness, how.contrast, how.saturation, how.hue, how.blur, how.sharpen, how.noise)
     return any(map(bool, steps))
 
 
-def draw_tones(how: Ways, pixels: Tensor, draw: Draw) -> Tones:
+def draw_tones(how: Photometric, pixels: Tensor, draw: Draw) -> Tones:
     """What the recipe does to each picture."""
     tones = Tones()
     if how.brightness:
@@ -88,7 +116,7 @@ def draw_tones(how: Ways, pixels: Tensor, draw: Draw) -> Tones:
     return tones
 
 
-def _draw_gaussian(tones: Tones, how: Ways, draw: Draw) -> None:
+def _draw_gaussian(tones: Tones, how: Photometric, draw: Draw) -> None:
     """Blur or sharpen; half of the pictures each where both are asked for."""
     sigma = draw(Stream.BLUR) * how.blur
     amount = -draw(Stream.SHARPEN) * how.sharpen
@@ -268,7 +296,7 @@ def taps(sigma: Tensor, widest: float) -> tuple[Tensor, Tensor]:
 def spread(x: Tensor, sides: Tensor) -> Tensor:
     """Each pixel and its neighbors times `sides` (n, reach), along columns and then rows: (n, c, h, w), the same."""
     reach, side = sides.shape[1], sides[:, :, None, None, None]
-    wide = F.pad(x, (reach,) * 4, mode="replicate")  # (n, c, h + 2 reach, w + 2 reach)
+    wide = torch.nn.functional.pad(x, (reach,) * 4, mode="replicate")  # (n, c, h + 2 reach, w + 2 reach)
     for axis in (2, 3):
         size = x.shape[axis]
         total = wide.narrow(axis, reach, size)

@@ -11,17 +11,20 @@ carried out with them; the four that only look values up are done here, as Pillo
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from svertka.common.counter_rng import Draw, Stream
-from svertka.kinds.image.augment.photometric import SMALL
+from svertka.common.lazy import LazyModule
+from svertka.kinds.base import Augment, option
+from svertka.kinds.image.augment.geometric import Moves
+from svertka.kinds.image.augment.photometric import SMALL, Tones
 
 if TYPE_CHECKING:
-    from svertka.kinds.image.augment.geometric import Moves
-    from svertka.kinds.image.augment.photometric import Tones
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")  # the recipe knows the settings below before torch is there
 
 OPERATIONS = (
     "identity", "lean", "lean_down", "right", "down", "turn", "brightness", "saturation", "contrast", "sharpness",
@@ -29,6 +32,16 @@ OPERATIONS = (
 )  # fmt: skip
 LEVELS = 31  # strengths, 0 to 30
 LEAN, TURN, SHIFT, TONE = 0.99, math.radians(135), 1 / 7, 0.99  # at full strength
+
+
+@dataclass(frozen=True, repr=False)
+class TrivialAugment(Augment):
+    """One operation a picture."""
+
+    trivial_augment: bool = option(
+        False, "TrivialAugment: one operation of its list a picture, at a random strength", dear=True,
+        strengths=(True,), turn=19,
+    )  # fmt: skip
 
 
 def draw_trivial(move: Moves, tone: Tones, pixels: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
