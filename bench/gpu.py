@@ -165,7 +165,7 @@ class ResNet50:
         """Seconds a step: compiled forward and backward pass and the optimizer, on one batch that is there already."""
         begun = self._now()
         for _ in range(STEPS):
-            with self.plan.precisely():
+            with self.plan.autocast():
                 logits, *_ = self.outputs(self.one.x)
                 loss = F.cross_entropy(logits, self.one.y, label_smoothing=0.1)
             self.optimizer.zero_grad(set_to_none=True)
@@ -183,7 +183,7 @@ def step(options: argparse.Namespace) -> None:
     """The second part."""
     bench = ResNet50(options)
     found: dict[Callable[[], float], list[float]] = {bench.looped: [], bench.bare: []}
-    with bench.plan.settled():
+    with bench.plan.torch_settings():
         bench.looped(), bench.bare()  # which compile
         for number in range(options.repeat):
             for turn in [*found][:: 1 if number % 2 else -1]:

@@ -148,7 +148,7 @@ class Bench:
         """Seconds of so many steps: forward pass, backward pass and the optimizer on a batch that is there already."""
         begun = time.perf_counter()
         for _ in range(steps):
-            with self.plan.precisely():
+            with self.plan.autocast():
                 loss = F.cross_entropy(self.net(self.one.x), self.one.y, label_smoothing=0.1)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -278,7 +278,7 @@ def main() -> None:
     with kept_memory():
         for case in cases(options):
             bench = Bench(case, options.threads)
-            with bench.plan.settled():
+            with bench.plan.torch_settings():
                 row, itself = overhead(bench, options.rounds, options.quick)
                 if case.net == "resnet18":
                     print("\n".join(efficiency(bench, options.rounds, options.quick)), end="\n\n")

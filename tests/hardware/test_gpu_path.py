@@ -22,7 +22,7 @@ from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
 from svertka.kinds.image.augment.augment import Augment
 from svertka.records import Epoch, Note
-from svertka.training import async_metrics, loop
+from svertka.training import loop
 from svertka.training.ema import Average
 from svertka.training.recipe import Recipe
 
@@ -68,9 +68,7 @@ class Waits(TorchFunctionMode):
 
 @pytest.mark.parametrize("optimizer", ["muon", "nesterov", "sgd", "adam", "adamw"])
 @pytest.mark.parametrize("grow", [0.0, 0.9])
-def test_a_step_on_a_device_waits_for_nothing(pixels, monkeypatch, optimizer, grow):
-    monkeypatch.setattr(loop, "_reads_late", lambda *_: True)
-    monkeypatch.setattr(async_metrics, "read", lambda *_: None)
+def test_a_step_on_a_device_waits_for_nothing(pixels, optimizer, grow):
     plan = Plan("meta")
     recipe = Recipe(
         **SHORT, optimizer=optimizer, momentum=0.9, ema_decay=0.9, lookahead=2, clip_grad_norm=1.0, grow=grow
@@ -87,7 +85,7 @@ def test_a_step_on_a_device_waits_for_nothing(pixels, monkeypatch, optimizer, gr
             if number > 2:  # the first ones fill what is kept
                 assert waits.found == []
             x = loop.resized(batch.x, loop.size_at(recipe.grow or 0.0, state.step, 12))
-            loop.step(state, batch._replace(x=x), recipe, plan, number)
+            loop.step(state, batch._replace(x=x), recipe, plan)
             state.step, steps_taken = state.step + 1, steps_taken + 1
             if number == 1:
                 waits.found.clear()
@@ -142,11 +140,11 @@ def test_what_does_not_fit_stays_and_jpegs_always_do(pixels, monkeypatch):
         assert waits.found == []
 
 
-# --- numbers read a step late ---
+# --- numbers read when a record is due ---
 
 
 def trained(pixels, late, monkeypatch, **settings):
-    monkeypatch.setattr(loop, "_reads_late", lambda *_: late)
+    monkeypatch.setattr(loop, "CHECKED_AT_ONCE", () if late else ("cpu",))
     torch.manual_seed(0)
     recipe = Recipe(**SHORT, optimizer="nesterov", momentum=0.9, **settings)
     state = loop.begin(zoo.make("small", (3, 16, 16), CLASSES), recipe, Plan())
@@ -165,7 +163,7 @@ def test_reading_late_changes_no_record_and_no_weight(pixels, monkeypatch, setti
     late, records = trained(pixels, True, monkeypatch, **settings)
     found = []
     for record in records:
-        assert late.unread is None  # the state is whole
+        assert late.pending == []  # the state is whole
         found.append(told(record))
     for one, other in zip(found, wanted, strict=True):
         assert one == pytest.approx(other, rel=1e-6)
@@ -174,7 +172,7 @@ def test_reading_late_changes_no_record_and_no_weight(pixels, monkeypatch, setti
 
 
 @pytest.mark.parametrize("at", [1, 3, 4])  # the last step of a pass is read before it is over
-def test_a_lost_loss_is_noticed_a_step_late_and_training_goes_back(pixels, monkeypatch, at):
+def test_a_lost_loss_is_noticed_later_and_training_goes_back(pixels, monkeypatch, at):
     state, records = trained(pixels, True, monkeypatch, rescue=1)
     really, calls = torch.nn.functional.cross_entropy, []
 
@@ -185,10 +183,7 @@ def test_a_lost_loss_is_noticed_a_step_late_and_training_goes_back(pixels, monke
     monkeypatch.setattr(loop.F, "cross_entropy", spoilt)
     found = list(records)
     (note,) = [r for r in found if isinstance(r, Note)]
-    assert (
-        f"became nan at step {at} (batch {at} of the pass); which a GPU tells one step late. Training went back"
-        in note.text
-    )
+    assert f"became nan at step {at}; it was read after the step had been taken. Training went back" in note.text
     assert len(note.pictures) == 16
     assert [r.epoch for r in found if isinstance(r, Epoch)] == [1, 2, 3]
     assert all(p.isfinite().all() for p in state.net.parameters())
@@ -198,7 +193,7 @@ def test_a_lost_loss_ends_training_where_nothing_may_be_rescued(pixels, monkeypa
     state, records = trained(pixels, True, monkeypatch, rescue=0)
     with torch.no_grad():
         next(state.net.parameters()).fill_(float("nan"))
-    with pytest.raises(NotFinite, match="became nan at step 1 "):
+    with pytest.raises(NotFinite, match="became nan at step 1;"):
         list(records)
 
 

@@ -203,7 +203,7 @@ def test_what_this_machine_cannot_do_is_refused_with_a_sentence(sv, wanted, word
 
 def test_settings_are_given_back():
     before = torch.get_num_threads(), torch.backends.cudnn.conv.fp32_precision
-    with Plan(threads=before[0] + 1, precision="tf32").settled():
+    with Plan(threads=before[0] + 1, precision="tf32").torch_settings():
         assert torch.get_num_threads() == before[0] + 1
         assert torch.backends.cuda.matmul.fp32_precision == torch.backends.cudnn.conv.fp32_precision == "tf32"
     assert (torch.get_num_threads(), torch.backends.cudnn.conv.fp32_precision) == before

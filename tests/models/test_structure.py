@@ -15,8 +15,6 @@ from svertka.errors import RunError, UsageError
 from svertka.kinds.image import Preprocess
 from svertka.models import Model, build, describe, outline, rebuild
 from svertka.models.modules import kind_of, kinds
-from svertka.training.distributed import sync_batch_norm
-from svertka.training.distributed.collectives import Exchanges
 from svertka.zoo.weights.rename_tensors import load_state
 
 KEPT = json.loads(PLACE.read_text(encoding="utf-8"))
@@ -225,14 +223,6 @@ def test_a_network_of_strange_parts_is_not_saved(tmp_path):
     with pytest.raises(UsageError, match=r"with a Softplus \(torch.nn.modules.activation\) cannot be saved"):
         Model(net, tuple("abcd"), Preprocess(28, 28, 1), describe(net, "lenet", (1, 28, 28))).save(tmp_path / "model")
     assert not (tmp_path / "model").exists()
-
-
-def test_norms_over_several_processes_are_kept_as_usual_ones():
-    net = zoo.make("small", (3, 16, 16), 4)
-    wanted = outline(net)
-    sync_batch_norm.together(net, Exchanges())
-    assert any(type(part).__name__ == "_Together2d" for part in net.modules())
-    assert outline(net) == wanted
 
 
 def test_names_of_kinds_lead_to_their_classes_and_back():

@@ -1,4 +1,4 @@
-"""What test_processes.py runs under torchrun: svertka, where one process has memory for so few pictures at once.
+"""What test_distributed.py runs under torchrun: svertka, where one process has memory for so few pictures at once.
 
 SVERTKA_TEST_MOST says for how many, SVERTKA_TEST_AFTER after how many passes of the network only so few.
 """

@@ -15,11 +15,15 @@ from make_pictures import shapes
 from safetensors.torch import load_file
 
 import svertka as sv
+from svertka import zoo
+from svertka.common import torchrun
+from svertka.common.torchrun import World, world
 from svertka.data.loading.loader import Loader
 from svertka.errors import TrainingError, UsageError
 from svertka.kinds.image import Preprocess
-from svertka.training.distributed import torchrun as worlds
-from svertka.training.distributed.torchrun import World, world
+from svertka.models import outline
+from svertka.reporting.i18n.translate import recognized, speaking
+from svertka.training.distributed import Group
 
 PLAN = "precision=float32,layout=channels_last,threads=1"
 # the step is the gradient, so that rounding stays what it is; Muon divides by singular values, which makes much of it
@@ -32,8 +36,8 @@ LONGEST = 300  # seconds that anything here may take on a busy machine; on a qui
 def command(processes, *words):
     if processes == 1:
         return [sys.executable, "-m", "svertka", *map(str, words)]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    return [*torchrun, "-m", "svertka", *map(str, words)]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [*launcher, "-m", "svertka", *map(str, words)]
 
 
 def started(processes, *words, where):
@@ -103,7 +107,7 @@ def test_the_world_is_what_torchrun_says(monkeypatch):
     for name, value in {**told, "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
     assert world() == World(3, 4, 1, 2, 1)
-    assert not world().first
+    assert not world().is_main
     monkeypatch.setenv("RANK", "4")
     with pytest.raises(UsageError, match="contradicts itself"):
         world()
@@ -116,11 +120,12 @@ def test_waiting_ends_with_a_sentence(monkeypatch):
     from datetime import timedelta
 
     store = torch.distributed.HashStore()
-    monkeypatch.setattr(worlds, "office", lambda: store)
+    monkeypatch.setattr(torchrun, "key_value_store", lambda: store)
+    monkeypatch.setattr(torchrun, "world", lambda: World(0, 2, 0, 2))
     with pytest.raises(TrainingError, match=r"Waited 0\.2 seconds for another process to read the pictures"):
-        worlds.hear("pictures", "to read the pictures", timedelta(seconds=0.2))
-    worlds.tell("pictures", {"here": 1})
-    assert worlds.hear("pictures", "to read the pictures") == {"here": 1}
+        torchrun.wait_for("pictures", "to read the pictures", timedelta(seconds=0.2))
+    torchrun.publish("pictures", {"here": 1})
+    assert torchrun.wait_for("pictures", "to read the pictures") == {"here": 1}
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
@@ -144,9 +149,9 @@ def test_shares_of_all_processes_are_each_batch_once(size):
 
 @pytest.mark.parametrize("what", ["find_rate", "verify", "repeat", "folds", "tune", "compile"])
 def test_what_is_for_one_process_is_refused(monkeypatch, what):
-    for name, value in worlds.NUMBERS.items():
+    for name, value in torchrun.NUMBERS.items():
         monkeypatch.setenv(value, {"rank": "0", "size": "2", "local_rank": "0", "local_size": "2"}[name])
-    for name in worlds.ADDRESS:
+    for name in torchrun.ADDRESS:
         monkeypatch.setenv(name, "1")
     call = {
         "find_rate": lambda: sv.find_rate("nowhere"),
@@ -166,60 +171,46 @@ def test_what_is_for_one_process_is_refused(monkeypatch, what):
 def agree(worker, processes, where):
     """A program of these tests under torchrun, of which each process says in the end that all was as it should be."""
     program = str(Path(__file__).parents[1].joinpath("support", worker))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    done = subprocess.run([*torchrun, program], cwd=where, capture_output=True, text=True, check=False, timeout=LONGEST)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    done = subprocess.run([*launcher, program], cwd=where, capture_output=True, text=True, check=False, timeout=LONGEST)
     assert done.stdout.split() == ["agreed"] * processes, done.stderr
 
 
-def test_where_memory_runs_out_in_the_middle_of_a_step_all_take_it_in_pieces(tmp_path):
-    agree("processes_short.py", 2, tmp_path)
-
-
-def short_of_memory(*words, where, most, after=0):
-    """`svertka train` by two processes, of which one has memory for `most` pictures, after so many passes."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [*torchrun, str(Path(__file__).parents[1].joinpath("support", "processes_memory.py")), "train", *words],
-        cwd=where, capture_output=True, text=True, check=False, timeout=LONGEST,
-        env={**os.environ, "SVERTKA_TEST_MOST": str(most), "SVERTKA_TEST_AFTER": str(after)},
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("fits", [True, False])
-def test_where_memory_is_short_in_one_process_all_cut_their_shares(tmp_path, fits):
-    shapes(tmp_path / "data", each=20)
-    options = ["--epochs", "2", *EXACT, "--set", f"batch_size={16 if fits else 4}", "--set", "ema_decay=0.9"]
-    done = short_of_memory("data", "--out", "short", *options, where=tmp_path, most=2 if fits else 1)
-    if not fits:
-        assert done.returncode
-        assert said(done.stderr) == [
-            "svertka: Memory is not enough even for 2 pictures at once: smaller pictures (--size) or a smaller network "
-            "(--net) would fit."
-        ]
-        return
-    assert done.returncode == 0, done.stderr
-    notes = [r["text"] for r in records(tmp_path / "short", "note") if "Memory" in r["text"]]
-    assert [n.split(" is computed in ")[1] for n in notes] == [
-        "2 pieces, whose gradients are summed.", "4 pieces, whose gradients are summed.",
-    ]  # fmt: skip
-    assert "Memory was not enough for 8 pictures at once: from step 1 on" in notes[0]
-    ran(2, "train", "data", "--out", "cut", *options, "--set", "accumulate=4", where=tmp_path)
-    for name, tensor in weights(tmp_path / "cut").items():
-        assert torch.equal(tensor, weights(tmp_path / "short")[name]), name
-
-
-@pytest.mark.slow
-def test_what_runs_out_in_the_first_step_ends_with_a_sentence(tmp_path):
-    shapes(tmp_path / "data", each=20)
-    done = short_of_memory("data", "--out", "run", *EXACT, "--set", "batch_size=16", where=tmp_path, most=2, after=1)
-    assert done.returncode
-    told = said(done.stderr)  # by whoever is first: the one that was short, or the one that it left
-    assert len(told) == 1, done.stderr
-    assert "Memory is not enough for 8 pictures in one of 2 processes" in told[0] or "has ended" in told[0]
-
-
-def test_norms_losses_and_wishes_are_those_of_all(tmp_path):
+def test_gradients_losses_and_wishes_are_those_of_all(tmp_path):
     agree("processes_worker.py", 3, tmp_path)
+
+
+@pytest.mark.parametrize("after", [0, 6])
+def test_where_memory_is_short_in_one_process_all_end_with_its_sentence(tmp_path, after):
+    shapes(tmp_path / "data", each=20)
+    program = str(Path(__file__).parents[1].joinpath("support", "processes_memory.py"))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", program]
+    words = ["train", "data", "--out", "run", "--epochs", "8", *EXACT, "--set", "batch_size=16"]
+    done = subprocess.run(
+        [*launcher, *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LONGEST,
+        env={**os.environ, "SVERTKA_TEST_MOST": "2", "SVERTKA_TEST_AFTER": str(after)},
+    )  # fmt: skip
+    assert done.returncode
+    (sentence,) = said(done.stderr)
+    assert "Memory is not enough for 8 pictures in one of 2 processes" in sentence
+    assert ("--resume" in sentence) == bool(after)
+
+
+def test_norms_over_several_gpus_are_the_usual_ones_again_after_training():
+    net = zoo.make("small", (3, 16, 16), 4).train()
+    frozen = next(m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)).eval()
+    wanted, group = outline(net), Group(World(0, 2, 0, 2))
+    group.sync_batch_norms(net)
+    joint = [m for m in net.modules() if isinstance(m, torch.nn.SyncBatchNorm)]
+    assert joint
+    assert frozen in net.modules()
+    joint[0].running_mean.fill_(3.0)
+    with torch.no_grad():
+        joint[0].weight.fill_(2.0)
+    answers = net.eval()(torch.ones(1, 3, 16, 16))
+    group.unwrap()
+    assert outline(net) == wanted
+    assert torch.equal(net.eval()(torch.ones(1, 3, 16, 16)), answers)
 
 
 def assert_learns_the_same(tmp_path, processes, *options, each=20):
@@ -240,7 +231,28 @@ def assert_learns_the_same(tmp_path, processes, *options, each=20):
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    assert_learns_the_same(tmp_path, 2, "--set", "batch_size=16")
+    assert_learns_the_same(tmp_path, 2, *PLAIN, "--set", "batch_size=16")
+
+
+def test_frozen_norms_learn_the_same_and_others_are_warned_of(tmp_path, tmp_path_factory):
+    earlier = tmp_path_factory.mktemp("earlier")
+    shapes(earlier / "data")
+    ran(1, "train", "data", "--out", "old", "--net", "resnet20", "--epochs", "1", where=earlier)
+    weights_of_old = ("--weights", earlier / "old", "--freeze", "stem,stages", "--set", "batch_size=16")
+    assert_learns_the_same(tmp_path, 2, *weights_of_old)
+    assert not any("batch norms of each process" in r["text"] for r in records(tmp_path / "many", "note"))
+    ran(2, "train", "data", "--out", "norms", "--epochs", "1", *EXACT, "--set", "batch_size=16", where=tmp_path)
+    (note,) = [r["text"] for r in records(tmp_path / "norms", "note") if "batch norms" in r["text"]]
+    assert "depends on the number of processes" in note
+    with speaking("ru"):
+        assert recognized(note) is not None
+
+
+def test_a_batch_that_is_too_small_to_be_shared_is_refused(tmp_path):
+    shapes(tmp_path / "data", each=20)
+    _, err = ran(3, "train", "data", *PLAIN, "--set", "batch_size=2", "--epochs", "1", where=tmp_path, status=1)
+    (sentence,) = said(err)
+    assert "A batch of 2 cannot be shared by 3 processes" in sentence
 
 
 @pytest.mark.slow
@@ -257,10 +269,10 @@ def test_stages_that_learn_on_are_learned_by_all(tmp_path, tmp_path_factory):
     "options",
     [
         (*PLAIN, "--set", "batch_size=16", "--set", "accumulate=2", "--set", "ema_decay=0.9"),
-        (*PLAIN, "--set", "batch_size=2", "--balance", "weights"),  # the third process never has a picture
-        ("--set", "batch_size=17", "--set", "mixup=0.3", "--balance", "sample"),
+        (*PLAIN, "--set", "batch_size=7", "--balance", "weights"),
+        (*PLAIN, "--set", "batch_size=17", "--set", "mixup=0.3", "--balance", "sample"),
     ],
-    ids=["pieces", "empty share", "mixed"],
+    ids=["pieces", "unequal shares", "mixed"],
 )
 def test_three_processes_learn_what_one_learns(tmp_path, options):
     assert_learns_the_same(tmp_path, 3, *options)

@@ -106,7 +106,7 @@ def test_a_cache_that_is_lost_while_training_changes_nothing(data):
 def test_a_lost_loss_names_the_files_and_a_rescue_is_told_in_the_report(data):
     hot = {**SETTINGS, "optimizer": "sgd", "learning_rate": 900.0, "momentum": 0.99, "schedule": "constant",
            "net": "conv3-4 relu flatten fc64 relu fc64 relu fc"}  # fmt: skip
-    with pytest.raises(TrainingError, match=r"at step \d+ .* It was computed from (cross|disc)/\d+\.png"):
+    with pytest.raises(TrainingError, match=r"at step \d+; .* It was computed from (cross|disc)/\d+\.png"):
         train(data, out="hot", rescue=0, **hot)
     said = []
     train(data, out="saved", rescue=30, watch=lambda what, value: said.append(value) if what == "note" else None, **hot)

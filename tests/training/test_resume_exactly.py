@@ -74,7 +74,7 @@ def test_pieces_make_the_step_of_the_whole_batch(count, balanced):
         state = fresh(RECIPE.replace(optimizer="sgd"), PLAIN)
         state.pieces = parts
         state.class_weights = torch.tensor([0.3, 2.0]) if balanced else None
-        loop.step(state, Batch(x, y, torch.arange(16)), RECIPE, Plan(), 1)
+        loop.step(state, Batch(x, y, torch.arange(16)), RECIPE, Plan())
         steps.append((weights(state), state.loss_sum, state.right, state.seen))
     (whole, *counts), (other, *others) = steps
     assert counts == pytest.approx(others)
@@ -110,7 +110,7 @@ def test_clipped_gradients_are_no_longer_than_asked():
     state = fresh(recipe, PLAIN)
     before = weights(state)
     loop.set_rate(state.optimizer, 1.0)
-    loop.step(state, Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8)), recipe, Plan(), 1)
+    loop.step(state, Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8)), recipe, Plan())
     moved = torch.cat([(before[k] - v).flatten() for k, v in weights(state).items()])
     assert moved.norm().item() == pytest.approx(0.01, rel=1e-3)
 
@@ -123,8 +123,8 @@ def test_lookahead_is_that_of_its_definition():
     slow = weights(plain)
     for k in range(6):
         batch = Batch(torch.randn(8, 1, 10, 10), torch.arange(8) % 2, torch.arange(8))
-        loop.step(fast, batch, recipe, Plan(), 1)
-        loop.step(plain, batch, recipe.replace(lookahead=0), Plan(), 1)
+        loop.step(fast, batch, recipe, Plan())
+        loop.step(plain, batch, recipe.replace(lookahead=0), Plan())
         fast.step = plain.step = k + 1
         if k % 2:
             slow = {key: s + 0.5 * (plain.net.state_dict()[key] - s) for key, s in slow.items()}
@@ -183,7 +183,7 @@ def test_where_memory_is_short_even_for_two_pictures_it_says_so():
 def test_a_loss_that_is_not_finite_stops_before_the_step_when_no_rescue_is_left():
     recipe = HOT.replace(rescue=0)
     state, (train, validation) = fresh(recipe, DEEP), loaders(recipe)
-    with pytest.raises(NotFinite, match=r"at step \d+ \(batch \d of the pass\).*--set learning_rate=300") as caught:
+    with pytest.raises(NotFinite, match=r"at step \d+; nothing was learned from it.*--set learning_rate=300") as caught:
         list(loop.fit(state, train, validation, recipe, Plan()))
     assert all(p.isfinite().all() for p in state.net.parameters())  # the step that would spoil them was not taken
     assert set(caught.value.pictures) <= set(range(72))
@@ -321,16 +321,16 @@ def test_what_the_loop_says_is_known_to_a_russian_report(monkeypatch):
     said = [r.text for r in trained(RECIPE.replace(epochs=40, patience=1, learning_rate=0.3))[1] if isinstance(r, Note)]
     state = fresh(RECIPE, PLAIN)
     state.best_tensors, state.best_epoch = weights(state), 0
-    for value, best in ((float("nan"), 0), (float("inf"), 2)):
-        state.best_epoch, batch = best, Batch(torch.zeros(2, 1), torch.zeros(2), torch.arange(2))
+    for value, best, logits in ((float("nan"), 0, torch.zeros(2, 2)), (float("inf"), 2, None)):
+        state.best_epoch = best
         with pytest.raises(NotFinite) as caught:
-            divergence.refuse_unless_finite(value, batch, 11, 4, RECIPE, torch.full((2, 2), value))
-        note = divergence.go_back(state, RECIPE, caught.value, per_epoch=9)
+            divergence.check_loss(value, 11, RECIPE, torch.arange(2), logits)
+        note = divergence.restore_best(state, RECIPE, caught.value, per_epoch=9)
         said += [note.text, f"{note.text} It was computed from a/1.png, b/2.png and 3 more."]
     for loss in (float("nan"), 1.0):
         next(state.net.parameters()).data.fill_(torch.nan)
         with pytest.raises(NotFinite) as caught:
-            divergence.refuse_spoilt(state, RECIPE, loss)
+            divergence.check_weights(state, RECIPE, loss)
         said.append(caught.value.fact)
     hungry = fresh(RECIPE, PLAIN)
     hungry.net = Hungry(hungry.net, 8, CPU)

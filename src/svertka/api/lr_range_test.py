@@ -17,14 +17,13 @@ import numpy as np
 import torch
 
 from svertka.api.preview import write_picture
+from svertka.common.torchrun import refuse_several
 from svertka.errors import NotFinite, TrainingError, UsageError
 from svertka.pipeline.context import Where
 from svertka.pipeline.dry_run import Rehearsal
 from svertka.records import Watch, encoded, silent
 from svertka.training import loop
-from svertka.training.async_metrics import read
-from svertka.training.distributed.torchrun import refuse_several
-from svertka.training.gradient_accumulation import within_memory
+from svertka.training.gradient_accumulation import step_with_oom_retry
 from svertka.training.optimizer_factory import set_rate
 
 STEPS = 200
@@ -100,7 +99,7 @@ def find_rate(
     refuse_several("--find-rate")
     rehearsal = Rehearsal(data, watch, **settings)
     usual = rehearsal.recipe.learning_rate or 0.0
-    with torch.random.fork_rng(), rehearsal.plan.settled():
+    with torch.random.fork_rng(), rehearsal.plan.torch_settings():
         rates, losses, ended = _climb(rehearsal, usual, steps)
     found = judged(rates, losses, usual, ended)
     return dataclasses.replace(found, path=write_picture(drawn(found, rehearsal.name), out, f"{rehearsal.name}-rates"))
@@ -111,16 +110,16 @@ def _climb(rehearsal: Rehearsal, usual: float, steps: int) -> tuple[list[float],
     state.learning_mode()
     rates: list[float] = []
     losses: list[float] = []
-    batches = (pair for epoch in range(steps) for pair in enumerate(train.epoch(epoch), 1))
+    batches = (batch for epoch in range(steps) for batch in train.epoch(epoch))
     mean, lowest, first = 0.0, math.inf, 0.0
-    for k, (number, batch) in zip(range(steps), batches, strict=False):
+    for k, batch in zip(range(steps), batches, strict=False):
         rate = usual * LOW * (HIGH / LOW) ** (k / (steps - 1))
         set_rate(state.optimizer, rate)
         state.begin_pass()
         try:
-            for note in within_memory(loop.step, state, batch, rehearsal.recipe, rehearsal.plan, number):
+            for note in step_with_oom_retry(loop.step, state, batch, rehearsal.recipe, rehearsal.plan):
                 rehearsal.job.watch("note", note.text)
-            read(state, rehearsal.recipe)  # a GPU tells a step's loss only when it is asked
+            loop.read_metrics(state, rehearsal.recipe)  # a GPU tells a step's loss only when it is asked
         except NotFinite:
             return rates, losses, f"at {rate:.2g} it was no longer a number"
         state.step += 1

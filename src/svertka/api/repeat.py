@@ -27,6 +27,7 @@ from svertka import data as rooms
 from svertka.analysis.error_analysis import failures
 from svertka.api.train import train
 from svertka.common.atomic_write import write_npz
+from svertka.common.torchrun import refuse_several
 from svertka.data.splitting.holdout import joined
 from svertka.data.splitting.k_fold import folds as deal
 from svertka.errors import TrainingError, UsageError
@@ -38,7 +39,6 @@ from svertka.records import Watch, silent
 from svertka.reporting.pages.repeat import write_page
 from svertka.runs import layout
 from svertka.runs.run_folder import Run
-from svertka.training.distributed.torchrun import refuse_several
 from svertka.training.recipe import Recipe
 
 MOST = 1000

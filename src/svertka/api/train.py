@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from svertka import data as rooms
 from svertka.api.check import save_findings
 from svertka.common import startup
+from svertka.common.torchrun import refuse_several, world
 from svertka.errors import DataError, RunError
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.options import parse_plan
@@ -28,7 +29,6 @@ from svertka.runs import layout
 from svertka.runs.run_folder import Reader, Run
 from svertka.runs.tensorboard import TensorBoard, require
 from svertka.training.defaults import from_scratch as auto
-from svertka.training.distributed.torchrun import refuse_several, world
 from svertka.training.monitoring.time_profile import Clock
 from svertka.training.recipe import Recipe
 from svertka.transfer import local_weights
@@ -73,7 +73,7 @@ def train(
     Raises:
         DataError, UsageError, TrainingError: see svertka.errors; the message is for the user.
     """
-    if not world().first:
+    if not world().is_main:
         return distributed_worker.follow(world())
     clock = Clock(started)
     asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
@@ -147,11 +147,11 @@ def _read(
             preprocess = needed
         if not backbones:
             build.check_net(recipe, preprocess, len(source.classes))
-        distributed_worker.tell_pictures(source.to_dict(), preprocess)
+        distributed_worker.broadcast_source(source.to_dict(), preprocess)
         run = Run.create(out, source.name)
         clock.now("decode")
         store = reading.finish(lambda done, total: watch("read", (done, total)))
-        distributed_worker.tell_read(reading)
+        distributed_worker.signal_decoded(reading)
         clock.now("copies")
         files = _divide(run, source, store, recipe, earlier)
     except BaseException:
@@ -179,7 +179,7 @@ def resume(
         RunError: no run there, it is finished or damaged, or another process trains it.
         DataError: its data have changed since.
     """
-    if not world().first:
+    if not world().is_main:
         return distributed_worker.follow(world())
     clock = Clock(started)
     if tensorboard:
@@ -205,9 +205,9 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
             from svertka.pipeline import train_network, train_transfer
 
         clock.now("decode")
-        distributed_worker.tell_pictures(told["data"], preprocess)
+        distributed_worker.broadcast_source(told["data"], preprocess)
         store = reading.finish(lambda done, total: watch("read", (done, total)))
-        distributed_worker.tell_read(reading)
+        distributed_worker.signal_decoded(reading)
     manifest = rooms.Manifest.load(folder.path / layout.MANIFEST)
     if not manifest.matches(store):
         raise DataError(
@@ -218,7 +218,7 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
     clock.now("plan")
     with folder.read_along(_readers(folder, readers, tensorboard)):
         if "transfer" in told:
-            return distributed_worker.by_one(train_transfer.go_on, job, told)
+            return distributed_worker.in_main_only(train_transfer.go_on, job, told)
         if train_network.needs_its_start(job, told):
             (job.start,) = train_transfer.begun_with(job, [told["start"]])
         return train_network.go_on(job, told)

@@ -17,6 +17,7 @@ import torch
 from svertka import data as rooms
 from svertka.blocks import Net
 from svertka.common.counter_rng import mix
+from svertka.common.torchrun import refuse_several
 from svertka.data.loading.loader import Loader
 from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.errors.label_invariance import Change, changes
@@ -31,7 +32,6 @@ from svertka.pipeline.context import Where
 from svertka.records import Watch, silent
 from svertka.training import class_balance, loop
 from svertka.training.defaults import from_scratch
-from svertka.training.distributed.torchrun import refuse_several
 from svertka.training.monitoring.estimate import SLACK
 from svertka.training.recipe import ALIASES, Recipe
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from svertka.common.torchrun import refuse_several
 from svertka.pipeline.context import Where
 from svertka.pipeline.dry_run import Rehearsal
 from svertka.records import Epoch, Step, Watch, silent
 from svertka.training import checkpoint, loop
-from svertka.training.distributed.torchrun import refuse_several
 from svertka.training.state import State
 
 STEPS = 12  # in each of two passes
@@ -73,7 +73,7 @@ def verify(data: Where, *, watch: Watch = silent, **settings: Any) -> Proof:
     """
     refuse_several("--verify")
     rehearsal = Rehearsal(data, watch, **{**settings, "epochs": PASSES})
-    with torch.random.fork_rng(), rehearsal.plan.settled(), tempfile.TemporaryDirectory() as folder:
+    with torch.random.fork_rng(), rehearsal.plan.torch_settings(), tempfile.TemporaryDirectory() as folder:
         first, again = rehearsal.begin(), rehearsal.begin()
         _fit(rehearsal, first, stop_in=Path(folder))
         _fit(rehearsal, again)

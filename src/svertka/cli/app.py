@@ -33,8 +33,8 @@ from svertka.cli.options import (
     say,
 )
 from svertka.common.startup import at_ease
+from svertka.common.torchrun import may_report, refuse_several, world
 from svertka.errors import NotationError, SvertkaError, UsageError
-from svertka.training.distributed.torchrun import may_speak, refuse_several, world
 
 if TYPE_CHECKING:
     from svertka.pipeline.context import Trained
@@ -151,7 +151,7 @@ def _train_once(
     """A new training, or the rest of one that was stopped."""
     from svertka.cli.progress import watching
 
-    first = world().first  # of the processes that torchrun started, one speaks
+    first = world().is_main  # of the processes that torchrun started, one speaks
     with watching(quiet=quiet or not first) as watch:
         if resume is not None:
             from svertka.api.train import resume as go_on
@@ -339,7 +339,7 @@ for _verb in (
 
 
 def _fail(error: SvertkaError) -> None:
-    if may_speak():
+    if may_report():
         say(f"svertka: {error}")
         if isinstance(error, NotationError):
             say(error.pointer())

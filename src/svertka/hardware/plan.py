@@ -64,7 +64,7 @@ class Plan:
         return self.precision == "float16"
 
     @contextmanager
-    def precisely(self) -> Iterator[None]:
+    def autocast(self) -> Iterator[None]:
         """A forward pass in the plan's precision."""
         if self.precision in HALVES:
             with torch.autocast(self.device.split(":")[0], dtype=HALVES[self.precision]):
@@ -73,7 +73,7 @@ class Plan:
             yield
 
     @contextmanager
-    def settled(self) -> Iterator[None]:
+    def torch_settings(self) -> Iterator[None]:
         """PyTorch's own settings as the plan wants them, for training as a whole; they are put back afterwards."""
         threads, rooms = torch.get_num_threads(), (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
         before, tried = [room.fp32_precision for room in rooms], torch.backends.cudnn.benchmark

@@ -55,7 +55,7 @@ class Trial:
         """The whole batch (a piece of it), or as many pictures as a step may have to end within the budget."""
         whole = max(1, self.shape[0] // self.plan.pieces)
         batch = min(SMALL, whole)
-        with self.plan.settled():
+        with self.plan.torch_settings():
             while batch < whole:
                 first = sum(self._step(batch))  # which allocates
                 if first > budget or sum(self._step(batch)) > budget / FEWEST:
@@ -69,7 +69,7 @@ class Trial:
         The least time counts, which noise disturbed least; the first step allocates and does not.
         """
         times: list[list[float]] = []
-        with self.plan.settled():
+        with self.plan.torch_settings():
             start = time.perf_counter()
             while len(times) < FEWEST or (time.perf_counter() - start < budget and len(times) < MOST):
                 times.append(self._step(batch))
@@ -83,7 +83,7 @@ class Trial:
         """Seconds of forward pass, backward pass and update."""
         x, y = self._noise(batch)
         marks = [self._now()]
-        with self.plan.precisely():
+        with self.plan.autocast():
             loss = sum(F.cross_entropy(logits, y) for logits in self.outputs(x))
         loss.item()  # type: ignore[union-attr]  # the loop looks at it, too
         marks.append(self._now())

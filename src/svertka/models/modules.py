@@ -110,9 +110,9 @@ def kinds() -> dict[str, Kind]:
 def kind_of(module: nn.Module) -> Kind | None:
     """The kind of a module; None of a class that is none of them.
 
-    A subclass is another class, unless it says by `kept_as` that it only computes in another place what that one does.
+    A subclass is another class.
     """
-    made = getattr(module, "kept_as", type(module))
+    made = type(module)
     where = "torch.nn" if made.__module__.startswith("torch.nn.modules.") else made.__module__
     return _by_class().get((where, made.__qualname__))
 

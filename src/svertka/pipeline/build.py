@@ -9,12 +9,12 @@ import torch
 
 from svertka import zoo
 from svertka.blocks import Net, measure_whitening
+from svertka.common.torchrun import World
 from svertka.data.loading.loader import Loader
 from svertka.errors import SvertkaError, UnknownName, UsageError
 from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
 from svertka.pipeline.context import Job
-from svertka.training.distributed.torchrun import World
 from svertka.training.recipe import Recipe
 from svertka.training.schedules.progressive_resizing import SIZES, resized
 from svertka.zoo.weights.catalog import load_weights, published

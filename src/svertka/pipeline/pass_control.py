@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
+from svertka.common.torchrun import world
 from svertka.hardware import device
 from svertka.hardware.plan import Plan
 from svertka.pipeline.build import loader
 from svertka.pipeline.context import Job
 from svertka.pipeline.forecast import WORTH, limit, make_forecast, measure_load
 from svertka.records import Epoch
-from svertka.training.distributed.torchrun import world
 from svertka.training.monitoring.estimate import Forecast, Load, end_seconds, pass_seconds, used_disk
 from svertka.training.monitoring.timed_loader import Timed
 from svertka.training.schedules.epoch_budget import Pace

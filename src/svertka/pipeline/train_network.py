@@ -13,6 +13,7 @@ from torch import Tensor
 
 from svertka.analysis.training_report import report_training
 from svertka.blocks import Net
+from svertka.common.torchrun import world
 from svertka.errors import NotFinite, RunError, UsageError
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.compile import refuse_without_compiler
@@ -37,8 +38,7 @@ from svertka.records import Epoch, Note, Step
 from svertka.runs import layout
 from svertka.training import checkpoint, loop
 from svertka.training.defaults import from_scratch
-from svertka.training.distributed.process_group import use_own_cores
-from svertka.training.distributed.torchrun import world
+from svertka.training.distributed import use_own_cores
 from svertka.training.state import State, snapshot
 
 
@@ -144,10 +144,10 @@ def _compiled_here(job: Job, plan: Plan) -> Plan:
 
 def _carry_out(job: Job, course: Course, net: Net, saved: Path | None) -> Trained:
     plan, train = course.plan, course.train
-    distributed_worker.tell_work(job, plan, describe(net, job.recipe.net, job.preprocess.shape), outline(net))
+    distributed_worker.broadcast_config(job, plan, describe(net, job.recipe.net, job.preprocess.shape), outline(net))
     with asked_to_stop(patiently=not world().alone) as asked:
-        with plan.settled(), distributed_worker.at_work(job, plan, net, saved) as state:
-            state.group.wish = asked.is_set
+        with plan.torch_settings(), distributed_worker.joint_state(job, plan, net, saved) as state:
+            state.group.stop_requested = asked.is_set
             if saved is not None:
                 job.run.rewind(state.step, len(train))
             begun, steps = time.perf_counter(), state.step
@@ -165,7 +165,7 @@ def _carry_out(job: Job, course: Course, net: Net, saved: Path | None) -> Traine
         if not state.best_epoch:  # stopped within the first pass: what there is
             state.best_tensors = snapshot(state.measured_net)
         speed = (state.step - steps) * train.batch / max(1e-9, time.perf_counter() - begun)
-        return distributed_worker.tell_done(_finish(job, course, state, stopped, speed, keeper))
+        return distributed_worker.signal_done(_finish(job, course, state, stopped, speed, keeper))
 
 
 def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | Note]:
@@ -189,7 +189,7 @@ def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | 
                 yield record
                 again = isinstance(record, Epoch) and course.passed(record)
                 if isinstance(record, Epoch):
-                    state.group.passes(job.recipe.epochs or 1)
+                    state.group.from_main(job.recipe.epochs)
                 course.told += time.perf_counter() - given
                 if again:
                     rewrite_recipe(job)

@@ -139,7 +139,7 @@ def start(job: Job, backbones: Sequence[Backbone], facts: from_scratch.Facts) ->
         return train_network.learn(job, facts)
     job.recipe, reasons = vary(job.recipe, facts)
     job.reasons |= reasons
-    return distributed_worker.by_one(climb, job, backbones, told, facts.side)
+    return distributed_worker.in_main_only(climb, job, backbones, told, facts.side)
 
 
 def go_on(job: Job, told: dict[str, Any]) -> Trained:

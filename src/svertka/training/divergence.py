@@ -9,7 +9,6 @@ import math
 
 from torch import Tensor
 
-from svertka.data.loading.loader import Batch
 from svertka.errors import NotFinite
 from svertka.records import Note
 from svertka.training.recipe import Recipe
@@ -17,35 +16,28 @@ from svertka.training.schedules.learning_rate import SLOWER
 from svertka.training.state import State, snapshot
 
 
-def refuse_unless_finite(
-    value: float, batch: Batch, step: int, number: int, recipe: Recipe, logits: Tensor | None = None,
-    learned: bool = False,
-) -> None:  # fmt: skip
+def check_loss(value: float, step: int, recipe: Recipe, index: Tensor, logits: Tensor | None = None) -> None:
     """Stop on a loss that is not a number.
 
     Args:
         value: the loss.
-        batch: the pictures.
         step: of the run, from 0.
-        number: of the batch in its pass, from 1.
         recipe: for what to advise.
-        logits: (b, classes) that it was computed from, where they are known.
-        learned: whether the weights have taken the step already.
+        index: (b,) the pictures it was computed from.
+        logits: (b, classes) of them, where nothing was learned from them yet.
 
     Raises:
         NotFinite: it is not; carries the pictures whose own outputs are not, or all of the batch.
     """
     if math.isfinite(value):
         return
-    index = batch.index
     if logits is not None and not logits.isfinite().all():
         index = index[~logits.isfinite().all(1)]
-    then = "which a GPU tells one step late" if learned else "nothing was learned from it"
-    fact = f"The loss became {value} at step {step + 1} (batch {number} of the pass); {then}."
-    raise NotFinite(fact, _advice(recipe), tuple(index.tolist()))
+    then = "nothing was learned from it" if logits is not None else "it was read after the step had been taken"
+    raise NotFinite(f"The loss became {value} at step {step + 1}; {then}.", _advice(recipe), tuple(index.tolist()))
 
 
-def refuse_spoilt(state: State, recipe: Recipe, loss: float | None = None) -> None:
+def check_weights(state: State, recipe: Recipe, loss: float | None = None) -> None:
     """Stop at the end of a pass that spoilt the weights: they, or the validation `loss`, are not numbers.
 
     Raises:
@@ -57,13 +49,13 @@ def refuse_spoilt(state: State, recipe: Recipe, loss: float | None = None) -> No
     raise NotFinite(f"The {what} no longer finite after step {state.step}.", _advice(recipe))
 
 
-def ready(state: State, recipe: Recipe) -> None:
+def keep_start(state: State, recipe: Recipe) -> None:
     """Keep the first weights, so that there is something to go back to before the first pass is over."""
     if recipe.rescue and not state.best_tensors:
         state.best_tensors = snapshot(state.measured_net)
 
 
-def go_back(state: State, recipe: Recipe, trouble: NotFinite, per_epoch: int) -> Note:
+def restore_best(state: State, recipe: Recipe, trouble: NotFinite, per_epoch: int) -> Note:
     """Take the best weights so far, forget momentum, lower the rate; says so.
 
     Raises:

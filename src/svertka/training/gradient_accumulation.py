@@ -15,11 +15,15 @@ from torch import Tensor
 from svertka.data.loading.loader import Batch
 from svertka.errors import TrainingError
 from svertka.records import Note
-from svertka.training.distributed.process_group import Short
 from svertka.training.state import State
 
 LEAST = 2  # pictures in a piece: batch norm needs two to measure a spread
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+
+
+def pieces_that_fit(pictures: int) -> int:
+    """Into how many pieces that many pictures may be cut at most."""
+    return max(1, pictures // LEAST)
 
 
 def pieces(batch: Batch, count: int, class_weights: Tensor | None = None) -> Iterator[tuple[Batch, float]]:
@@ -28,76 +32,57 @@ def pieces(batch: Batch, count: int, class_weights: Tensor | None = None) -> Ite
     The mean over a batch is that of pieces weighted by these shares; where classes weigh differently, a piece counts as
     much as the weights in it, because that is what the mean divides by.
     """
-    count = max(1, min(count, len(batch.y) // LEAST))
     if count == 1:
         yield batch, 1.0
         return
     weighted = class_weights is not None and batch.y.ndim == 1
     weights = class_weights[batch.y] if weighted else torch.ones(len(batch.y))  # type: ignore[index]
     whole = weights.sum()
-    parts = zip(*(t.tensor_split(count) for t in (*batch, weights)), strict=True)
-    for x, y, index, weight in parts:
+    for x, y, index, weight in zip(*(t.tensor_split(count) for t in (*batch, weights)), strict=True):
         yield Batch(x, y, index), (weight.sum() / whole).item()
 
 
-def within_memory(step: Callable[..., None], state: State, batch: Batch, *how: Any) -> Iterator[Note]:
+def step_with_oom_retry(step: Callable[..., None], state: State, batch: Batch, *how: Any) -> Iterator[Note]:
     """Take a step; where memory is not enough, take it again in twice as many pieces, and say so.
 
     Raises:
-        TrainingError: not even the smallest pieces fit, or several processes cannot agree on smaller ones any more.
+        TrainingError: not even the smallest pieces fit; or one of several processes is short of memory, since the
+            others are in the middle of this step.
     """
-    group, pictures, most = state.group, len(batch.y), len(batch.y) // LEAST
     while True:
         try:
             return step(state, batch, *how)
         except (MemoryError, RuntimeError) as why:
-            if not of_memory(why):
+            if not is_out_of_memory(why):
                 raise
-            agreed = isinstance(why, Short)
         # outside of `except`: the error holds on to what the step had computed
         state.optimizer.zero_grad(set_to_none=True)
-        if agreed:
-            _, seen = group.short_of_memory(True, len(batch.y))
-            pictures, most = -(-seen // group.world.size), group.most_pieces(seen)
-        elif not group.world.alone:  # the others are in the middle of this step, or past it
-            raise TrainingError(
-                f"Memory is not enough for {pictures} pictures in one of {group.world.size} processes: a smaller batch "
-                "(--set batch_size=N), or batches in pieces (--set accumulate=N), would fit."
-                + (" `svertka train --resume RUN` goes on from the last checkpoint." if state.history else "")
-            )
-        note = halve(state, pictures, most)
-        free_cached()
-        if agreed:
-            group.take(state.net, str(batch.x.device))
-        yield note
+        _double_pieces(state, len(batch.y))
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        yield Note(
+            f"Memory was not enough for {len(batch.y)} pictures at once: from step {state.step + 1} on each batch is "
+            f"computed in {state.pieces} pieces, whose gradients are summed."
+        )
 
 
-def halve(state: State, pictures: int, most: int) -> Note:
-    """From here on compute batches, or shares of them, of so many pictures in twice as many pieces; says so.
-
-    Raises:
-        TrainingError: that would be more than the `most` they can be cut into.
-    """
-    if 2 * state.pieces > most:
-        size = -(-pictures // state.pieces)
+def _double_pieces(state: State, pictures: int) -> None:
+    size = state.group.world.size
+    if size > 1:
         raise TrainingError(
-            f"Memory is not enough even for {size} pictures at once: smaller pictures (--size) or a smaller "
-            "network (--net) would fit."
+            f"Memory is not enough for {pictures} pictures in one of {size} processes: a smaller batch "
+            "(--set batch_size=N), or batches in pieces (--set accumulate=N), would fit."
+            + (" `svertka train --resume RUN` goes on from the last checkpoint." if state.history else "")
+        )
+    if 2 * state.pieces > pieces_that_fit(pictures):
+        raise TrainingError(
+            f"Memory is not enough even for {-(-pictures // state.pieces)} pictures at once: smaller pictures (--size) "
+            "or a smaller network (--net) would fit."
         )
     state.pieces *= 2
-    return Note(
-        f"Memory was not enough for {pictures} pictures at once: from step {state.step + 1} on each batch is "
-        f"computed in {state.pieces} pieces, whose gradients are summed."
-    )
 
 
-def free_cached() -> None:
-    """Give back what PyTorch keeps of a GPU's memory for later."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def of_memory(why: BaseException) -> bool:
+def is_out_of_memory(why: BaseException) -> bool:
     """Whether an error says that memory has run out, on whatever device."""
     if isinstance(why, (MemoryError, torch.OutOfMemoryError)):
         return True

@@ -7,7 +7,6 @@ augmentation and dropout are functions of (seed, epoch, step) and need no random
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 
@@ -25,39 +24,37 @@ from svertka.hardware.plan import Plan
 from svertka.models import answer
 from svertka.records import Epoch, Note, Step
 from svertka.training import divergence
-from svertka.training.async_metrics import put_aside, read
-from svertka.training.distributed.memory_probe import try_together
-from svertka.training.distributed.process_group import Group, gathered
+from svertka.training.distributed import Group, gathered
 from svertka.training.ema import Average
 from svertka.training.freeze import freeze
-from svertka.training.gradient_accumulation import free_cached, of_memory, pieces, within_memory
+from svertka.training.gradient_accumulation import pieces, pieces_that_fit, step_with_oom_retry
 from svertka.training.optimizer_factory import make_optimizer, set_rate
 from svertka.training.optimizer_step import update
 from svertka.training.recipe import Recipe
 from svertka.training.schedules.learning_rate import rate_at
 from svertka.training.schedules.progressive_resizing import resized, size_at
-from svertka.training.state import State, snapshot
+from svertka.training.state import Pending, State, snapshot
 
 AUXILIARY = 0.3  # weight of auxiliary heads in the loss (Szegedy et al. 2014, arXiv:1409.4842, section 5)
 RECORDS = 20  # Step records in one epoch, at least
 SECONDS = 5.0  # without a record, at most: whoever asks to stop need not wait longer
+CHECKED_AT_ONCE = ("cpu",)  # devices whose loss may be looked at after every step, since nobody waits for it
 
 
 def begin(net: Net, recipe: Recipe, plan: Plan, group: Group | None = None) -> State:
     """A fresh state for a network, which moves to the plan's device and layout and is frozen as the recipe says."""
     frozen, group = freeze(net, recipe.freeze or "none"), group or Group()
     net = net.to(plan.device, memory_format=plan.memory_format)  # type: ignore[call-overload]
-    group.take(net, plan.device)
-    average = None
-    if recipe.ema_decay:
-        average = Average(net, recipe.ema_decay)
-    parts = max(recipe.accumulate, plan.pieces)
+    average = Average(net, recipe.ema_decay) if recipe.ema_decay else None
     optimizer = make_optimizer(net, recipe, bfloat16=plan.precision == "bfloat16")
-    state = State(net, optimizer, average, tuple(frozen), pieces=parts, group=group)
+    state = State(net, optimizer, average, tuple(frozen), pieces=max(recipe.accumulate, plan.pieces), group=group)
     if plan.scaled:
         state.scaler = GradScaler(plan.device.split(":")[0])
     if plan.compile:
         state.outputs = compiled(net.outputs)
+    if not group.world.alone:
+        state.learning_mode()
+        group.wrap(net, plan.device)
     return state
 
 
@@ -71,7 +68,7 @@ def fit(
         TrainingError: memory is not enough for two pictures.
     """
     epochs, clock = recipe.epochs or 1, time.perf_counter() - state.seconds
-    divergence.ready(state, recipe)
+    divergence.keep_start(state, recipe)
     while len(state.history) < epochs:
         if recipe.patience and len(state.history) - state.best_epoch >= recipe.patience:
             yield Note(f"Stopped after pass {len(state.history)} of {epochs}: no better in {recipe.patience} passes.")
@@ -80,7 +77,7 @@ def fit(
             yield from _pass(state, train, recipe, plan, clock)
             yield _measured(state, validation, recipe, clock)
         except NotFinite as trouble:
-            yield divergence.go_back(state, recipe, trouble, len(train))
+            yield divergence.restore_best(state, recipe, trouble, len(train))
 
 
 def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float) -> Iterator[Step | Note]:
@@ -88,70 +85,44 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
     steps, every = (recipe.epochs or 1) * len(train), max(1, len(train) // RECORDS)
     epoch, start = divmod(state.step, len(train))
     losses = [loss for _, loss in state.history]
-    said = time.perf_counter()
+    last = time.perf_counter()
     state.learning_mode()
     for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
         state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
         set_rate(state.optimizer, state.rate)
         if recipe.grow:
             batch = batch._replace(x=resized(batch.x, size_at(recipe.grow, state.step, steps)))
-        if not state.group.world.alone:
-            yield from try_together(state, batch, plan)
-        for note in within_memory(step, state, batch, recipe, plan, number):
-            read(state, recipe)
+        for note in step_with_oom_retry(step, state, batch, recipe, plan):
+            read_metrics(state, recipe)
             yield note
         state.step += 1
-        now = time.perf_counter()
-        if number < len(train) and (number % every == 0 or now - said > SECONDS or state.group.stopping):
-            read(state, recipe)
-            now = time.perf_counter()
-            said, state.seconds = now, now - clock
+        due = state.group.agree(number % every == 0 or time.perf_counter() - last > SECONDS)
+        if due and number < len(train):
+            read_metrics(state, recipe)
+            last = time.perf_counter()
+            state.seconds = last - clock
             yield Step(state.step, steps, epoch + 1, state.loss_sum / state.seen, state.rate, state.seen, state.seconds)
-    read(state, recipe)
+    read_metrics(state, recipe)
 
 
-def step(state: State, batch: Batch, recipe: Recipe, plan: Plan, number: int) -> None:
-    """One step of the optimizer on one batch, which is batch `number` of its pass."""
-    group = state.group
-    _seed(plan.device, mix(recipe.seed, -1, state.step, *group.own))  # dropout: the same masks after a resume
-    state.optimizer.zero_grad(set_to_none=True)
-    mine, seen = group.share(batch.y, state.class_weights)
-    loss, right = _add_up(state, batch, mine, min(state.pieces, group.most_pieces(seen)), recipe, plan, number)
-    if isinstance(loss, Tensor) and isinstance(right, Tensor):
-        put_aside(state, loss, right, batch, number, recipe)
-        update(state, recipe)
-        return
-    own, (loss, right) = float(loss), group.total(float(loss), int(right))
-    if not math.isfinite(loss):  # in all processes alike
-        batch = batch._replace(index=group.guilty(batch.index, own))
-        divergence.refuse_unless_finite(loss, batch, state.step, number, recipe)
-    update(state, recipe)
-    state.count(loss, right, seen)
-
-
-def _add_up(
-    state: State, batch: Batch, mine: float, count: int, recipe: Recipe, plan: Plan, number: int
-) -> tuple[float | Tensor, int | Tensor]:
-    """Add up the gradients of a batch, of which this process's share counts `mine`; returns its loss and right answers.
+def step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
+    """One step of the optimizer on one batch; `read_metrics` counts what it found.
 
     Raises:
-        MemoryError, RuntimeError: memory is not enough; of several processes, the end of the step tells all of them.
+        NotFinite: the loss is not a number, on a device where that is known at once.
     """
-    loss: float | Tensor = 0.0
-    right: int | Tensor = 0
-    done, group = 0, state.group
-    try:
-        for piece, share in pieces(batch, count, state.class_weights):
-            with group.piece(last=done + 1 == count):
-                value, hits = _gradients(state, piece, share * mine, recipe, plan, number)
-            loss, right, done = loss + share * mine * value, right + hits, done + 1
-        return loss, right
-    except (MemoryError, RuntimeError) as why:
-        if group.world.alone or not of_memory(why):
-            raise
-    free_cached()  # outside of `except`: the error holds on to what was computed
-    group.stop_short(count - done)
-    return 0.0, 0
+    group = state.group
+    _seed(plan.device, mix(recipe.seed, -1, state.step, *group.rank_seed))  # dropout: the same masks after a resume
+    state.optimizer.zero_grad(set_to_none=True)
+    mine, seen = group.share(batch.y, state.class_weights)
+    loss, right = torch.zeros((), device=plan.device), torch.zeros((), dtype=torch.int64, device=plan.device)
+    count = min(state.pieces, pieces_that_fit(seen // group.world.size))
+    for number, (piece, share) in enumerate(pieces(batch, count, state.class_weights), 1):
+        with group.piece(last=number == count):
+            value, hits = _gradients(state, piece, share * mine, recipe, plan)
+        loss, right = loss + share * mine * value, right + hits
+    update(state, recipe)
+    state.pending.append(Pending(loss, right, seen, batch.index if group.world.alone else batch.index[:0]))
 
 
 def _seed(device: str, seed: int) -> None:
@@ -161,35 +132,41 @@ def _seed(device: str, seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def _reads_late(state: State, plan: Plan) -> bool:
-    """Whether a step is over before its loss is known: on one GPU, which then need not wait for the processor."""
-    return plan.device.startswith("cuda") and state.group.world.alone
-
-
-def _gradients(
-    state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan, number: int
-) -> tuple[float | Tensor, int | Tensor]:
+def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan) -> tuple[Tensor, Tensor]:
     """Add `share` of the gradients of a batch; returns its mean loss, and how many of its pictures were right."""
     smoothing, group = recipe.label_smoothing or 0.0, state.group
-    with plan.precisely():
+    with plan.autocast():
         logits, *auxiliary = (group.parallel or state.outputs or state.net.outputs)(batch.x)  # (b, classes)
         loss = F.cross_entropy(logits, batch.y, state.class_weights, label_smoothing=smoothing)
         for extra in auxiliary:
             loss = loss + AUXILIARY * F.cross_entropy(extra, batch.y, state.class_weights, label_smoothing=smoothing)
-        if not len(batch.y):  # of more processes than pictures, this one has none: a loss of 0 with a way back
-            loss = torch.stack([y.sum() for y in (logits, *auxiliary)]).sum()
-    late = _reads_late(state, plan)
-    value = loss.detach() if late else loss.item()
-    if group.world.alone and not late:  # else all must go on to where they hear of it
-        divergence.refuse_unless_finite(value, batch, state.step, number, recipe, logits)
+    value = loss.detach()
+    if group.world.alone and plan.device in CHECKED_AT_ONCE:
+        divergence.check_loss(value.item(), state.step, recipe, batch.index, logits)
     if state.scaler is not None:
         loss = state.scaler.scale(loss)
     if share != 1:  # a product, since `backward(share)` would import torch's symbolic shapes and sympy: 0.3 s
         loss = share * loss
     loss.backward()
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
-    right = (logits.argmax(1) == truth).sum()
-    return value, right if late else int(right)
+    return value, (logits.argmax(1) == truth).sum()
+
+
+def read_metrics(state: State, recipe: Recipe) -> None:
+    """Count what the steps since the last record have found: here, and not at every step, a GPU is waited for.
+
+    Raises:
+        NotFinite: the loss of one of them is not a number; in several processes, in all alike.
+    """
+    if not state.pending:
+        return
+    found, state.pending = state.pending, []
+    losses = state.group.sum(*torch.stack([one.loss for one in found]).tolist())
+    hits = state.group.sum(*torch.stack([one.right for one in found]).tolist())
+    for number, (one, loss, right) in enumerate(zip(found, losses, hits, strict=True), state.step - len(found)):
+        loss /= state.group.world.size
+        divergence.check_loss(loss, number, recipe, one.index)
+        state.count(loss, round(right), one.seen)
 
 
 def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: float) -> Epoch:
@@ -198,10 +175,11 @@ def _measured(state: State, validation: Loader | None, recipe: Recipe, clock: fl
     accuracy = loss = answers = None
     better = True  # without validation the last epoch is kept
     if validation is not None:
+        state.group.same_statistics(state.measured_net)
         answers = collect(state.measured_net, validation)
         loss, accuracy = _loss_and_accuracy(*answers)
         better = (accuracy, -loss) >= state.best
-    divergence.refuse_spoilt(state, recipe, loss)
+    divergence.check_weights(state, recipe, loss)
     state.history.append(training if accuracy is None or loss is None else (accuracy, loss))
     if better:
         state.best = (accuracy, -loss) if accuracy is not None and loss is not None else state.best
@@ -238,4 +216,4 @@ def collect(net: Net, loader: Loader, mirror: bool = False) -> tuple[Tensor, Ten
     if not pairs:  # more processes than pictures
         pairs = [(torch.empty(0, loader.classes, device=loader.device), loader.labels[:0])]
     logits, labels = torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])
-    return gathered(logits, loader.total, loader.size), gathered(labels, loader.total, loader.size)
+    return gathered(logits, loader.size), gathered(labels, loader.size)

@@ -6,36 +6,29 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 
 from svertka.blocks import Net
-from svertka.data.loading.loader import Batch
-from svertka.training.distributed.process_group import Group
+from svertka.training.distributed import Group
 from svertka.training.ema import Average
 from svertka.training.optimizer_factory import Optimizer
 
-STEPS_TRIED = 2  # the first allocates what the second has to live with
-
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """Loss and right answers (2,) of one step on a GPU, on their way to whoever counts them (unread.py).
+class Pending:
+    """What one step has found, still on the device.
 
-    arrived  is recorded behind the copy; None where nothing is to be waited for
-    batch    the step's pictures, by `index` alone
-    seen     how many they are
-    step     of the run, from 0
-    number   of the batch in its pass, from 1
+    loss   () of the batch, or this process's part of it
+    right  () pictures that were answered rightly
+    seen   pictures of the whole batch
+    index  (b,) which ones, to be named where the loss is not a number
     """
 
-    numbers: Tensor
-    arrived: torch.cuda.Event | None
-    batch: Batch
+    loss: Tensor
+    right: Tensor
     seen: int
-    step: int
-    number: int
+    index: Tensor
 
 
 @dataclass
@@ -49,15 +42,13 @@ class State:
     history    (accuracy, loss) after each finished pass, on validation; of the training itself where there is none
     best       (accuracy, -loss) on validation of the best epoch so far, and the weights of then
     answers    logits and labels on validation of then, where this process has seen them
-    slow       weights that the fast ones come back to, where the recipe looks ahead (update.py)
-    rescues    times that training went back to those weights, at a lower rate each time (rescue.py)
-    pieces     parts that a batch is computed in, so that it fits into memory (pieces.py)
+    slow       weights that the fast ones come back to, where the recipe looks ahead (optimizer_step.py)
+    rescues    times that training went back to the best weights, at a lower rate each time (divergence.py)
+    pieces     parts that a batch is computed in, so that it fits into memory (gradient_accumulation.py)
     scaler     what scales the loss up and gradients down again, where the plan computes in float16
     outputs    the network's own `outputs`, compiled, where the plan says so
-    group      the processes that train it together (processes.py)
-    tried      numbers in a picture of the size that several processes have tried to fit into memory (trying.py)
-    untried    steps ahead before which they try
-    unread     what the last step on a GPU found, which nobody has waited for yet (unread.py)
+    group      the processes that train it together (distributed.py)
+    pending    what the steps since the last record have found, not read yet
     """
 
     net: Net
@@ -82,9 +73,7 @@ class State:
     seconds: float = 0.0  # spent training before this process
     class_weights: Tensor | None = None  # (classes,) how much a mistake on each costs
     group: Group = field(default_factory=Group)
-    tried: int = 0
-    untried: int = 0
-    unread: Unread | None = None
+    pending: list[Pending] = field(default_factory=list)
 
     @property
     def measured_net(self) -> Net:
@@ -100,7 +89,7 @@ class State:
     def begin_pass(self) -> None:
         """Nothing seen yet."""
         self.loss_sum, self.right, self.seen = 0.0, 0, 0
-        self.unread = None
+        self.pending = []
 
     def count(self, loss: float, right: int, seen: int) -> None:
         """A step is over: the mean loss of so many pictures, and how many were right."""

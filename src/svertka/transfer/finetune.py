@@ -80,7 +80,7 @@ def finetune(state: State, train: Loader, validation: Loader | None, recipe: Rec
     Raises:
         NotFinite: the loss is no longer a number.
     """
-    with plan.settled():
+    with plan.torch_settings():
         for record in loop.fit(state, train, validation, recipe, plan):
             if tell(record):
                 break

@@ -150,6 +150,11 @@ SENTENCES = {
     "Transfer is the work of one process: the other {n} wait.": (
         "Дообучением занят один процесс: остальные ({n}) ждут."
     ),
+    "On CPUs the batch norms of each process measure its own share of a batch: what is learned depends on the number "
+    "of processes.": (
+        "На процессорах батч-нормы каждого процесса измеряют только его долю батча: то, чему сеть научится, зависит от "
+        "числа процессов."
+    ),
     "nearest neighbors": "ближайшие соседи",
     "linear head": "линейная голова",
     "dense head": "плотная голова",

@@ -9,8 +9,11 @@ SENTENCES = {
         "Памяти не хватило на столько изображений сразу: {n}. Начиная с шага {step} каждый батч вычисляется по частям "
         "(их {pieces}), а градиенты складываются."
     ),
-    "The loss became {value} at step {step} (batch {number} of the pass); nothing was learned from it.": (
-        "Потери стали {value} на шаге {step} (батч {number} этой эпохи); на нём сеть не училась."
+    "The loss became {value} at step {step}; nothing was learned from it.": (
+        "Потери стали {value} на шаге {step}; на нём сеть не училась."
+    ),
+    "The loss became {value} at step {step}; it was read after the step had been taken.": (
+        "Потери стали {value} на шаге {step}; это прочитано, когда шаг был уже сделан."
     ),
     "The weights are no longer finite after step {step}.": "После шага {step} веса перестали быть конечными.",
     "The validation loss is no longer finite after step {step}.": (
