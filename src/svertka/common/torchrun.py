@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from svertka.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from torch.distributed import Store
+    from torch.distributed.distributed_c10d import Store
 
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 NUMBERS = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_size": "LOCAL_WORLD_SIZE"}
@@ -93,10 +93,10 @@ def key_value_store() -> Store:
     Raises:
         TrainingError: nobody answers at the address.
     """
-    import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
     try:
-        store, _, _ = next(dist.rendezvous("env://", timeout=ANSWER))
+        store: Store = next(rendezvous("env://", timeout=ANSWER))[0]
     except (RuntimeError, ValueError) as why:
         where = ":".join(os.environ.get(name, "") for name in ADDRESS)
         raise TrainingError(f"The other processes cannot be reached at {where}: {str(why).splitlines()[0]}.") from why

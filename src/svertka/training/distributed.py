@@ -76,7 +76,7 @@ class Group:
         """Batch norms that learn measure the whole batch; what is frozen stays as it is."""
         self._usual = _learning_norms(net)
         for parent, name, norm in self._usual:
-            setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(norm))
+            setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(norm))  # type: ignore[no-untyped-call]
 
     def unwrap(self) -> None:
         """The usual batch norms again, with the weights and statistics that have been learned."""
@@ -145,7 +145,7 @@ class _Outputs(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return self.net.outputs(x)
 
 
@@ -164,9 +164,12 @@ def joined(world: World, device: str, net: Net) -> Iterator[Group]:
         torch.cuda.set_device(world.local_rank)
     try:
         dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if on_gpu else "gloo", store=dist.PrefixStore("group", key_value_store()),
-            rank=world.rank, world_size=world.size, timeout=ANSWER,
-        )  # fmt: skip
+            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+            store=dist.distributed_c10d.PrefixStore("group", key_value_store()),
+            rank=world.rank,
+            world_size=world.size,
+            timeout=ANSWER,
+        )
         for tensor in net.state_dict().values():
             dist.broadcast(tensor, 0)
         yield group
