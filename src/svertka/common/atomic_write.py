@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,4 +55,4 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     import numpy as np
 
     with atomic_write(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, **dict[str, Any](arrays))  # numpy's own types take the names for `allow_pickle`

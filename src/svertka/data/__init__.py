@@ -1,44 +1,64 @@
 """From a folder or archive to decoded pixels: source -> manifest -> split -> store -> loader.
 
-Names are fetched from their homes when first used, so that a decode worker, which needs two of them, imports
+Names are fetched from their modules when first used, so that a decode worker, which needs two of them, imports
 no more.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-# public name -> the module that defines it
-_HOMES: dict[str, str] = {
-    "Source": "svertka.data.sources.source",
-    "open_source": "svertka.data.sources.open",
-    "reopen_source": "svertka.data.sources.open",
-    "Survey": "svertka.data.sources.survey",
-    "survey": "svertka.data.sources.survey",
-    "Store": "svertka.data.store.store",
-    "StoreJob": "svertka.data.store.builder",
-    "begin_store": "svertka.data.store.builder",
-    "Copies": "svertka.data.splitting.near_duplicates",
-    "find_copies": "svertka.data.splitting.near_duplicates",
-    "Manifest": "svertka.data.splitting.manifest",
-    "make_manifest": "svertka.data.splitting.manifest",
-    "Loader": "svertka.data.loading.loader",
-    "Augment": "svertka.kinds.image.augment.augment",
-    "batches": "svertka.data.loading.numpy_batches",
-    "dataset": "svertka.data.loading.torch_dataset",
-    "PictureDataset": "svertka.data.loading.torch_dataset",
-    "picture_files": "svertka.data.folders.unlabeled_files",
-}
+from svertka.common.lazy import lazy_face
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Augment",
+    "Copies",
+    "Loader",
+    "Manifest",
+    "PictureDataset",
+    "Source",
+    "Store",
+    "StoreJob",
+    "Survey",
+    "batches",
+    "begin_store",
+    "dataset",
+    "find_copies",
+    "make_manifest",
+    "open_source",
+    "picture_files",
+    "reopen_source",
+    "survey",
+]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'svertka.data' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if TYPE_CHECKING:
+    from svertka.data.folders.unlabeled_files import picture_files
+    from svertka.data.loading.loader import Loader
+    from svertka.data.loading.numpy_batches import batches
+    from svertka.data.loading.torch_dataset import PictureDataset, dataset
+    from svertka.data.sources.open import open_source, reopen_source
+    from svertka.data.sources.source import Source
+    from svertka.data.sources.survey import Survey, survey
+    from svertka.data.splitting.manifest import Manifest, make_manifest
+    from svertka.data.splitting.near_duplicates import Copies, find_copies
+    from svertka.data.store.builder import StoreJob, begin_store
+    from svertka.data.store.store import Store
+    from svertka.kinds.image.augment.augment import Augment
+else:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "svertka.data.folders.unlabeled_files": ("picture_files",),
+            "svertka.data.loading.loader": ("Loader",),
+            "svertka.data.loading.numpy_batches": ("batches",),
+            "svertka.data.loading.torch_dataset": ("PictureDataset", "dataset"),
+            "svertka.data.sources.open": ("open_source", "reopen_source"),
+            "svertka.data.sources.source": ("Source",),
+            "svertka.data.sources.survey": ("Survey", "survey"),
+            "svertka.data.splitting.manifest": ("Manifest", "make_manifest"),
+            "svertka.data.splitting.near_duplicates": ("Copies", "find_copies"),
+            "svertka.data.store.builder": ("StoreJob", "begin_store"),
+            "svertka.data.store.store": ("Store",),
+            "svertka.kinds.image.augment.augment": ("Augment",),
+        },
+    )

@@ -3,28 +3,22 @@
     text  --parse-->  tree  --place-->  shapes  --build-->  Net
     tree  --str-->  text
 
-`words` is the vocabulary; docs/notation.md tells the language to a reader.
+`vocabulary` is the vocabulary; docs/notation.md tells the language to a reader.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from svertka.common.lazy import lazy_face
 from svertka.notation.grammar import parse
 from svertka.notation.shapes import Placed, place
 from svertka.notation.syntax import Network
 from svertka.notation.vocabulary import WORDS, Word
 
-if TYPE_CHECKING:
-    from svertka.notation.builder import build
-
 __all__ = ["WORDS", "Network", "Placed", "Word", "build", "parse", "place"]
 
-
-def __getattr__(name: str) -> Any:
-    """`build` needs torch, reading a line does not: it is fetched when it is first used."""
-    if name == "build":
-        from svertka.notation import builder
-
-        return builder.build
-    raise AttributeError(f"module 'svertka.notation' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from svertka.notation.builder import build
+else:  # building needs torch, reading a line does not
+    __getattr__, __dir__ = lazy_face(__name__, {"svertka.notation.builder": ("build",)})

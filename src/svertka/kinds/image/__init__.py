@@ -1,32 +1,28 @@
-"""Signals: bytes -> pixels -> tensor; pictures so far.
+"""Pictures: bytes -> pixels -> tensor.
 
-Names are fetched from their homes when first used; torch is imported by `Preprocess.normalize` alone.
+Names are fetched from their modules when first used; torch is imported by `Preprocess.normalize` alone.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-# public name -> the module that defines it
-_HOMES: dict[str, str] = {
-    "Preprocess": "svertka.kinds.image.preprocess",
-    "back": "svertka.kinds.image.geometry",
-    "fit": "svertka.kinds.image.reader",
-    "read": "svertka.kinds.image.reader",
-    "Header": "svertka.kinds.image.decoder",
-    "decode": "svertka.kinds.image.decoder",
-    "header": "svertka.kinds.image.decoder",
-}
+from svertka.common.lazy import lazy_face
 
-__all__ = sorted(_HOMES)
+__all__ = ["Header", "Preprocess", "back", "decode", "fit", "header", "read"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'svertka.kinds.image' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if TYPE_CHECKING:
+    from svertka.kinds.image.decoder import Header, decode, header
+    from svertka.kinds.image.geometry import back
+    from svertka.kinds.image.preprocess import Preprocess
+    from svertka.kinds.image.reader import fit, read
+else:
+    __getattr__, __dir__ = lazy_face(
+        __name__,
+        {
+            "svertka.kinds.image.decoder": ("Header", "decode", "header"),
+            "svertka.kinds.image.geometry": ("back",),
+            "svertka.kinds.image.preprocess": ("Preprocess",),
+            "svertka.kinds.image.reader": ("fit", "read"),
+        },
+    )
