@@ -7,6 +7,7 @@ augmentation and dropout are functions of (seed, epoch, step) and need no random
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 
@@ -115,13 +116,13 @@ def step(state: State, batch: Batch, recipe: Recipe, plan: Plan) -> None:
     _seed(plan.device, mix(recipe.seed, -1, state.step, *group.rank_seed))  # dropout: the same masks after a resume
     state.optimizer.zero_grad(set_to_none=True)
     mine, seen = group.share(batch.y, state.class_weights)
-    loss, right = torch.zeros((), device=plan.device), torch.zeros((), dtype=torch.int64, device=plan.device)
+    found: list[tuple[Tensor, Tensor]] = []
     count = min(state.pieces, pieces_that_fit(seen // group.world.size))
     for number, (piece, share) in enumerate(pieces(batch, count, state.class_weights), 1):
         with group.piece(last=number == count):
-            value, hits = _gradients(state, piece, share * mine, recipe, plan)
-        loss, right = loss + share * mine * value, right + hits
+            found.append(_gradients(state, piece, share * mine, recipe, plan))
     update(state, recipe)
+    loss, right = (functools.reduce(torch.add, numbers) for numbers in zip(*found, strict=True))
     state.pending.append(Pending(loss, right, seen, batch.index if group.world.alone else batch.index[:0]))
 
 
@@ -133,7 +134,7 @@ def _seed(device: str, seed: int) -> None:
 
 
 def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: Plan) -> tuple[Tensor, Tensor]:
-    """Add `share` of the gradients of a batch; returns its mean loss, and how many of its pictures were right."""
+    """Add `share` of the gradients of a batch; returns that share of its loss, and its right answers."""
     smoothing, group = recipe.label_smoothing or 0.0, state.group
     with plan.autocast():
         logits, *auxiliary = (group.parallel or state.outputs or state.net.outputs)(batch.x)  # (b, classes)
@@ -146,7 +147,7 @@ def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: P
     if state.scaler is not None:
         loss = state.scaler.scale(loss)
     if share != 1:  # a product, since `backward(share)` would import torch's symbolic shapes and sympy: 0.3 s
-        loss = share * loss
+        loss, value = share * loss, share * value
     loss.backward()
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
     return value, (logits.argmax(1) == truth).sum()
