@@ -5,9 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svertka.training.recipe import Recipe
-from svertka.training.schedules.learning_rate import rate_at
-from svertka.training.schedules.lr_schedule import SCHEDULES, drops, factor
+from svertka.training.schedules.lr_schedule import SCHEDULES, drops, factor, rate_at
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -61,10 +59,10 @@ def test_step_divides_by_ten_three_times():
 def test_plateau_drops_when_torch_does(losses, wait):
     made = optimizer()
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(made, factor=0.1, patience=wait - 1, eps=0.0)
-    recipe = Recipe(learning_rate=1.0, schedule="plateau", wait=wait)
     for k, loss in enumerate(losses, 1):
         theirs.step(loss)
-        assert rate_at(recipe, k, 100, losses[:k]) == pytest.approx(made.param_groups[0]["lr"], rel=1e-6, abs=0)
+        rate = rate_at("plateau", 1.0, k, 100, wait=wait, losses=losses[:k])
+        assert rate == pytest.approx(made.param_groups[0]["lr"], rel=1e-6, abs=0)
 
 
 def test_plateau_counts_anew_after_each_drop():
@@ -73,5 +71,4 @@ def test_plateau_counts_anew_after_each_drop():
 
 
 def test_each_rescue_halves_the_rate():
-    recipe = Recipe(learning_rate=0.4, schedule="constant")
-    assert [rate_at(recipe, 3, 10, rescues=k) for k in range(3)] == [0.4, 0.2, 0.1]
+    assert [rate_at("constant", 0.4, 3, 10, rescues=k) for k in range(3)] == [0.4, 0.2, 0.1]

@@ -1,18 +1,25 @@
 """Our optimizers against torch's: SGD to the bit, Adam and Muon but for rounding; and who is moved how."""
 
 import copy
+import json
 import subprocess
 import sys
 
 import pytest
 import torch
 
+import svertka as sv
 from svertka import zoo
+from svertka.errors import UnknownName
+from svertka.keras import optimizers as keras_optimizers
 from svertka.optimizers.adam import Adam
+from svertka.optimizers.base import Stepper
 from svertka.optimizers.muon import QUINTIC, Muon, orthogonal
+from svertka.optimizers.registry import OPTIMIZERS, OptimizerRow
 from svertka.optimizers.sgd import SGD
 from svertka.training.optimizer_factory import grouped, make_optimizer, set_rate
 from svertka.training.recipe import Recipe
+from svertka.transfer.finetune import gentle
 
 
 def nets(layout=torch.channels_last):
@@ -239,3 +246,30 @@ def test_rates_fall_with_depth():
     rates = {p: group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert rates[next(net.stem.parameters())] == pytest.approx(0.2 * 0.5**5)
     assert len(grouped(net, Recipe(optimizer="nesterov", learning_rate=0.1, layer_decay=1.0))) == 2
+
+
+class Signs(Stepper):
+    """Steps of one length, whatever the gradient."""
+
+    def move(self, weights, gradients, group):
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.sub_(gradient.sign(), alpha=group["lr"])
+
+
+def test_one_more_optimizer_is_one_more_row(monkeypatch, tmp_path):
+    row = OptimizerRow(
+        lambda groups, rate, momentum, bfloat16: Signs(groups, lr=rate), 0.002, 0.0005, momentum=(0.0, "none")
+    )
+    monkeypatch.setitem(OPTIMIZERS, "signs", row)
+    done = sv.train(
+        "digits", out=tmp_path / "run", optimizer="signs", epochs=1, net="conv3-8 bn relu maxpool2 flatten fc"
+    )
+    recipe = json.loads((done.path / "recipe.json").read_text(encoding="utf-8"))["recipe"]
+    assert recipe["optimizer"] == "signs"
+    assert recipe["learning_rate"] == pytest.approx(0.002 * (recipe["batch_size"] / 256) ** 0.5, rel=1e-4)
+    assert recipe["momentum"] == 0.0
+    assert done.summary["validation"]["accuracy"]["value"] > 0.6
+    assert gentle(Recipe(optimizer="signs"), 100)[0].learning_rate == 0.0005
+    assert keras_optimizers.get("Signs").learning_rate == 0.002
+    with pytest.raises(UnknownName, match="signs"):
+        Recipe(optimizer="sings")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from svertka.errors import UnknownName
+from svertka.optimizers import registry
 
 
 @dataclass
@@ -58,11 +59,17 @@ OPTIMIZERS = {"sgd": SGD, "adam": Adam, "rmsprop": RMSprop, "adadelta": Adadelta
 def get(optimizer: str | Optimizer) -> Optimizer:
     """An optimizer by its name in any case, with its defaults; an optimizer as it is.
 
+    Names that Keras has not are those of the recipe, with what is usual for them there.
+
     Raises:
         UnknownName: there is none of that name.
     """
     if isinstance(optimizer, Optimizer):
         return optimizer
-    if optimizer.lower() not in OPTIMIZERS:
-        raise UnknownName("optimizer", optimizer, OPTIMIZERS)
-    return OPTIMIZERS[optimizer.lower()]()
+    name = optimizer.lower()
+    if name in OPTIMIZERS:
+        return OPTIMIZERS[name]()
+    if name not in registry.OPTIMIZERS:
+        raise UnknownName("optimizer", optimizer, [*OPTIMIZERS, *registry.OPTIMIZERS])
+    row = registry.OPTIMIZERS[name]
+    return Optimizer(name, row.peak_from_scratch, row.momentum[0])

@@ -121,6 +121,19 @@ def hidden_matrices(net: Net) -> set[Tensor]:
     return hidden - {*first[:1], *last[-1:]}
 
 
+def sorted_parameters(net: Net) -> dict[Tensor, tuple[int, dict[str, Any]]]:
+    """Each parameter of a network -> (the place of its group among all, what `Muon` takes of that group)."""
+    hidden = hidden_matrices(net)
+    held = before_norms(net) & hidden
+    kinds = (
+        {"orthogonal": True, "held": False, "share": 1.0},
+        {"orthogonal": True, "held": True, "share": 1.0},
+        {"share": PARTNER},
+    )
+    places = {p: (1 if p in held else 0) if p in hidden else 2 for p in net.parameters()}
+    return {p: (place, kinds[place]) for p, place in places.items()}
+
+
 def before_norms(net: Net) -> set[Tensor]:
     """Filters whose length a norm divides out: those of convolutions without bias, by the habit of all networks."""
     convolutions = (m for m in net.modules() if isinstance(m, nn.Conv1d | nn.Conv2d))

@@ -12,7 +12,7 @@ from torch import Tensor
 from svertka.errors import NotFinite
 from svertka.records import Note
 from svertka.training.recipe import Recipe
-from svertka.training.schedules.learning_rate import SLOWER
+from svertka.training.schedules.lr_schedule import SLOWER
 from svertka.training.state import State, snapshot
 
 

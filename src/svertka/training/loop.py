@@ -32,7 +32,7 @@ from svertka.training.gradient_accumulation import pieces, pieces_that_fit, step
 from svertka.training.optimizer_factory import make_optimizer, set_rate
 from svertka.training.optimizer_step import update
 from svertka.training.recipe import Recipe
-from svertka.training.schedules.learning_rate import rate_at
+from svertka.training.schedules.lr_schedule import rate_at
 from svertka.training.schedules.progressive_resizing import resized, size_at
 from svertka.training.state import Pending, State, snapshot
 
@@ -89,7 +89,10 @@ def _pass(state: State, train: Loader, recipe: Recipe, plan: Plan, clock: float)
     last = time.perf_counter()
     state.learning_mode()
     for number, batch in enumerate(train.epoch(epoch, start=start), start + 1):
-        state.rate = rate_at(recipe, state.step, steps, losses, state.rescues)
+        state.rate = rate_at(
+            recipe.schedule, recipe.learning_rate or 0.0, state.step, steps,
+            warmup=recipe.warmup, wait=recipe.wait, losses=losses, rescues=state.rescues,
+        )  # fmt: skip
         set_rate(state.optimizer, state.rate)
         if recipe.grow:
             batch = batch._replace(x=resized(batch.x, size_at(recipe.grow, state.step, steps)))

@@ -12,11 +12,8 @@ import torch
 from torch import Tensor
 
 from svertka.blocks import Net
-from svertka.optimizers import muon
-from svertka.optimizers.adam import Adam
 from svertka.optimizers.base import Stepper
-from svertka.optimizers.muon import Muon
-from svertka.optimizers.sgd import SGD
+from svertka.optimizers.registry import OPTIMIZERS, Groups
 from svertka.training.layer_decay import distances
 from svertka.training.recipe import Recipe
 
@@ -30,41 +27,27 @@ def make_optimizer(net: Net, recipe: Recipe, *, bfloat16: bool = False) -> Optim
 
     With `bfloat16`, as where the plan found it faster, Muon multiplies its large matrices in it.
     """
-    groups, rate = grouped(net, recipe), recipe.learning_rate or 0.0
-    m = USUAL if recipe.momentum is None else recipe.momentum
-    match recipe.optimizer:
-        case "sgd":
-            return SGD(groups, lr=rate, momentum=m, nesterov=False)
-        case "nesterov":
-            return SGD(groups, lr=rate, momentum=m, nesterov=m > 0)
-        case "rmsprop":
-            return torch.optim.RMSprop(groups, lr=rate, momentum=m)
-        case "adam":
-            return Adam(groups, lr=rate, betas=(m, 0.999))
-        case "adamw":
-            return Adam(groups, lr=rate, betas=(m, 0.999), decoupled=True)
-        case "muon":
-            return Muon(groups, lr=rate, momentum=m, dtype=torch.bfloat16 if bfloat16 else None)
-        case "adadelta":
-            return torch.optim.Adadelta(groups, lr=rate)
-    raise ValueError(f"not an optimizer of the recipe: {recipe.optimizer!r}")
+    momentum = USUAL if recipe.momentum is None else recipe.momentum
+    return OPTIMIZERS[recipe.optimizer or ""].build(
+        grouped(net, recipe), recipe.learning_rate or 0.0, momentum, bfloat16
+    )
 
 
-def grouped(net: Net, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters that share their decay, their share of the rate and (for Muon) their kind of step."""
-    layer_rate = 1.0 if recipe.layer_decay is None else recipe.layer_decay
-    far = distances(net) if layer_rate != 1 else {}
-    hidden = muon.hidden_matrices(net) if recipe.optimizer == "muon" else set()
-    held = muon.before_norms(net) & hidden if hidden else set()
-    groups: dict[tuple[bool, bool, bool, int], dict[str, Any]] = {}
+def grouped(net: Net, recipe: Recipe) -> Groups:
+    """Parameters that share their decay, their share of the rate and what the optimizer itself sorts them by."""
+    layer_decay = 1.0 if recipe.layer_decay is None else recipe.layer_decay
+    far = distances(net) if layer_decay != 1 else {}
+    sorts = OPTIMIZERS[recipe.optimizer or ""].sorts
+    places = sorts(net) if sorts is not None else {}
+    groups: dict[tuple[int, bool, int], dict[str, Any]] = {}
     for name, p in net.named_parameters():
         if not p.requires_grad:
             continue
-        decays, orthogonal, distance = _decays(name, p), p in hidden, far.get(p, 0)
-        share = layer_rate**distance * (muon.PARTNER if recipe.optimizer == "muon" and not orthogonal else 1.0)
-        row: dict[str, Any] = {"params": [], "weight_decay": (recipe.weight_decay or 0.0) if decays else 0.0}
-        row |= {"share": share, **({"orthogonal": True, "held": p in held} if orthogonal else {})}
-        groups.setdefault((not orthogonal, p in held, not decays, distance), row)["params"].append(p)
+        (place, settings), decays, distance = places.get(p, (0, {})), _decays(name, p), far.get(p, 0)
+        group = groups.setdefault((place, not decays, distance), {"params": []})
+        group["params"].append(p)
+        group |= {**settings, "weight_decay": (recipe.weight_decay or 0.0) if decays else 0.0}
+        group["share"] = layer_decay**distance * settings.get("share", 1.0)
     return [groups[key] for key in sorted(groups)]
 
 

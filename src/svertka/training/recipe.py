@@ -15,9 +15,9 @@ from typing import Any
 from svertka.errors import RecipeError, UnknownName
 from svertka.kinds.base import Augment, check_bounds
 from svertka.kinds.image.augment.augment import Augment as ImageAugment
+from svertka.optimizers.registry import OPTIMIZERS
 from svertka.training.schedules.lr_schedule import SCHEDULES
 
-OPTIMIZERS = ("sgd", "nesterov", "rmsprop", "adam", "adamw", "adadelta", "muon")
 BALANCES = ("none", "weights", "sample")
 HEADS = ("neighbors", "linear", "dense", "netvlad")
 FITS = ("stretch", "crop", "pad")

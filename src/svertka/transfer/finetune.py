@@ -16,29 +16,29 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from svertka.blocks import Net
 from svertka.data.loading.loader import Loader
 from svertka.hardware.plan import Plan
+from svertka.optimizers.registry import OPTIMIZERS
 from svertka.records import Epoch, Note, Step
 from svertka.training import loop
 from svertka.training.layer_decay import depths
 from svertka.training.recipe import Recipe
 from svertka.training.state import State
 
-PEAKS = {"adam": 1e-3, "adamw": 1e-3, "muon": 2e-3, "sgd": 0.01, "nesterov": 0.01, "rmsprop": 1e-4, "adadelta": 0.1}
 ENOUGH = 5_000  # training pictures from which on batch norms are measured anew, and a larger batch pays
 Tell = Callable[[Step | Epoch | Note], bool]
 
 
 def gentle(recipe: Recipe, pictures: int) -> tuple[Recipe, dict[str, str]]:
     """What the recipe leaves open, for a network that knows much already; and the reason of each choice."""
-    batch = 64 if pictures >= ENOUGH else 32
+    batch, row = 64 if pictures >= ENOUGH else 32, OPTIMIZERS[recipe.optimizer or "adamw"]
     choices: dict[str, tuple[Any, str]] = {
         "batch_size": (batch, f"{max(1, pictures // batch):,} steps a pass over {pictures:,} pictures"),
         "optimizer": ("adamw", "its steps are of one size in every layer, whatever network the weights are of"),
         "learning_rate": (
-            PEAKS[recipe.optimizer or "adamw"],
+            row.peak_fine_tuning,
             "a part of what fresh weights bear, so that what they know is not lost",
         ),
         "layer_decay": (0.6, "the deeper a layer, the less of what it knows fits your classes already"),
-        "weight_decay": (0.02 if recipe.optimizer in (None, "adamw", "muon") else 5e-4, "the usual decay"),
+        "weight_decay": (row.decay_fine_tuning, "the usual decay"),
         "momentum": (0.9, "as is usual"),
         "label_smoothing": (0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"),
     }

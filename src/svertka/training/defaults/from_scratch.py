@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from svertka.optimizers.registry import OPTIMIZERS
 from svertka.training.recipe import Recipe
 
 GLYPH = 40  # up to this side, pictures keep their size
@@ -67,17 +68,9 @@ def choose_rest(recipe: Recipe, facts: Facts) -> tuple[Recipe, dict[str, str]]:
     optimizer = recipe.optimizer or choices["optimizer"][0]
     choices["epochs"] = _epochs(facts, _slow(recipe, recipe.net or choices["net"][0], optimizer))
     choices["learning_rate"] = _rate(optimizer, recipe.batch_size or choices["batch_size"][0])
-    choices["momentum"] = (
-        (0.6, "steps of Muon are smooth already; a longer memory lags behind (LOG.md)")
-        if optimizer == "muon"
-        else (0.9, "the usual")
-    )
+    choices["momentum"] = OPTIMIZERS[optimizer].momentum
     choices["layer_decay"] = _layer_rate(recipe)
-    choices["weight_decay"] = (
-        (0.02, "the usual decoupled decay")
-        if optimizer in ("adamw", "muon")
-        else (0.003, "a strong decay pays in short runs with batch norm")
-    )
+    choices["weight_decay"] = OPTIMIZERS[optimizer].weight_decay
     choices["grow"] = _grow(recipe, recipe.net or choices["net"][0], size)
     choices["label_smoothing"] = 0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"
     choices["ema_decay"] = 0.0, "the one-cycle schedule ends at rate zero, which averages already"
@@ -178,17 +171,9 @@ def _epochs(facts: Facts, slow: bool) -> tuple[int, str]:
 
 
 def _rate(optimizer: str, batch: int) -> tuple[float, str]:
-    peaks = {
-        "sgd": 0.3,
-        "nesterov": 0.3,
-        "rmsprop": 0.001,
-        "adam": 0.004,
-        "adamw": 0.004,
-        "adadelta": 1.0,
-        "muon": 0.1,
-    }
+    peak = OPTIMIZERS[optimizer].peak_from_scratch
     share = math.sqrt(batch / 256)
-    return round(peaks[optimizer] * share, 6), f"the peak that one-cycle {optimizer} bears at batch {batch}"
+    return round(peak * share, 6), f"the peak that one-cycle {optimizer} bears at batch {batch}"
 
 
 def _fill(recipe: Recipe, choices: dict[str, tuple[Any, str]]) -> tuple[Recipe, dict[str, str]]:

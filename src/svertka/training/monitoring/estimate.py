@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from svertka.hardware.plan import Plan
+from svertka.optimizers.registry import OPTIMIZERS
 from svertka.training.recipe import Recipe
 
 SLACK = 1.1  # the plan's least time of a step is what nothing disturbed; a run is disturbed
 EXACT = 1.6  # a forward pass in float32, as validation computes, beside one of the plan in bfloat16 or float16
 END = 1.0  # seconds to write model, metrics and report
 PAGE = 2 * 2**20  # bytes of the report, the log and the small files
-MEMORIES = {"adam": 2, "adamw": 2, "adadelta": 2}  # what an optimizer keeps of each weight; 1 where not named
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def each_forward(plan: Plan, load: Load) -> float:
 def disk_bytes(weights: int, recipe: Recipe, scores: int) -> tuple[int, int]:
     """(at the end, at most) of a run folder: `weights` bytes of the network, `scores` predictions of four bytes."""
     # in a checkpoint: the network, the best so far, what the optimizer keeps, the average
-    kept = 2 + MEMORIES.get(recipe.optimizer or "", 1) + bool(recipe.ema_decay)
+    kept = 2 + OPTIMIZERS[recipe.optimizer or "nesterov"].buffers_per_weight + bool(recipe.ema_decay)
     end = weights * (1 + kept) + 4 * scores + PAGE
     return end, end + weights * kept
 

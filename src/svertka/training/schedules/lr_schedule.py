@@ -16,6 +16,9 @@ DROP = 0.1  # what a step, or the end of a plateau, leaves of the rate
 LEAST = 1e-4  # share by which a loss must be lower to count as lower: noise is no progress
 
 
+SLOWER = 0.5  # what a rescue leaves of the rate
+
+
 def constant(step: int, steps: int) -> float:
     """The peak rate throughout.
 
@@ -95,3 +98,25 @@ def drops(losses: Sequence[float], wait: int) -> int:
         if idle == wait:
             count, idle = count + 1, 0
     return count
+
+
+def rate_at(
+    name: str, peak: float, step: int, steps: int, *,
+    warmup: float | None = None, wait: int = 5, losses: Sequence[float] = (), rescues: int = 0,
+) -> float:  # fmt: skip
+    """The learning rate of one step, a pure function of how far training is and of what was measured so far.
+
+    Args:
+        name: of the schedule.
+        peak: its highest rate.
+        step: from 0.
+        steps: of the whole run.
+        warmup: share of the steps in which the rate rises to its peak; as is usual where None.
+        wait: passes without a lower loss after which `plateau` divides the rate by ten.
+        losses: after each finished pass.
+        rescues: times that training went back to lower the rate.
+    """
+    share = factor(name, step, steps, warmup)
+    if name == "plateau":
+        share *= DROP ** drops(losses, wait)
+    return peak * share * SLOWER**rescues
