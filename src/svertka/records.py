@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -91,9 +92,120 @@ class Note:
     pictures: tuple[int, ...] = ()
 
 
+LoopRecord = Step | Epoch | Note  # what `training.loop.fit` yields
+
+
+@dataclass(frozen=True, slots=True)
+class FilesDecoded:
+    """So many of the files are pixels now."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesExtracted:
+    """So many pictures have gone through a frozen network."""
+
+    network: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationsMade:
+    """So many heat maps, and tests of one, are made."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptionsTried:
+    """So many kinds of change were tried on the pictures."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChosen:
+    """How training will compute on this machine; the fields are those of `hardware.plan.Plan`."""
+
+    device: str
+    layout: str
+    precision: str
+    threads: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastMade:
+    """What the run will take: seconds in all, bytes of memory (None where unknown) and of disk."""
+
+    seconds: float
+    memory: int | None
+    disk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung of the ladder is done: what it was, what it scored, whether it was the best so far.
+
+    `accuracy` is that of the validation pictures, None without any; `left_out`, that of training pictures left out in
+    turn.
+    """
+
+    name: str
+    backbone: str
+    detail: str
+    accuracy: Interval | None
+    left_out: float | None
+    seconds: float
+    kept: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As metrics.json holds it."""
+        a = self.accuracy
+        measured = {"accuracy": a.value, "low": a.low, "high": a.high, "n": a.n} if a else {"accuracy": None}
+        return {
+            "rung": self.name, "backbone": self.backbone, "detail": self.detail, **measured,
+            "left_out": self.left_out, "seconds": round(self.seconds, 3), "kept": self.kept,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TrialDone:
+    """One augmentation was tried: `setting` as `--set` takes it, what accuracy gained (of 1) with its interval."""
+
+    setting: str
+    gain: float
+    low: float
+    high: float
+    verdict: str
+    seconds: float
+
+
+# Whatever a verb tells while it works. Each is frozen, and `plain` makes JSON of it.
+Event = (
+    Note | FilesDecoded | PlanChosen | ForecastMade | Step | Epoch | FeaturesExtracted | Rung | TrialDone
+    | ExplanationsMade | CorruptionsTried
+)  # fmt: skip
+Watch = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """A watch that looks away."""
+
+
 def plain(record: Any) -> dict[str, Any]:
-    """A record as a dictionary for JSON, with its kind: Step(...) -> {"kind": "step", ...}."""
-    return {"kind": type(record).__name__.lower(), **dataclasses.asdict(record)}
+    """A record as a dictionary for JSON, with its kind: FilesDecoded(...) -> {"kind": "files_decoded", ...}.
+
+    >>> plain(FilesDecoded(1, 2))
+    {'kind': 'files_decoded', 'done': 1, 'total': 2}
+    """
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(record).__name__).lower()
+    return {"kind": kind, **dataclasses.asdict(record)}
 
 
 def encoded(text: str) -> bytes:
@@ -138,12 +250,3 @@ def _spread(value: Any, key: str, indent: int) -> str:
         rows = [_spread(one, "", indent + 1) for one in value]
     pad = "\n" + " " * indent
     return f"{key}{left}{pad}{(',' + pad).join(rows)}{pad[:-1]}{right}"
-
-
-# Called with (what, value): "note" a sentence; "read" (done, total); "plan" a Plan; "forecast" a Forecast; "step",
-# "epoch" a record; "look" (done, total, network); "rung" a Rung of the ladder.
-Watch = Callable[[str, Any], None]
-
-
-def silent(what: str, value: Any) -> None:
-    """A watch that looks away."""

@@ -12,7 +12,7 @@ from svertka.errors import UnknownName, UsageError
 from svertka.explanation import METHODS
 from svertka.kinds.image import Preprocess
 from svertka.models import Model, describe
-from svertka.records import Unreadable
+from svertka.records import ExplanationsMade, Unreadable
 from svertka.zoo import make
 
 
@@ -64,12 +64,10 @@ def test_nothing_is_overwritten(sv, model, pictures, tmp_path):
 
 def test_progress_counts_every_explanation_and_ends_at_all(model, pictures):
     (pictures / "broken.png").write_bytes(b"none")
-    told = []
-    svertka.explain(
-        model, [pictures], method="saliency,eigen-cam", rival=True, watch=lambda what, value: told.append((what, value))
-    )
-    assert {what for what, _ in told} == {"explain"}
-    done, totals = zip(*(value for _, value in told), strict=True)
+    events = []
+    svertka.explain(model, [pictures], method="saliency,eigen-cam", rival=True, watch=events.append)
+    assert {type(event) for event in events} == {ExplanationsMade}
+    done, totals = zip(*((event.done, event.total) for event in events), strict=True)
     assert set(totals) == {4 * 2 * 2}
     assert list(done) == sorted(done)
     assert done[-1] == 16

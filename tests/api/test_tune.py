@@ -14,6 +14,7 @@ from svertka.errors import DataError, ShapeError, UnknownName, UsageError
 from svertka.evaluation.errors.label_invariance import changes
 from svertka.evaluation.forward_selection import Selection
 from svertka.evaluation.paired_test import paired
+from svertka.records import TrialDone
 from svertka.training.recipe import parse_setting
 
 
@@ -153,16 +154,14 @@ QUICK = {
 
 
 def test_tune_keeps_rotation_where_it_helps_and_rejects_flips(tmp_path):
-    told = []
+    events = []
     data = turned_digits(tmp_path / "data")
-    found = tune(
-        data, seeds=3, only=["rotate", "flip_horizontal"], minutes=20, watch=lambda w, v: told.append(w), **QUICK
-    )
+    found = tune(data, seeds=3, only=["rotate", "flip_horizontal"], minutes=20, watch=events.append, **QUICK)
     assert found.selection.kept.get("rotate") is not None
     assert "flip_horizontal" not in found.selection.kept
     assert found.selection.together.low > 0
     assert found.pictures == found.available == 300
-    assert "trial" in told
+    assert any(isinstance(event, TrialDone) for event in events)
     answer = json.loads(json.dumps(found.to_dict()))
     settings = dict(parse_setting(s) for s in answer["set"].removeprefix("--set ").split(" --set "))
     assert settings["rotate"] == found.selection.kept["rotate"]

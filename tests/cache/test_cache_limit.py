@@ -27,6 +27,7 @@ from svertka.data.store import builder as building
 from svertka.data.store.compressed_pixels import Packed
 from svertka.errors import DataError, UsageError
 from svertka.kinds.image import Preprocess
+from svertka.records import Step
 
 COLOR = Preprocess(64, 64, 3, "crop")
 
@@ -261,8 +262,8 @@ def test_training_and_resuming_on_jpeg(little, sv, cache, monkeypatch):
     (store,) = cache.iterdir()
     assert (store / "pixels.bin").stat().st_size < 17 * 64 * 64 * 3
 
-    def stop(what, value):
-        if what == "step" and value.epoch == 2:
+    def stop(event):
+        if isinstance(event, Step) and event.epoch == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     settings = {"net": "conv3-4 relu gap fc", "size": 64, "epochs": 2, "batch_size": 4, "weights": "none"}

@@ -18,6 +18,7 @@ from svertka.api.train import resume, train
 from svertka.data.sources.source import name_of
 from svertka.errors import RunError, TrainingError
 from svertka.pipeline import checkpointing
+from svertka.records import Epoch, Note, PlanChosen, Step
 from svertka.runs.run_folder import Run
 from svertka.training import checkpoint
 
@@ -86,16 +87,16 @@ def test_a_disk_that_takes_no_more_ends_with_one_sentence(data, tmp_path):
 def test_a_cache_that_is_lost_while_training_changes_nothing(data):
     train(data, out="whole", **SETTINGS)
 
-    def lose(what, value):
-        if what == "epoch" and value.epoch == 2:
+    def lose(event):
+        if isinstance(event, Epoch) and event.epoch == 2:
             shutil.rmtree(os.environ["SVERTKA_CACHE"])
 
     train(data, out="lost", watch=lose, **SETTINGS)
     assert weights("lost") == weights("whole")
 
-    def lose_and_stop(what, value):
-        lose(what, value)
-        if what == "epoch" and value.epoch == 3:
+    def lose_and_stop(event):
+        lose(event)
+        if isinstance(event, Epoch) and event.epoch == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
     assert train(data, out="stopped", watch=lose_and_stop, **SETTINGS).stopped
@@ -108,9 +109,10 @@ def test_a_lost_loss_names_the_files_and_a_rescue_is_told_in_the_report(data):
            "net": "conv3-4 relu flatten fc64 relu fc64 relu fc"}  # fmt: skip
     with pytest.raises(TrainingError, match=r"at step \d+; .* It was computed from (cross|disc)/\d+\.png"):
         train(data, out="hot", rescue=0, **hot)
-    said = []
-    train(data, out="saved", rescue=30, watch=lambda what, value: said.append(value) if what == "note" else None, **hot)
-    told = [s for s in said if "Training went back to the start and goes on at 0.5 of the rate" in s]
+    events = []
+    train(data, out="saved", rescue=30, watch=events.append, **hot)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    told = [s for s in notes if "Training went back to the start and goes on at 0.5 of the rate" in s]
     assert len(told) == 1
     metrics = json.loads(Path("saved/metrics.json").read_text())
     assert told[0] in metrics["notes"]
@@ -123,8 +125,8 @@ def test_a_lost_loss_names_the_files_and_a_rescue_is_told_in_the_report(data):
 def test_what_was_said_before_a_stop_is_still_said_after_the_resume(data):
     (data / "disc" / "no\u2028tes.txt").write_text("not a picture")  # to `splitlines`, the name of a file is two lines
 
-    def stop(what, value):
-        if what == "epoch" and value.epoch == 2:
+    def stop(event):
+        if isinstance(event, Epoch) and event.epoch == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     train(data, out="run", watch=stop, **SETTINGS)
@@ -135,8 +137,8 @@ def test_what_was_said_before_a_stop_is_still_said_after_the_resume(data):
 
 
 def test_killed_before_the_first_checkpoint_it_begins_again_and_tells_nothing_twice(data):
-    def die(what, value):
-        if what == "step" and value.step == 3:
+    def die(event):
+        if isinstance(event, Step) and event.step == 3:
             raise KeyboardInterrupt  # nothing of the state is saved, as where the process is killed
 
     train(data, out="whole", **SETTINGS)
@@ -151,8 +153,8 @@ def test_killed_before_the_first_checkpoint_it_begins_again_and_tells_nothing_tw
 
 
 def test_what_ends_before_there_is_anything_to_resume_leaves_no_run(data):
-    def die(what, value):
-        if what == "plan":
+    def die(event):
+        if isinstance(event, PlanChosen):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -185,8 +187,8 @@ def test_a_log_that_was_cut_within_a_letter_is_read_up_to_there(tmp_path):
 
 
 def test_a_run_that_is_being_trained_is_left_alone(data):
-    def stop(what, value):
-        if what == "epoch":
+    def stop(event):
+        if isinstance(event, Epoch):
             with pytest.raises(RunError, match="run is being trained by another process"):
                 resume("run")
             os.kill(os.getpid(), signal.SIGINT)
@@ -199,7 +201,10 @@ def test_a_run_that_is_being_trained_is_left_alone(data):
 @pytest.mark.parametrize("lost", ["plan", "reasons", "network", "recipe", "preprocess", "data", "command"])
 def test_a_recipe_without_what_a_resume_needs_is_damaged(data, sv, lost):
     train(
-        data, out="run", watch=lambda what, value: what == "epoch" and os.kill(os.getpid(), signal.SIGINT), **SETTINGS
+        data,
+        out="run",
+        watch=lambda event: isinstance(event, Epoch) and os.kill(os.getpid(), signal.SIGINT),
+        **SETTINGS,
     )
     told = json.loads(Path("run/recipe.json").read_text())
     del told[lost]

@@ -21,6 +21,7 @@ from svertka.errors import RunError
 from svertka.kinds.image import Preprocess
 from svertka.models import Model, describe
 from svertka.pipeline.ladder_run import vary
+from svertka.records import Rung, Step
 from svertka.reporting import write_report
 from svertka.training.defaults.from_scratch import Facts
 from svertka.training.recipe import Recipe
@@ -40,8 +41,8 @@ def test_asked_to_stop_between_rungs_it_keeps_what_was_learned_and_goes_on(saved
     data = both_parts(tmp_path / "data")
     photos(data / "test", each=2)
 
-    def stop(what, value):
-        if what == "rung":
+    def stop(event):
+        if isinstance(event, Rung):
             os.kill(os.getpid(), signal.SIGTERM)
 
     done = svertka.train(data, weights=str(saved), out=tmp_path / "run", watch=stop)
@@ -60,8 +61,8 @@ def test_what_leaves_the_ladder_begins_again_with_the_same_network(saved, tmp_pa
     how = {"weights": str(saved), "freeze": "1", "epochs": 2, "batch_size": 3}
     svertka.train(data, out=tmp_path / "whole", **how)
 
-    def die(what, value):
-        if what == "step":
+    def die(event):
+        if isinstance(event, Step):
             raise KeyboardInterrupt  # before the first checkpoint, as where the process is killed
 
     with pytest.raises(KeyboardInterrupt):
@@ -82,10 +83,11 @@ MORTAL = """
 import os, signal, sys
 import svertka
 from svertka.api.train import resume
+from svertka.records import Epoch, Step
 left = int(sys.argv[4])
-def watch(what, value):
+def watch(event):
     global left
-    left -= what in ("step", "epoch")
+    left -= isinstance(event, Step | Epoch)
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 if __name__ == "__main__":
@@ -122,8 +124,8 @@ def test_killed_and_stopped_in_the_middle_of_rungs_it_goes_on_to_the_same_weight
         assert killed.returncode == -signal.SIGKILL
         words[0] = "resume"
 
-    def stop(what, value):
-        if what == "step":
+    def stop(event):
+        if isinstance(event, Step):
             os.kill(os.getpid(), signal.SIGTERM)
 
     assert resume(run, watch=stop).stopped
@@ -139,8 +141,8 @@ def test_killed_and_stopped_in_the_middle_of_rungs_it_goes_on_to_the_same_weight
 def test_what_was_settled_for_a_rung_is_settled_for_good(saved, tmp_path):
     data = both_parts(tmp_path / "data")
 
-    def stop(what, value):
-        if what == "rung" and value.name == "last stages unfrozen":
+    def stop(event):
+        if isinstance(event, Rung) and event.name == "last stages unfrozen":
             os.kill(os.getpid(), signal.SIGTERM)
 
     svertka.train(data, weights=str(saved), out=tmp_path / "run", minutes=5, watch=stop)

@@ -23,6 +23,7 @@ from svertka.kinds.image import Preprocess
 from svertka.kinds.image.augment.augment import Augment
 from svertka.models import Model, describe
 from svertka.models.fold_batch_norm import folded, quick
+from svertka.records import Step
 from svertka.transfer import features
 from svertka.transfer.backbones import Backbone, open_backbone, side_by_side, with_stages, with_vlad
 from svertka.transfer.features import PLAIN, View, extract, key, write_part
@@ -267,8 +268,8 @@ def test_stages_learn_from_their_own_depth_and_a_stopped_climb_goes_on_to_the_sa
     whole = svertka.train(data, out=tmp_path / "whole", **settings)
     assert [r["rung"] for r in whole.summary["ladder"]][-2:] == ["last stages unfrozen", "whole network"]
 
-    def stop(what, value):
-        if what == "step":
+    def stop(event):
+        if isinstance(event, Step):
             os.kill(os.getpid(), signal.SIGTERM)
 
     assert svertka.train(data, out=tmp_path / "run", watch=stop, **settings).stopped

@@ -23,7 +23,7 @@ from svertka.common.time_budget import Budget, OutOfTime
 from svertka.evaluation import wilson
 from svertka.kinds.image.augment import geometric, photometric
 from svertka.models import Model
-from svertka.records import Interval, Watch, silent
+from svertka.records import CorruptionsTried, Interval, Watch, silent
 
 MOST = 2000  # pictures that are changed; more are thinned out evenly
 LEAST = 100  # pictures that are changed, where there are so many, though not all kinds of change fit then
@@ -137,7 +137,7 @@ def robustness(
         index: (m,) of the pictures that take part; at most MOST of them do, and no more than `seconds` allow.
         labels: (n,) indices into the model's classes.
         seconds: what it may take; kinds that do not fit are named in "left_out".
-        watch: called with ("read", (done, total)) after each kind.
+        watch: called with `CorruptionsTried` after each kind.
     """
     budget = Budget(seconds)
     each = _pace(model, pixels, index)  # seconds a picture
@@ -167,7 +167,7 @@ def robustness(
             told["kinds"][name] = _curve(name, kind, shares, plain)
         except OutOfTime:
             told["left_out"].append(name)
-        watch("read", (number + 1, len(KINDS)))
+        watch(CorruptionsTried(number + 1, len(KINDS)))
     return told
 
 

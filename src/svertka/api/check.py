@@ -14,7 +14,7 @@ from svertka.common.atomic_write import write_npz
 from svertka.errors import TrainingError
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Where
-from svertka.records import Watch, silent
+from svertka.records import FilesDecoded, Watch, silent
 from svertka.runs import layout
 from svertka.runs.run_folder import Run
 from svertka.training.recipe import Recipe
@@ -47,7 +47,7 @@ def check(data: Where, *, group_by: str | None = None, watch: Watch = silent) ->
     Args:
         data: what `train` takes.
         group_by: a column or a pattern on the path, as for `train`; groups that the given parts have parted are told.
-        watch: called with ("read", (done, total)) as files are decoded.
+        watch: called with `FilesDecoded` as files are decoded.
 
     Raises:
         DataError: there is nothing to check.
@@ -58,7 +58,7 @@ def check(data: Where, *, group_by: str | None = None, watch: Watch = silent) ->
     with rooms.begin_store(source, preprocess) as reading:
         from svertka.audit import audit  # beside the decoding
 
-        store = reading.finish(lambda done, total: watch("read", (done, total)))
+        store = reading.finish(lambda done, total: watch(FilesDecoded(done, total)))
     return Checked(audit(source, store), source, store, time.perf_counter() - begun)
 
 

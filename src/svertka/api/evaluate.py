@@ -18,7 +18,7 @@ from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
 from svertka.models import Model
 from svertka.pipeline.context import Where
-from svertka.records import Unreadable, Watch, silent
+from svertka.records import FilesDecoded, Unreadable, Watch, silent
 from svertka.runs import layout
 
 BATCH = 256
@@ -74,7 +74,7 @@ def evaluate(
     source = rooms.open_source(data, least_classes=1)
     labels = _labels(source, model.classes)
     part, chosen = _choose(source, part)
-    store = rooms.begin_store(source, model.preprocess).finish(lambda done, total: watch("read", (done, total)))
+    store = rooms.begin_store(source, model.preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
     index = np.flatnonzero(chosen & store.readable)
     if not len(index):
         raise DataError(f"None of the {int(chosen.sum()):,} pictures of {source.where} can be read.")

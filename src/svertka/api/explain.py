@@ -18,7 +18,7 @@ from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
 from svertka.explanation import METHODS, Heat, deletion, heats, insertion, method, randomization
 from svertka.kinds import image
 from svertka.models import Model
-from svertka.records import Unreadable, Watch, silent
+from svertka.records import ExplanationsMade, Unreadable, Watch, silent
 from svertka.reporting.charts import raster
 
 BATCH = 32
@@ -80,7 +80,7 @@ def explain(
         samples: masks, noisy copies, steps or channels, where a method counts any.
         seed: of random masks and noise.
         weights: with a network of the zoo, the file to take instead of the published one.
-        watch: called with ("explain", (done, in all)), where each heat and each test of one counts.
+        watch: called with `ExplanationsMade`, where each heat and each test of one counts.
 
     Raises:
         UnknownName: no such method, layer or class.
@@ -121,7 +121,7 @@ def _counting(watch: Watch, total: int) -> Callable[[int], None]:
     def step(made: int) -> None:
         nonlocal done
         done += made
-        watch("explain", (done, total))
+        watch(ExplanationsMade(done, total))
 
     return step
 

@@ -84,7 +84,7 @@ def find_rate(
         data: what `train` takes.
         steps: how many, 20 or more.
         out: where to draw the curve, a PNG file that is not there yet; NAME-rates.png here where None.
-        watch: called with (what, value): "note", "read", "plan".
+        watch: called with each `Note`, `FilesDecoded` and `PlanChosen`.
         settings: what `train` takes as settings; what is left out is what `train` would choose.
 
     Raises:
@@ -118,7 +118,7 @@ def _climb(rehearsal: Rehearsal, usual: float, steps: int) -> tuple[list[float],
         state.begin_pass()
         try:
             for note in step_with_oom_retry(loop.step, state, batch, rehearsal.recipe, rehearsal.plan):
-                rehearsal.job.watch("note", note.text)
+                rehearsal.job.watch(note)
             loop.read_metrics(state, rehearsal.recipe)  # a GPU tells a step's loss only when it is asked
         except NotFinite:
             return rates, losses, f"at {rate:.2g} it was no longer a number"

@@ -35,7 +35,7 @@ from svertka.evaluation.repeats import Repeats, of_folds, of_seeds
 from svertka.kinds.image import Preprocess
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Trained
-from svertka.records import Watch, silent
+from svertka.records import FilesDecoded, Note, Watch, silent
 from svertka.reporting.pages.repeat import write_page
 from svertka.runs import layout
 from svertka.runs.run_folder import Run
@@ -97,7 +97,7 @@ def repeat(
     try:
         manifests = [] if folds is None else _deal(source, folds, first, settings, parent, watch)
         for k in range(number):
-            watch("note", f"Training {k + 1} of {number}.")
+            watch(Note(f"Training {k + 1} of {number}."))
             split = manifests[k] if manifests else manifest if manifest is not None or not done else done[0].path
             made = train(
                 data, out=parent.path / str(k + 1), seed=first if manifests else first + k, manifest=split,
@@ -119,7 +119,7 @@ def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], par
     """One manifest for each fold, in the parent folder."""
     recipe = Recipe.from_dict({n: v for n, v in {**settings, "seed": seed}.items() if v is not None})
     preprocess = first_choices(source, recipe)[3]
-    store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
+    store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
     whole = rooms.make_manifest(source, store, seed=seed, group_by=recipe.group_by)
     group, identity = rooms.find_copies(store, source.labels).group, store.digests
     if source.groups is not None:

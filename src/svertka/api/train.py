@@ -24,7 +24,7 @@ from svertka.kinds.image import Preprocess
 from svertka.pipeline import distributed_worker
 from svertka.pipeline.choose_preprocess import facts_of, from_scratch, refuse_frozen, usual_preprocess
 from svertka.pipeline.context import Job, Trained, Where
-from svertka.records import Watch, silent
+from svertka.records import FilesDecoded, Watch, silent
 from svertka.runs import layout
 from svertka.runs.run_folder import Reader, Run
 from svertka.runs.tensorboard import TensorBoard, require
@@ -66,7 +66,7 @@ def train(
         plan: how to compute where it is not to be measured, as `--plan` takes it or as a dictionary.
         tensorboard: write the records for TensorBoard, too, into the run folder.
         readers: called with every record as log.jsonl holds it; closed at the end where they have a `close`.
-        watch: called with (what, value) as the work goes on: "note", "read", "plan", "step", "epoch".
+        watch: called with each event of `svertka.records` as the work goes on.
         started: time.perf_counter() when the process started, so that totals count from there.
         command: what the report gives as the way to do it again.
 
@@ -150,7 +150,7 @@ def _read(
         distributed_worker.broadcast_source(source.to_dict(), preprocess)
         run = Run.create(out, source.name)
         clock.now("decode")
-        store = reading.finish(lambda done, total: watch("read", (done, total)))
+        store = reading.finish(lambda done, total: watch(FilesDecoded(done, total)))
         distributed_worker.signal_decoded(reading)
         clock.now("copies")
         files = _divide(run, source, store, recipe, earlier)
@@ -206,7 +206,7 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
 
         clock.now("decode")
         distributed_worker.broadcast_source(told["data"], preprocess)
-        store = reading.finish(lambda done, total: watch("read", (done, total)))
+        store = reading.finish(lambda done, total: watch(FilesDecoded(done, total)))
         distributed_worker.signal_decoded(reading)
     manifest = rooms.Manifest.load(folder.path / layout.MANIFEST)
     if not manifest.matches(store):

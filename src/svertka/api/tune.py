@@ -29,7 +29,7 @@ from svertka.kinds.image import Preprocess
 from svertka.pipeline.build import SOME, check_net, fresh_net, standardized
 from svertka.pipeline.choose_preprocess import divided, first_choices
 from svertka.pipeline.context import Where
-from svertka.records import Watch, silent
+from svertka.records import FilesDecoded, Note, TrialDone, Watch, silent
 from svertka.training import class_balance, loop
 from svertka.training.defaults import from_scratch
 from svertka.training.monitoring.estimate import SLACK
@@ -99,7 +99,7 @@ def tune(
         minutes: about how long it may take; trainings are shortened to fit, and the last candidates left out.
         seeds: trainings of each kind, 2 or more.
         only: names of the augmentations to try; all where empty.
-        watch: called with (what, value): "note" a sentence, "read" (done, total), "trial" a Trial.
+        watch: called with each `Note`, `FilesDecoded` and `TrialDone`.
         settings: fields of `Recipe` that all trainings share; what is left out is what `train` would choose.
 
     Raises:
@@ -117,7 +117,7 @@ def tune(
     source = rooms.open_source(data, group_by=recipe.group_by)
     recipe, _, facts, preprocess = first_choices(source, recipe)
     check_net(recipe, preprocess, len(source.classes))
-    store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
+    store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
     manifest = divided(source, store, recipe)
     candidates = recipe.augment.candidates(preprocess.channels)
     candidates = {name: strengths for name, strengths in candidates.items() if not only or name in only}
@@ -126,13 +126,14 @@ def tune(
     with torch.random.fork_rng():
         bench = _Bench(store, manifest, preprocess, recipe, facts, seconds=rest / trainings)
         if bench.pictures < bench.available:
-            watch("note", _shortened(bench, minutes))
+            watch(Note(_shortened(bench, minutes)))
         chosen = Selection(bench.attempt, seeds, begun + minutes * 60)
         for trial in chosen.run(candidates):
-            watch("trial", trial)
+            gain = trial.gain
+            watch(TrialDone(trial.setting, gain.value, gain.low, gain.high, trial.verdict, trial.seconds))
         turned = tuple(bench.changes())
     for change in turned:
-        watch("note", change.sentence())
+        watch(Note(change.sentence()))
     return Tuned(
         chosen, _settings(chosen, recipe), turned, bench.pictures, bench.available, time.perf_counter() - begun
     )

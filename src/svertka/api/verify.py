@@ -64,7 +64,7 @@ def verify(data: Where, *, watch: Watch = silent, **settings: Any) -> Proof:
 
     Args:
         data: what `train` takes.
-        watch: called with (what, value): "read", "plan".
+        watch: called with each `FilesDecoded` and `PlanChosen`.
         settings: what `train` takes as settings; what is left out is what `train` would choose.
 
     Raises:

@@ -78,7 +78,7 @@ def print_tuned(found: Tuned) -> None:
         table.add_column(title, justify="right" if "in" in title else "left")
     for trial in chosen.trials:
         style = "bold" if trial.kept else None
-        table.add_row(trial.said, _points(trial.gain.value), _between(trial.gain), trial.verdict, style=style)
+        table.add_row(trial.setting, _points(trial.gain.value), _between(trial.gain), trial.verdict, style=style)
     console.print(table)
     if chosen.untried:
         console.print(f"no time for {', '.join(chosen.untried)}; --minutes gives more")

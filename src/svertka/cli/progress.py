@@ -6,24 +6,32 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    from svertka.evaluation.forward_selection import Trial
-    from svertka.records import Epoch, Step
+from svertka.records import (
+    CorruptionsTried,
+    Epoch,
+    Event,
+    ExplanationsMade,
+    FeaturesExtracted,
+    FilesDecoded,
+    ForecastMade,
+    Note,
+    PlanChosen,
+    Rung,
+    Step,
+    TrialDone,
+    Watch,
+    silent,
+)
 
-LINES = 5.0  # seconds between two plain lines of one activity
-
-
-class _Reader(Protocol):
-    def __call__(self, what: str, value: Any) -> None: ...
+INTERVAL = 5.0  # seconds between two plain lines of one activity
 
 
 @contextlib.contextmanager
-def watching(*, quiet: bool = False) -> Iterator[_Reader]:
+def watching(*, quiet: bool = False) -> Iterator[Watch]:
     """A watch for the verbs, fitted to where stderr goes."""
     if quiet:
-        yield lambda what, value: None
+        yield silent
     elif sys.stderr.isatty():
         with _Live() as live:
             yield live
@@ -35,12 +43,13 @@ def watching(*, quiet: bool = False) -> Iterator[_Reader]:
 def downloading(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress for one file: (bytes so far, bytes in all or None)."""
     if not sys.stderr.isatty():
-        said = [-1]
+        printed = -1
 
         def line(done: int, total: int | None) -> None:
+            nonlocal printed
             tenth = 10 * done // total if total else done // (1 << 25)
-            if tenth > said[0]:
-                said[0] = tenth
+            if tenth > printed:
+                printed = tenth
                 of = f" of {total / 2**20:.1f}" if total else ""
                 print(f"{name}: {done / 2**20:.1f}{of} MiB", file=sys.stderr, flush=True)
 
@@ -59,44 +68,32 @@ class _Lines:
     """One line for each thing worth a line: what a log file should hold."""
 
     def __init__(self) -> None:
-        self.said = time.monotonic()
+        self.printed = time.monotonic()
 
-    def __call__(self, what: str, value: Any) -> None:
-        if what == "note":
-            self._say(value)
-        elif what == "read" and (value[0] == value[1] or self._due()):
-            self._say(f"read {value[0]:,} of {value[1]:,} files")
-        elif what == "plan":
-            self._say(plan_line(value))
-        elif what == "forecast":
-            self._say(forecast_line(value))
-        elif what == "step" and self._due():
-            self._say(f"step {value.step:,} of {value.steps:,}  loss {value.loss:.3f}")
-        elif what == "epoch":
-            self._say(epoch_line(value))
-        elif what == "look" and (value[0] == value[1] or self._due()):
-            self._say(f"{value[2]} looked at {value[0]:,} of {value[1]:,} pictures")
-        elif what == "explain" and self._due():
-            self._say(f"{value[0]:,} of {value[1]:,} explanations")
-        elif what == "rung":
-            self._say(rung_line(value))
-        elif what == "trial":
-            self._say(trial_line(value))
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Step():
+                shown = self._due()
+            case FilesDecoded() | FeaturesExtracted():
+                shown = event.done == event.total or self._due()
+            case ExplanationsMade() | CorruptionsTried():
+                shown = self._due()
+            case _:
+                shown = True
+        if shown:
+            self.printed = time.monotonic()
+            print(event_line(event), file=sys.stderr, flush=True)
 
     def _due(self) -> bool:
-        return time.monotonic() - self.said > LINES
-
-    def _say(self, line: str) -> None:
-        self.said = time.monotonic()
-        print(line, file=sys.stderr, flush=True)
+        return time.monotonic() - self.printed > INTERVAL
 
 
 class _Live:
-    """A bar that moves, with the epochs as lines above it."""
+    """A bar for each activity, with the other events as lines above them."""
 
     def __enter__(self) -> _Live:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
         self.bar = Progress(
             TextColumn("[bold]{task.description}"),
@@ -107,59 +104,69 @@ class _Live:
             transient=True,
         )
         self.bar.start()
-        self.reading = self.learning = self.looking = None
+        self.tasks: dict[str, TaskID] = {}
         return self
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def __call__(self, what: str, value: Any) -> None:
-        if what == "note":
-            self.bar.console.print(value, markup=False, highlight=False, style="yellow")
-        elif what == "read":
-            self._read(*value)
-        elif what == "plan":
-            self.bar.console.print(plan_line(value), markup=False, highlight=False, style="dim")
-        elif what == "forecast":
-            self.bar.console.print(forecast_line(value), markup=False, highlight=False, style="dim")
-        elif what == "step":
-            self._step(value)
-        elif what == "epoch":
-            self.bar.console.print(epoch_line(value), markup=False, highlight=False)
-        elif what == "look":
-            self._look(*value)
-        elif what == "explain":
-            self._explain(*value)
-        elif what == "rung":
-            self.bar.console.print(rung_line(value), markup=False, highlight=False)
-        elif what == "trial":
-            self.bar.console.print(trial_line(value), markup=False, highlight=False)
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Step():  # the clock may change the number of steps on the way, and another training may follow
+                self._move("learning", event.step, event.steps, f"loss {event.loss:.3f}", keep=True)
+            case FilesDecoded(done, total):
+                self._move("reading", done, total, f"{done:,} of {total:,} files")
+            case FeaturesExtracted(network, done, total):
+                self._move("extracting features", done, total, f"{done:,} of {total:,} pictures through {network}")
+            case ExplanationsMade(done, total):
+                self._move("explaining", done, total, f"{done:,} of {total:,} explanations")
+            case CorruptionsTried(done, total):
+                self._move("changing pictures", done, total, f"{done:,} of {total:,} kinds of change")
+            case _:
+                self.bar.console.print(event_line(event), markup=False, highlight=False, style=_style(event))
 
-    def _look(self, done: int, total: int, name: str) -> None:
-        if self.looking is None:
-            self.looking = self.bar.add_task("looking", total=total, tail="")
-        tail = f"{done:,} of {total:,} pictures through {name}"
-        self.bar.update(self.looking, completed=done, total=total, tail=tail, visible=done < total)
-
-    def _explain(self, done: int, total: int) -> None:
-        if self.looking is None:
-            self.looking = self.bar.add_task("explaining", total=total, tail="")
-        self.bar.update(self.looking, completed=done, tail=f"{done:,} of {total:,} explanations")
-
-    def _read(self, done: int, total: int) -> None:
-        if self.reading is None:
-            self.reading = self.bar.add_task("reading", total=total, tail="")
-        tail = f"{done:,} of {total:,} files"
-        self.bar.update(self.reading, completed=done, total=total, tail=tail, visible=done < total)
-
-    def _step(self, step: Step) -> None:
-        if self.learning is None:
-            self.learning = self.bar.add_task("learning", total=step.steps, tail="")
-        # the clock may change the number of steps on the way, and another training may follow
-        self.bar.update(self.learning, completed=step.step, total=step.steps, tail=f"loss {step.loss:.3f}")
+    def _move(self, activity: str, done: int, total: int, tail: str, *, keep: bool = False) -> None:
+        """Show how far an activity is; one that is over gives its line to the others, but where it is to be kept."""
+        if activity not in self.tasks:
+            self.tasks[activity] = self.bar.add_task(activity, total=total, tail="")
+        shown = keep or done < total
+        self.bar.update(self.tasks[activity], completed=done, total=total, tail=tail, visible=shown)
 
 
-def epoch_line(record: Epoch) -> str:
+def _style(event: Event) -> str | None:
+    if isinstance(event, Note):
+        return "yellow"
+    return "dim" if isinstance(event, PlanChosen | ForecastMade) else None
+
+
+def event_line(event: Event) -> str:
+    """An event in one line."""
+    match event:
+        case Note():
+            return event.text
+        case FilesDecoded(done, total):
+            return f"read {done:,} of {total:,} files"
+        case FeaturesExtracted(network, done, total):
+            return f"{network} looked at {done:,} of {total:,} pictures"
+        case ExplanationsMade(done, total):
+            return f"{done:,} of {total:,} explanations"
+        case CorruptionsTried(done, total):
+            return f"tried {done:,} of {total:,} kinds of change"
+        case PlanChosen():
+            return _plan_line(event)
+        case ForecastMade():
+            return _forecast_line(event)
+        case Step():
+            return f"step {event.step:,} of {event.steps:,}  loss {event.loss:.3f}"
+        case Epoch():
+            return _epoch_line(event)
+        case Rung():
+            return _rung_line(event)
+        case TrialDone():
+            return _trial_line(event)
+
+
+def _epoch_line(record: Epoch) -> str:
     """One pass in one line."""
     line = f"epoch {record.epoch:>{len(str(record.epochs))}} of {record.epochs}   loss {record.loss:.3f}   "
     line += f"training {record.accuracy:7.2%}"
@@ -168,7 +175,7 @@ def epoch_line(record: Epoch) -> str:
     return f"{line}   {record.seconds:6.1f} s"
 
 
-def rung_line(rung: Any) -> str:
+def _rung_line(rung: Rung) -> str:
     """One rung of the ladder in one line."""
     a = rung.accuracy
     share = f"validation {a.value:7.2%}" if a else "no validation"
@@ -176,26 +183,25 @@ def rung_line(rung: Any) -> str:
     return f"{rung.name}   {share}{' *' if rung.kept else '  '}   {how}   {rung.seconds:6.1f} s"
 
 
-def trial_line(trial: Trial) -> str:
+def _trial_line(trial: TrialDone) -> str:
     """What one augmentation gave, in one line."""
-    gain = (100 * share for share in (trial.gain.value, trial.gain.low, trial.gain.high))
-    points = "{:+.2f} points ({:+.2f} to {:+.2f})".format(*gain)
-    return f"{trial.said:<16} {points}   {trial.verdict}   {trial.seconds:.1f} s"
+    points = f"{100 * trial.gain:+.2f} points ({100 * trial.low:+.2f} to {100 * trial.high:+.2f})"
+    return f"{trial.setting:<16} {points}   {trial.verdict}   {trial.seconds:.1f} s"
 
 
-def plan_line(plan: Any) -> str:
+def _plan_line(plan: PlanChosen) -> str:
     """What was chosen for this machine, in one line."""
     layout = plan.layout.replace("_", "-")
     threads = f"{plan.threads} thread{'s' if plan.threads != 1 else ''}"
     return f"plan: {plan.device}, {layout}, {plan.precision}, {threads} ({plan.reason})"
 
 
-def forecast_line(found: Any) -> str:
+def _forecast_line(forecast: ForecastMade) -> str:
     """What the run will take, in one line."""
     from svertka.training.monitoring.estimate import spoken_bytes
 
-    memory = f"{spoken_bytes(found.memory)} of memory, " if found.memory else ""
-    return f"forecast: {spoken_seconds(found.seconds)} in all, {memory}{spoken_bytes(found.disk)} on disk"
+    memory = f"{spoken_bytes(forecast.memory)} of memory, " if forecast.memory else ""
+    return f"forecast: {spoken_seconds(forecast.seconds)} in all, {memory}{spoken_bytes(forecast.disk)} on disk"
 
 
 def spoken_seconds(seconds: float) -> str:

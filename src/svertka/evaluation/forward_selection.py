@@ -31,7 +31,7 @@ class Trial:
     seconds: float
 
     @property
-    def said(self) -> str:
+    def setting(self) -> str:
         """As --set takes it."""
         return f"{self.name}=yes" if self.value is True else f"{self.name}={self.value:g}"
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from svertka.records import PlanChosen
+
 HALVES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -52,6 +54,11 @@ class Plan:
     def replace(self, **changes: Any) -> Plan:
         """The same plan with other values."""
         return dataclasses.replace(self, **changes)
+
+    @property
+    def chosen(self) -> PlanChosen:
+        """The event that tells of it."""
+        return PlanChosen(self.device, self.layout, self.precision, self.threads, self.reason)
 
     @property
     def memory_format(self) -> torch.memory_format:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from svertka.pipeline.context import Job
-from svertka.records import Epoch, Note, Step
+from svertka.records import Epoch, LoopRecord
 from svertka.runs import layout
 from svertka.training import checkpoint
 from svertka.training.state import State
@@ -35,7 +35,7 @@ class Saver:
         self.late = 60 * job.recipe.checkpoint
         self.saved, self.cost, self.seconds = time.perf_counter(), 0.0, 0.0
 
-    def due(self, record: Step | Epoch | Note) -> bool:
+    def due(self, record: LoopRecord) -> bool:
         """Whether to save now: after a pass, where it takes a small part of the time; within one, when it is late."""
         since = time.perf_counter() - self.saved
         return SHARE * since > self.cost if isinstance(record, Epoch) else since > self.late

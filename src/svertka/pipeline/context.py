@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from svertka.errors import NotFinite, TrainingError
 from svertka.kinds.image import Preprocess
-from svertka.records import Epoch, Note, Step, Unreadable, Watch, plain
+from svertka.records import LoopRecord, Note, Unreadable, Watch, plain
 from svertka.runs.run_folder import Run
 from svertka.training.monitoring.time_profile import Clock
 from svertka.training.recipe import Recipe
@@ -56,13 +56,13 @@ class Job:
         """The listed files that could not be decoded."""
         return [Unreadable(self.source.paths[i], reason) for i, reason in sorted(self.store.reasons.items())]
 
-    def tell(self, record: Step | Epoch | Note, **more: Any) -> None:
+    def tell(self, record: LoopRecord, **more: Any) -> None:
         """Pass on a record of the loop: a note to the person and the report, the others to the watch and the log."""
         if isinstance(record, Note):
             self.note(f"{record.text} {self.named(record.pictures)}".rstrip())
             return
         self.run.log({**plain(record), **more})
-        self.watch("epoch" if isinstance(record, Epoch) else "step", record)
+        self.watch(record)
 
     def named(self, pictures: Sequence[int]) -> str:
         """A sentence that names some pictures of the store, or nothing where there are none."""
@@ -78,7 +78,7 @@ class Job:
 
     def note(self, sentence: str) -> None:
         """Tell the person now and the report later."""
-        self.watch("note", sentence)
+        self.watch(Note(sentence))
         if sentence in self.notes:  # a run that was killed says again what it had said
             return
         self.notes.append(sentence)

@@ -18,7 +18,7 @@ from svertka.hardware.plan import Plan
 from svertka.pipeline.build import check_net, first_net, loader, with_statistics
 from svertka.pipeline.choose_preprocess import divided, first_choices
 from svertka.pipeline.context import Job, Where
-from svertka.records import Watch
+from svertka.records import FilesDecoded, Watch
 from svertka.runs.run_folder import Run
 from svertka.training import class_balance, loop
 from svertka.training.defaults import from_scratch
@@ -46,7 +46,7 @@ class Rehearsal:
         source = rooms.open_source(data, group_by=asked.group_by)
         recipe, reasons, facts, preprocess = first_choices(source, asked)
         check_net(recipe, preprocess, len(source.classes))
-        store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch("read", (done, total)))
+        store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
         manifest = divided(source, store, recipe)
         nowhere = Run(Path(tempfile.gettempdir()) / "a run that is never written")
         self.job = Job(nowhere, source, store, manifest, preprocess, recipe, reasons, watch, 0.0, "svertka train")
@@ -61,7 +61,7 @@ class Rehearsal:
         with torch.random.fork_rng():
             torch.manual_seed(self.recipe.seed)
             self.plan: Plan = make_plan(first_net(self.job), shape, len(manifest.classes), wanted=wanted)
-        watch("plan", self.plan)
+        watch(self.plan.chosen)
 
     @property
     def recipe(self) -> Recipe:

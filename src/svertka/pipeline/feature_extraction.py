@@ -10,6 +10,7 @@ import torch
 
 from svertka.hardware.plan import Plan
 from svertka.pipeline.context import Job
+from svertka.records import FeaturesExtracted
 from svertka.transfer.backbones import Backbone
 from svertka.transfer.features import View, extract, streams
 
@@ -50,7 +51,7 @@ class Looking:
             if done == 0:
                 begun = time.perf_counter()  # making the network quick is no part of a picture's time
             computed = done
-            self.job.watch("look", (done, total, backbone.name))
+            self.job.watch(FeaturesExtracted(backbone.name, done, total))
             if self.asked.is_set():
                 raise Stopped
 

@@ -30,7 +30,7 @@ from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Job
 from svertka.pipeline.feature_extraction import Looking, Stopped
 from svertka.pipeline.ladder_resume import Waypoints
-from svertka.records import Epoch, Note, Step
+from svertka.records import Epoch, LoopRecord, Note, Rung
 from svertka.training import checkpoint, class_balance, loop
 from svertka.training.defaults import from_scratch
 from svertka.training.monitoring.estimate import END
@@ -39,7 +39,7 @@ from svertka.training.state import State
 from svertka.transfer.backbones import Backbone
 from svertka.transfer.features import View
 from svertka.transfer.finetune import ENOUGH, begin, finetune, gentle
-from svertka.transfer.ladder import Candidate, Ladder, Rung, logits_of
+from svertka.transfer.ladder import Candidate, Ladder, logits_of
 
 VIEWS = 4  # varied views of each training picture
 OVERHEAD = 1.15  # a real step also reads, varies and validates
@@ -229,7 +229,7 @@ class Climb:
             checkpoint.restore(state, saver.folder)
         job.run.rewind(state.step, len(train), name)
 
-        def tell(record: Step | Epoch | Note) -> bool:
+        def tell(record: LoopRecord) -> bool:
             if isinstance(record, Note) and record.back_to is not None:
                 job.run.rewind(record.back_to, len(train), name)
             job.tell(record, kind="climb", rung=name)

@@ -14,7 +14,7 @@ from svertka.hardware.plan import Plan
 from svertka.pipeline.build import loader
 from svertka.pipeline.context import Job
 from svertka.pipeline.forecast import WORTH, limit, make_forecast, measure_load
-from svertka.records import Epoch
+from svertka.records import Epoch, ForecastMade
 from svertka.training.monitoring.estimate import Forecast, Load, end_seconds, pass_seconds, used_disk
 from svertka.training.monitoring.timed_loader import Timed
 from svertka.training.schedules.epoch_budget import Pace
@@ -65,7 +65,7 @@ class Course:
             if job.clock.elapsed + each + end > self.pace.budget:
                 job.note(f"One pass takes about {each / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allow.")
         self.forecast = make_forecast(job, net, self.plan, load)
-        job.watch("forecast", self.forecast)
+        job.watch(ForecastMade(self.forecast.seconds, self.forecast.memory, self.forecast.disk))
 
     def fit(self) -> float:
         """Passes over pictures of full size that fit into the minutes of the recipe; 0 where none are given."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from svertka.models import Model, describe
 from svertka.pipeline.context import Job
-from svertka.records import Epoch, Note, Step
+from svertka.records import Epoch, LoopRecord
 from svertka.training.state import State
 
 FOLDER = "best"
@@ -34,7 +34,7 @@ class Keeper:
     def __init__(self, job: Job, state: State) -> None:
         self.job, self.state, self.folder = job, state, job.run.path / FOLDER
 
-    def read(self, record: Step | Epoch | Note) -> None:
+    def read(self, record: LoopRecord) -> None:
         """Do so after each pass.
 
         Raises:

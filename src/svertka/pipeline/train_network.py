@@ -34,7 +34,7 @@ from svertka.pipeline.write_results import (
     write_metrics,
     write_recipe,
 )
-from svertka.records import Epoch, Note, Step
+from svertka.records import Epoch, LoopRecord, Note
 from svertka.runs import layout
 from svertka.training import checkpoint, loop
 from svertka.training.defaults import from_scratch
@@ -56,7 +56,7 @@ def learn(job: Job, facts: from_scratch.Facts) -> Trained:
             if others:
                 job.reasons |= others
                 net, plan, course = _set_out(job, free)
-        job.watch("plan", plan)
+        job.watch(plan.chosen)
         course.look_ahead(net, free=free)
         spec = describe(net, job.recipe.net, job.preprocess.shape)
         start = {} if job.start is None else {"start": job.start.told}
@@ -168,7 +168,7 @@ def _carry_out(job: Job, course: Course, net: Net, saved: Path | None) -> Traine
         return distributed_worker.signal_done(_finish(job, course, state, stopped, speed, keeper))
 
 
-def _records(job: Job, course: Course, state: State) -> Iterator[Step | Epoch | Note]:
+def _records(job: Job, course: Course, state: State) -> Iterator[LoopRecord]:
     """The records of the loop, each told before it is passed on.
 
     Where the number of passes changes, the loop goes on from the same state with the new one.

@@ -220,7 +220,7 @@ def climb(job: Job, backbones: Sequence[Backbone], told: Sequence[str], side: in
         try:
             for rung in Climb(job, ladder, looking, plan, side, way).rungs(backbones):
                 job.run.log({"kind": "rung", **rung.to_dict()})
-                job.watch("rung", rung)
+                job.watch(rung)
                 if asked.is_set():
                     raise Stopped
         except Stopped:

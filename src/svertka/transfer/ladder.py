@@ -19,7 +19,7 @@ from svertka.blocks import Dense, Net, averages
 from svertka.evaluation import wilson
 from svertka.evaluation.mcnemar import Difference, difference
 from svertka.models import answer
-from svertka.records import Interval
+from svertka.records import Rung
 from svertka.transfer import linear_probe
 from svertka.transfer.backbones import Backbone, side_by_side
 from svertka.transfer.features import PLAIN, View
@@ -29,31 +29,6 @@ RUNGS = {"neighbors": "nearest neighbors", "linear": "linear head", "dense": "de
 FITS: Mapping[str, Callable[..., linear_probe.Head]] = {
     "neighbors": linear_probe.nearest, "linear": linear_probe.linear, "dense": linear_probe.dense,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One attempt: what it was, what it scored, and whether it was the best so far.
-
-    accuracy is that of the validation pictures; None without any.
-    """
-
-    name: str
-    backbone: str
-    detail: str
-    accuracy: Interval | None
-    left_out: float | None
-    seconds: float
-    kept: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """As metrics.json holds it."""
-        a = self.accuracy
-        measured = {"accuracy": a.value, "low": a.low, "high": a.high, "n": a.n} if a else {"accuracy": None}
-        return {
-            "rung": self.name, "backbone": self.backbone, "detail": self.detail, **measured,
-            "left_out": self.left_out, "seconds": round(self.seconds, 3), "kept": self.kept,
-        }  # fmt: skip
 
 
 @dataclass
