@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,14 +12,15 @@ from make_structures import PLACE, answer
 from torch import nn
 
 from svertka import notation, zoo
-from svertka.blocks import Together, put_head, put_netvlad, put_stages
+from svertka.blocks import SAVED, Ensemble, put_head, put_netvlad, put_stages, saved_as, saved_class_of
 from svertka.errors import RunError, UsageError
 from svertka.kinds.image import Preprocess
 from svertka.models import Model, build, describe, outline, rebuild
-from svertka.models.modules import kind_of, kinds
+from svertka.models.structure import find_saved_class
 from svertka.zoo.weights.rename_tensors import load_state
 
 KEPT = json.loads(PLACE.read_text(encoding="utf-8"))
+NAMES = PLACE.with_name("saved_names.txt").read_text(encoding="utf-8").split()
 CLASSES = 5
 LINES = (
     "conv3-8s2 bn lrelu0.2 res(dw3 bn relu6 conv1-8 bn) cat(conv1-4 | minpool3s1p1 conv3-4) gmp fc7 silu dropout0.2 fc",
@@ -87,7 +90,7 @@ def assembled():
     a, b = zoo.net("resnet20", classes=3).eval(), zoo.net("mobilenet_v2_035", classes=3).eval()
     specs = [describe(net, net.name, (3, 32, 32)) for net in (a, b)]
     plain = ((0.5,) * 3, (0.25,) * 3)
-    both = Together([copy.deepcopy(a), copy.deepcopy(b)], [plain, ((0.4,) * 3, (0.2,) * 3)], specs).eval()
+    both = Ensemble([copy.deepcopy(a), copy.deepcopy(b)], [plain, ((0.4,) * 3, (0.2,) * 3)], specs).eval()
     vlad = put_netvlad(copy.deepcopy(a), 64, 4)
     yield put_head(copy.deepcopy(a), "dense", 64, CLASSES, hidden=7)
     yield put_head(vlad, "linear", 256, CLASSES)
@@ -155,7 +158,7 @@ def test_a_model_is_opened_without_the_zoo_knowing_its_network(tmp_path, monkeyp
     torch.manual_seed(0)
     net = zoo.make("small", (3, 20, 20), 4).eval()
     Model(net, tuple("abcd"), Preprocess(20, 20, 3), describe(net, "small", (3, 20, 20))).save(tmp_path)
-    monkeypatch.setattr(zoo, "variants", dict)
+    monkeypatch.setattr("svertka.zoo.factory.variants", dict)
     loaded = Model.load(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), dtype=np.uint8)
     with torch.inference_mode():
@@ -225,11 +228,29 @@ def test_a_network_of_strange_parts_is_not_saved(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_names_of_kinds_lead_to_their_classes_and_back():
-    for name, kind in kinds().items():
-        found = kind_of(kind.made.__new__(kind.made))
-        assert found is not None, name
-        assert found.name == name
+def test_the_names_that_files_have_are_all_known_and_there_is_no_other():
+    """A name is for ever: a new one is added to the list, none is ever taken away."""
+    for name in NAMES:
+        assert find_saved_class(name) is not None, name
+    assert set(SAVED) == set(NAMES)
+    for name, kind in SAVED.items():
+        assert saved_class_of(kind.made.__new__(kind.made)).name == name
+
+
+def test_a_kind_is_found_in_its_family_alone():
+    program = """
+import sys
+from svertka.models.structure import find_saved_class
+assert find_saved_class("densenet.Layer").made.__module__ == "svertka.zoo.image.densenet"
+print([name for name in sys.modules if name.startswith("svertka.zoo.image.")])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['svertka.zoo.image.densenet']"
+
+
+def test_no_two_classes_have_one_name():
+    with pytest.raises(ValueError, match=r"saved as resnet\.Basic: Basic and Linear"):
+        saved_as("resnet.Basic")(nn.Linear)
 
 
 def test_a_structure_is_read_by_people(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka import zoo
-from svertka.blocks import Together, put_head, put_netvlad, put_stages
+from svertka.blocks import Ensemble, put_head, put_netvlad, put_stages
 from svertka.models import describe, outline, rebuild
 from svertka.records import readable
 
@@ -62,7 +62,7 @@ def networks():
     yield "NetVLAD", (3, 32, 32), put_head(put_netvlad(copy.deepcopy(deep), 64, 4), "dense", 256, CLASSES, hidden=5)
     yield "several stages", (3, 30, 30), put_head(put_stages(copy.deepcopy(deep), 3), "linear", 112, CLASSES)
     specs, plain = [describe(net, net.name, (3, 32, 32)) for net in (deep, wide)], ((0.5,) * 3, (0.25,) * 3)
-    both = Together([deep, wide], [plain, ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))], specs)
+    both = Ensemble([deep, wide], [plain, ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))], specs)
     yield "side by side", (3, 32, 32), put_head(both, "neighbors", 64 + 1280, CLASSES, count=9, k=3)
 
 

@@ -12,7 +12,7 @@ from make_backbones import PREPROCESS, SIDE, backbone, photos, shaken
 from sklearn.linear_model import LogisticRegression
 
 import svertka
-from svertka.blocks import Net, Together, put_head
+from svertka.blocks import Ensemble, Net, put_head
 from svertka.blocks.ensemble import overlaps, resized
 from svertka.cache.locks import LOCK
 from svertka.cache.quota import make_room
@@ -167,7 +167,7 @@ def test_a_model_of_two_networks_is_saved_and_read(tmp_path):
     width = 64 + 1280
     net = both.with_head("linear", width, 2)
     spec = describe(net, both.name, both.preprocess.shape)
-    assert isinstance(build(spec, 2), Together)
+    assert isinstance(build(spec, 2), Ensemble)
     Model(net, ("a", "b"), both.preprocess, spec).save(tmp_path / "model")
     pixels = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
     first = Model(net, ("a", "b"), both.preprocess, spec).probabilities(pixels)

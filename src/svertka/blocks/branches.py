@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from svertka.blocks.saved import saved_as
 
+
+@saved_as("Residual")
 class Residual(nn.Module):
     """body(x) + skip(x), in the spirit of He et al. 2015, arXiv:1512.03385."""
 
@@ -20,6 +23,7 @@ class Residual(nn.Module):
         return y
 
 
+@saved_as("Concat")
 class Concat(nn.ModuleList):
     """The channels of all branches, as in Szegedy et al. 2014, arXiv:1409.4842."""
 

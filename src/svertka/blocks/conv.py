@@ -16,11 +16,13 @@ from collections import OrderedDict
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from svertka.blocks.saved import saved_as
 from svertka.errors import UnknownName
 
 PADDINGS = ("symmetric", "tensorflow")
 
 
+@saved_as("ConvNorm")
 class ConvNorm(nn.Sequential):
     """Convolution without bias, batch norm, activation.
 
@@ -64,6 +66,7 @@ class ConvNorm(nn.Sequential):
         super().__init__(parts)
 
 
+@saved_as("TensorflowConv", keeps=None)
 class TensorflowConv(nn.Conv2d):
     """A strided convolution padded as TensorFlow's "SAME".
 
@@ -82,6 +85,7 @@ class TensorflowConv(nn.Conv2d):
         return pad // 2, pad - pad // 2
 
 
+@saved_as("SqueezeExcite")
 class SqueezeExcite(nn.Module):
     """Every channel times a number in 0..1 that all channels decide together: (n, c, h, w) -> (n, c, h, w).
 

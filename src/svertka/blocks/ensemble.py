@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks.net import Net
+from svertka.blocks.net import NET, Net
+from svertka.blocks.saved import saved_as
 from svertka.errors import UsageError
 
 Range = tuple[Sequence[float], Sequence[float]]  # mean and deviation per channel of pixels / 255
 
 
+@saved_as("Rescale")
 class Rescale(nn.Module):
     """Input that was normalized by one mean and deviation, as another mean and deviation would: (n, c, h, w), same."""
 
@@ -37,6 +39,7 @@ class Rescale(nn.Module):
         return x * self.scale + self.shift
 
 
+@saved_as("SideBySide")
 class SideBySide(nn.Module):
     """The last maps of several networks on one grid: (n, c, h, w) -> (n, sum of channels, h', w')."""
 
@@ -51,7 +54,8 @@ class SideBySide(nn.Module):
         return torch.cat([resized(m, height, width) for m in maps], dim=1)
 
 
-class Together(Net):
+@saved_as("Together", keeps=(*NET, "specs"))
+class Ensemble(Net):
     """Several backbones in one silhouette; each keeps its features and loses its pool and head.
 
     Args:

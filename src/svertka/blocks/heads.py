@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from svertka.blocks.net import Net
+from svertka.blocks.saved import saved_as
 from svertka.errors import UnknownName
 
 
+@saved_as("Neighbours", keeps=("classes", "k"))
 class Neighbors(nn.Module):
     """The classes of the k most alike vectors vote: (n, d) -> (n, classes), the logarithm of their shares.
 
@@ -52,6 +54,7 @@ class Neighbors(nn.Module):
         return torch.log(votes / votes.sum(1, keepdim=True))
 
 
+@saved_as("Dense")
 class Dense(nn.Sequential):
     """One hidden layer, the dense stack of the lectures: (n, d) -> (n, classes)."""
 

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from svertka.blocks.ensemble import resized
 from svertka.blocks.net import Net
+from svertka.blocks.saved import saved_as
 from svertka.errors import UsageError
 
 
+@saved_as("LastStages", keeps=("last",))
 class LastStages(nn.Sequential):
     """Stages that give the maps of the last few of them: (n, c, h, w) -> (n, sum of their channels, h', w').
 

@@ -13,9 +13,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from svertka.blocks.saved import saved_as
 from svertka.errors import ShapeError
 
+NET = ("name", "least", "built_for")  # what a saved network keeps beside its parts
 
+
+@saved_as("Net", keeps=NET)
 class Net(nn.Module):
     """A classifier in four parts.
 

@@ -20,12 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from svertka.blocks.net import Net
+from svertka.blocks.saved import saved_as
 from svertka.errors import ShapeError, UsageError
 
 RATIO = 100.0  # the mean ratio of the largest to the second largest assignment at the start (appendix A)
 SIDES = (32, 64, 80, 128, 224, 299)  # inputs to try when the width of a network's features is looked up
 
 
+@saved_as("NetVLAD", keeps=("channels", "clusters"))
 class NetVLAD(nn.Module):
     """Local features to one vector of length 1: (n, c, *size) -> (n, clusters * c), for a size of any rank.
 

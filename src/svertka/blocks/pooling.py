@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from svertka.blocks.saved import saved_as
+
 Sides = int | tuple[int, ...]
+POOL = ("axes", "kernel_size", "stride", "padding", "ceil_mode")
 
 
 class _Pool(nn.Module):
@@ -21,6 +24,7 @@ class _Pool(nn.Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
+@saved_as("MinPool", keeps=POOL)
 class MinPool(_Pool):
     """The smallest number under each window: the negative of the largest negative."""
 
@@ -31,6 +35,7 @@ class MinPool(_Pool):
         return -y
 
 
+@saved_as("SumPool", keeps=POOL)
 class SumPool(_Pool):
     """The sum under each window, padding counted as zeros; one axis is pooled as a picture of height 1."""
 

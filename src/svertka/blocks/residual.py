@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from svertka.blocks.conv import ConvNorm
+from svertka.blocks.saved import saved_as
 
 
+@saved_as("InvertedResidual", keeps=("residual",))
 class InvertedResidual(nn.Module):
     """Widen, look around in each channel, narrow; around it the input: (n, c_in, h, w) -> (n, c_out, h', w').
 
@@ -59,6 +61,7 @@ class InvertedResidual(nn.Module):
         return y
 
 
+@saved_as("StochasticDepth", keeps=None)
 class StochasticDepth(nn.Module):
     """In training, a share `rate` of the samples becomes 0, the others grow to match: (n, ...) -> (n, ...).
 

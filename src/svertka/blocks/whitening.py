@@ -12,10 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from svertka.blocks.saved import saved_as
+
 FLOOR = 5e-4  # added to every variance, so that directions of pure noise are not blown up (arXiv:2404.00498)
 MOST = 1 << 20  # patches that are measured: each component of a patch has long settled by then
 
 
+@saved_as("Whitening", keeps=None)
 class Whitening(nn.Conv2d):
     """Convolution with the strongest `components` of the data's patches, and with their negatives.
 

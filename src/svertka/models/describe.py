@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from svertka import zoo
-from svertka.blocks import Neighbors, Net, Together, put_head, put_netvlad, put_stages, stages_seen
+from svertka.blocks import Ensemble, Neighbors, Net, put_head, put_netvlad, put_stages, stages_seen
 from svertka.errors import RunError
 from svertka.models.structure import rebuild
 
@@ -23,7 +23,7 @@ def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
 
     With "head" where another head was put in (`blocks.put_head`), "pool" where NetVLAD was (`blocks.put_netvlad`),
     "stages" where the pool sees several of them (`blocks.put_stages`), and "together", a list of such descriptions,
-    where several networks stand side by side (`blocks.Together`).
+    where several networks stand side by side (`blocks.Ensemble`).
 
     Args:
         net: the network.
@@ -31,7 +31,7 @@ def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
         shape: of one input, (channels, *size).
     """
     spec: dict[str, Any] = {"name": what, "shape": list(shape), "options": dict(net.options)}
-    if isinstance(net, Together):
+    if isinstance(net, Ensemble):
         spec["together"] = [dict(part) for part in net.specs]
     if stages_seen(net) > 1:
         spec["stages"] = stages_seen(net)
@@ -66,9 +66,9 @@ def _by_name(spec: Mapping[str, Any], classes: int) -> Net:
     shape = tuple(spec["shape"])
     if parts := spec.get("together"):
         plain = ((0.0,) * shape[0], (1.0,) * shape[0])  # the true ranges are among the weights
-        net: Net = Together([_by_name(part, classes) for part in parts], [plain] * len(parts), parts)
+        net: Net = Ensemble([_by_name(part, classes) for part in parts], [plain] * len(parts), parts)
     elif spec["options"]:
-        net = zoo.net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
+        net = zoo.fresh_net(spec["name"], classes=classes, channels=shape[0], **spec["options"])
     else:
         net = zoo.make(spec["name"], shape, classes)
     if "stages" in spec:

@@ -4,13 +4,14 @@
         "conv": {"kind": "Conv2d", "in_channels": 3, "out_channels": 64, "kernel_size": 3, "padding": 1, "bias": false},
         "act": {"kind": "ReLU", "inplace": true}}}
 
-Each module says its kind (kinds.py), what differs from the usual among the arguments or attributes of that kind, the
-shapes of tensors of its own, and its parts. Nothing in it executes: what is built can only be of the kinds in the
-table, and its numbers, texts and lists are only ever arguments of theirs.
+Each module says its kind (blocks/saved.py), what differs from the usual among the arguments or attributes of that
+kind, the shapes of tensors of its own, and its parts. Nothing in it executes: what is built can only be of kinds that
+are `saved_as` something, and its numbers, texts and lists are only ever arguments of theirs.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 from collections.abc import Mapping
@@ -20,8 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from svertka.blocks import SAVED, SavedClass, saved_class_of
 from svertka.errors import RunError, UsageError
-from svertka.models.modules import Kind, kind_of, kinds
+from svertka.zoo import FAMILIES
 
 PAIRED = (nn.Conv1d, nn.Conv2d, nn.LayerNorm)  # layers that make (3, 3), or (3,), of 3 themselves
 NO_ARGUMENTS = ("self", "device", "dtype")
@@ -33,9 +35,9 @@ def outline(module: nn.Module) -> dict[str, Any]:
     """A network, or a part of one, as data that JSON can write.
 
     Raises:
-        UsageError: it holds a module of a class that `kinds` does not list.
+        UsageError: it holds a module of a class that is not `saved_as` anything.
     """
-    kind = kind_of(module)
+    kind = saved_class_of(module)
     if kind is None:
         raise UsageError(
             f"A network with a {type(module).__name__} ({type(module).__module__}) cannot be saved: svertka could not "
@@ -59,7 +61,7 @@ def rebuild(told: Mapping[str, Any]) -> nn.Module:
         RunError: it tells of a kind of module that this version does not know, or not what that kind needs.
     """
     name = told.get("kind") if isinstance(told, Mapping) else None
-    kind = kinds().get(str(name))
+    kind = find_saved_class(str(name))
     if kind is None:
         raise RunError(f"The network has a part of kind {name!r}, which this version of svertka does not know.")
     rest = {key: value for key, value in told.items() if key != "kind"}
@@ -69,11 +71,25 @@ def rebuild(told: Mapping[str, Any]) -> nn.Module:
         raise RunError(f"The network has a {kind.name} that cannot be built from {rest!r:.200}: {why}.") from why
 
 
-def _layer(kind: Kind, told: Mapping[str, Any]) -> nn.Module:
+def find_saved_class(name: str) -> SavedClass | None:
+    """A kind by the name that files give it; None if there is none. Its family is imported only now.
+
+    >>> find_saved_class("resnet.Basic").made.__name__, find_saved_class("os.system")
+    ('Basic', None)
+    """
+    family = name.partition(".")[0]
+    for module in sorted(FAMILIES, key=lambda module: module.rpartition(".")[2] != family):  # the likely one first
+        if name in SAVED:
+            break
+        importlib.import_module(f"svertka.zoo.{module}")
+    return SAVED.get(name)
+
+
+def _layer(kind: SavedClass, told: Mapping[str, Any]) -> nn.Module:
     return kind.made(**{name: _read(value) for name, value in told.items()})
 
 
-def _block(kind: Kind, keeps: tuple[str, ...], told: Mapping[str, Any]) -> nn.Module:
+def _block(kind: SavedClass, keeps: tuple[str, ...], told: Mapping[str, Any]) -> nn.Module:
     """A module without its own `__init__`, which would ask for what its parts already are."""
     unknown = set(told) - {*keeps, "parameters", "buffers", "parts"}
     if unknown:
@@ -92,7 +108,7 @@ def _block(kind: Kind, keeps: tuple[str, ...], told: Mapping[str, Any]) -> nn.Mo
     return made
 
 
-def _arguments(layer: nn.Module, kind: Kind) -> dict[str, Any]:
+def _arguments(layer: nn.Module, kind: SavedClass) -> dict[str, Any]:
     """The arguments that a layer was made with, those left out whose value is the usual one."""
     told = {}
     for name, usual in _usual(kind).items():
@@ -107,7 +123,7 @@ def _arguments(layer: nn.Module, kind: Kind) -> dict[str, Any]:
 
 
 @cache
-def _usual(kind: Kind) -> dict[str, Any]:
+def _usual(kind: SavedClass) -> dict[str, Any]:
     """The arguments of a layer's class and their usual values; OPEN where there is none."""
     found = inspect.signature(kind.made.__init__).parameters
     named = (p for p in found.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from svertka.blocks import Net, Together
+from svertka.blocks import Ensemble, Net
 
 
 def depths(net: Net) -> list[list[nn.Module]]:
     """The parts of a network below its head, shallow to deep; of several side by side, those as far from the end."""
-    nets = list(net.stages[0].nets) if isinstance(net, Together) else [net]  # type: ignore[arg-type, union-attr]
+    nets = list(net.stages[0].nets) if isinstance(net, Ensemble) else [net]  # type: ignore[arg-type, union-attr]
     rows = [[one.stem, *one.stages] for one in nets]
     most = max(map(len, rows))
     return [[row[k - most + len(row)] for row in rows if k - most + len(row) >= 0] for k in range(most)]

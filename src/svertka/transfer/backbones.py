@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from svertka.blocks import Net, Together, put_head, put_netvlad, put_stages, stages_seen
+from svertka.blocks import Ensemble, Net, put_head, put_netvlad, put_stages, stages_seen
 from svertka.errors import UsageError
 from svertka.kinds.image import Preprocess
 from svertka.models import Model, describe
@@ -171,5 +171,5 @@ def side_by_side(backbones: Sequence[Backbone]) -> Backbone:
     nets = [copy.deepcopy(b.net) for b in backbones]
     ranges = [(b.preprocess.mean, b.preprocess.std) for b in backbones]
     name = " + ".join(b.name for b in backbones)
-    net = Together(nets, ranges, [b.spec for b in backbones]).eval()
+    net = Ensemble(nets, ranges, [b.spec for b in backbones]).eval()
     return Backbone(name, net, first.preprocess, describe(net, name, first.preprocess.shape))

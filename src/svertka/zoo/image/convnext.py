@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Net, StochasticDepth
+from svertka.blocks import Net, StochasticDepth, saved_as
 from svertka.zoo.registry import Renames, Variant
 
 EPS = 1e-6  # of every layer norm
@@ -35,6 +35,7 @@ PLANS = {
 }
 
 
+@saved_as("convnext.ChannelNorm", keeps=None)
 class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of each pixel: (n, c, h, w) -> (n, c, h, w)."""
 
@@ -43,6 +44,7 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+@saved_as("convnext.Block")
 class Block(nn.Module):
     """Look around in each channel, mix them four times as wide (figure 4): (n, c, h, w) -> (n, c, h, w)."""
 

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import Net, saved_as
 from svertka.blocks.sequence import named
 from svertka.zoo.initialization import he
 from svertka.zoo.registry import Renames, Variant
@@ -27,6 +27,7 @@ class Plan:
     width: int = 64
 
 
+@saved_as("densenet.Layer")
 class Layer(nn.Module):
     """A narrow look at all channels, then a 3 x 3; what it finds joins the channels."""
 

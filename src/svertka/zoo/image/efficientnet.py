@@ -26,6 +26,7 @@ from svertka.blocks import (
     StochasticDepth,
     he_normal,
     round_width,
+    saved_as,
 )
 from svertka.zoo.registry import Renames, Variant
 
@@ -91,6 +92,7 @@ PLANS = {
 }
 
 
+@saved_as("efficientnet.FusedInvertedResidual", keeps=("residual",))
 class FusedInvertedResidual(nn.Module):
     """Widen and look around at once, narrow; around it the input: (n, c_in, h, w) -> (n, c_out, h', w').
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import NET, Net, saved_as
 from svertka.blocks.sequence import named
 from svertka.zoo.initialization import he
 from svertka.zoo.registry import Variant
 
 
+@saved_as("inception.Branches")
 class Branches(nn.Module):
     """Several views of the same maps, one behind another."""
 
@@ -34,6 +35,7 @@ class Branches(nn.Module):
         return torch.cat([branch(x) for branch in self.children()], dim=1)
 
 
+@saved_as("inception.Inception", keeps=NET)
 class Inception(Net):
     """A Net with auxiliary heads on blocks of its middle stage; `aux` holds them by the blocks' names."""
 

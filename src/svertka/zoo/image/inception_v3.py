@@ -16,7 +16,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from svertka.blocks import Net
+from svertka.blocks import Net, saved_as
 from svertka.blocks.sequence import named
 from svertka.zoo.image.googlenet import Branches, Inception, unit
 from svertka.zoo.initialization import he
@@ -89,6 +89,7 @@ def halving(width_in: int, width: int) -> nn.Sequential:
     return unit(width_in, width, 3, stride=2, pad=False)
 
 
+@saved_as("inception.Shrink")
 class Shrink(nn.Module):
     """To 5 x 5, by windows of 5 at stride 3 where the maps are large enough for them."""
 

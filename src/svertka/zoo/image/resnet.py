@@ -15,7 +15,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from svertka.blocks import ConvNorm, Net, he_normal
+from svertka.blocks import ConvNorm, Net, he_normal, saved_as
 from svertka.zoo.registry import Renames, Variant
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (c_in, c_out, stride) -> how the input goes around a block
@@ -42,6 +42,7 @@ class Block(nn.Module):
         return self.relu(self.body(x).add_(self.skip(x)))  # in place, without a pass over new memory
 
 
+@saved_as("resnet.Basic")
 class Basic(Block):
     """Two 3x3 convolutions (figure 5, left)."""
 
@@ -55,6 +56,7 @@ class Basic(Block):
         super().__init__(body, shortcut(c_in, c_out, stride), zero_last)
 
 
+@saved_as("resnet.Bottleneck")
 class Bottleneck(Block):
     """Narrow by 1x1, look around by 3x3, widen by 1x1 (figure 5, right)."""
 

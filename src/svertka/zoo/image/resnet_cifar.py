@@ -13,13 +13,14 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from svertka.blocks import ConvNorm, Net, he_normal
+from svertka.blocks import ConvNorm, Net, he_normal, saved_as
 from svertka.zoo.image.resnet import Basic, stage
 from svertka.zoo.registry import Renames, Variant
 
 DEPTHS = (20, 32, 44, 56, 110)
 
 
+@saved_as("resnet.Subsample", keeps=("stride", "pad"))
 class Subsample(nn.Module):
     """Every `stride`-th pixel, zeros as new channels: (n, c_in, h, w) -> (n, c_out, h/stride, w/stride)."""
 

@@ -16,12 +16,13 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import NET, Net, saved_as
 from svertka.zoo.initialization import he
 from svertka.zoo.registry import Renames, Variant
 from svertka.zoo.weights.rename_tensors import unroll
 
 
+@saved_as("squeezenet.Fire")
 class Fire(nn.Module):
     """Few channels in the middle, then two views of them side by side: figure 1 of the paper."""
 
@@ -37,10 +38,12 @@ class Fire(nn.Module):
         return torch.cat([self.expand1(y), self.expand3(y)], dim=1)  # (n, 2 * expand, h, w)
 
 
+@saved_as("squeezenet.PlaceHead")
 class PlaceHead(nn.Sequential):
     """Scores at every place: (n, 512, h, w) -> (n, classes, h, w)."""
 
 
+@saved_as("squeezenet.SqueezeNet", keeps=NET)
 class SqueezeNet(Net):
     """Its head may stand before its pool."""
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import Net, saved_as
 from svertka.errors import ShapeError, UsageError
 from svertka.zoo.registry import Variant
 
@@ -42,6 +42,7 @@ PLANS = {
 }
 
 
+@saved_as("conformer.Subsampling", keeps=("mels",))
 class Subsampling(nn.Module):
     """A quarter of the frames, mels in one vector: (n, channels, mels, frames) -> (n, c, frames / 4)."""
 
@@ -67,6 +68,7 @@ class Subsampling(nn.Module):
         return self.dropout(self.linear(self.project(y))).mT  # (n, width, frames / 4)
 
 
+@saved_as("conformer.FeedForward")
 class FeedForward(nn.Sequential):
     """Every frame by itself, four times as wide on the way (figure 4): (n, frames, c) -> (n, frames, c)."""
 
@@ -78,6 +80,7 @@ class FeedForward(nn.Sequential):
         )  # fmt: skip
 
 
+@saved_as("conformer.Attention", keeps=("heads",))
 class Attention(nn.Module):
     """Every frame from all frames, by content and distance (figure 3): (n, frames, c) -> (n, frames, c)."""
 
@@ -141,6 +144,7 @@ def shift(scores: Tensor) -> Tensor:
     return flat.unflatten(-1, (frames, 2 * frames - 1))[..., frames - 1 :]
 
 
+@saved_as("conformer.Convolution", keeps=("pad",))
 class Convolution(nn.Module):
     """What is near, channel by channel, behind a gate (figure 2): (n, frames, c) -> (n, frames, c)."""
 
@@ -162,6 +166,7 @@ class Convolution(nn.Module):
         return self.dropout(y.mT)  # (n, frames, c)
 
 
+@saved_as("conformer.Block")
 class Block(nn.Module):
     """Half a feed-forward step, attention, convolution, the other half: (n, c, frames) -> (n, c, frames)."""
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import Net, saved_as
 from svertka.zoo.registry import Variant
 
 WINDOWS = (40, 20, 10)
@@ -19,6 +19,7 @@ NARROW = 32  # channels of each branch, and of the bottleneck before the wide wi
 WIDE = NARROW * (len(WINDOWS) + 1)
 
 
+@saved_as("inceptiontime.Module")
 class Module(nn.Module):
     """Figure 2: (n, width_in, length) -> (n, 128, length)."""
 
@@ -46,6 +47,7 @@ class Module(nn.Module):
         return F.relu(self.norm(y))  # (n, 128, length)
 
 
+@saved_as("inceptiontime.Residual")
 class Residual(nn.Module):
     """Figure 1: three modules, and the input beside them: (n, width_in, length) -> (n, 128, length)."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from svertka.blocks import Net
+from svertka.blocks import Net, saved_as
 from svertka.zoo.registry import Variant
 from svertka.zoo.series.fcn1d import convolution
 
 WIDTHS = (64, 128, 128)
 
 
+@saved_as("resnet1d.Residual")
 class Residual(nn.Module):
     """Windows of 8, 5 and 3 samples, the input beside them: (n, width_in, length) -> (n, width, length)."""
 

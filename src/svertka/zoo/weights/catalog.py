@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from svertka.blocks import Net
 from svertka.cache.download import LARGEST, Goal, Opener, Progress, fetch_file
 from svertka.cache.folders import cache_folder
 from svertka.errors import UnknownName, WeightsError
-from svertka.zoo import empty_net, variant, variants
-from svertka.zoo import net as fresh_net
+from svertka.zoo.factory import empty_net, fresh_net, variant, variants
 from svertka.zoo.registry import Renames
 from svertka.zoo.weights.read_tensors import SUFFIXES, read_tensors, split
 from svertka.zoo.weights.rename_tensors import HEADS, differences, load_state, rename
@@ -182,8 +182,7 @@ def load_weights(
 
     Args:
         network: a name of the zoo, built here, or a network that is filled in place.
-        what: a name of the catalog, "imagenet" for the best of this network, a file (see `read_tensors`),
-            or None for fresh weights.
+        what: see `fill`, or None for the weights that it has, fresh ones of a network by name.
         classes: outputs; the published number where None. For a network by name only.
         channels: input channels; likewise.
         drop_head: leave out of the weights what of the head does not fit, as with another number of classes.
@@ -193,28 +192,50 @@ def load_weights(
         UnknownName: there is no such network, or nothing is published under that name.
         WeightsError: the weights cannot be had or read, or are of another network.
     """
+    if what is None:
+        return fresh_net(network, classes=classes, channels=channels) if isinstance(network, str) else network
+    return fill(network, what, classes=classes, channels=channels, drop_head=drop_head, progress=progress)[0]
 
-    def empty(**options: object) -> Net:
+
+def fill(
+    network: str | Net,
+    what: str | Path,
+    *,
+    classes: int | None = None,
+    channels: int | None = None,
+    drop_head: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[Net, tuple[str, ...]]:
+    """A network filled with weights, and the names of those of its tensors that they did not hold: its fresh head.
+
+    Args:
+        network, classes, channels, drop_head, progress: see `load_weights`.
+        what: a name of the catalog, "imagenet" for the best of this network, or a file (see `read_tensors`).
+        options: of a network by name, what its family takes beyond that.
+
+    Raises:
+        UnknownName, UsageError, ShapeError: see `zoo.fresh_net`.
+        UnknownName, WeightsError: see `load_weights`.
+    """
+
+    def empty(**library: Any) -> Net:
         if isinstance(network, Net):
             return network
-        return empty_net(network, classes=classes, channels=channels, **options)
+        return empty_net(network, classes=classes, channels=channels, **{**library, **options})
 
-    if what is None and isinstance(network, str):
-        return fresh_net(network, classes=classes, channels=channels)
     net = empty()
-    if what is None:
-        return net
     path = path_of(what, net.name, progress)
     tensors = read_tensors(path)
     library, rules = library_of(net, tensors)
     known = variant(net.name).options() if library in LIBRARY_OPTIONS else ()
-    if options := {k: v for k, v in LIBRARY_OPTIONS.get(library, {}).items() if k in known}:
-        net = empty(**options)
+    if theirs := {k: v for k, v in LIBRARY_OPTIONS.get(library, {}).items() if k in known}:
+        net = empty(**theirs)
     try:
-        load_state(net, tensors, rules, drop_head=drop_head)
+        left = load_state(net, tensors, rules, drop_head=drop_head)
     except WeightsError as why:
         raise WeightsError(f"{path} does not fit {net.name}. {why}") from why
-    return net
+    return net, tuple(name for name in left if name.startswith(HEADS))
 
 
 def path_of(what: str | Path, network: str, progress: Progress | None) -> Path:
