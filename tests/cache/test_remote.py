@@ -18,7 +18,8 @@ from opened import refusal
 
 from svertka.cache import retry
 from svertka.data import open_source, reopen_source
-from svertka.reporting.i18n.translate import recognized, speaking
+from svertka.reporting.i18n.recognize import recognized
+from svertka.reporting.i18n.translate import speaking
 
 ALWAYS = itertools.repeat
 PARTS = ("train-00", "train-01", "train-02", "val-03")

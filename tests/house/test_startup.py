@@ -12,7 +12,7 @@ from PIL import Image
 
 from svertka.common import startup
 from svertka.reporting.i18n.translate import speaking
-from svertka.reporting.report import render
+from svertka.reporting.report import page_of
 from svertka.reporting.run_results import read_run
 
 DEAR = ("sympy", "scipy", "sklearn", "matplotlib", "pandas", "torch._dynamo", "torch._inductor")
@@ -98,7 +98,7 @@ def test_a_page_is_the_same_from_templates_compiled_before(tmp_path, monkeypatch
         made = []
         for lang in ("ru", "en"):
             with speaking(lang):
-                made.append(render(run))
+                made.append(page_of(run))
         return made
 
     first = pages(tmp_path / "kept")

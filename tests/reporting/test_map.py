@@ -12,7 +12,7 @@ from svertka.errors import RunError
 from svertka.reporting import write_report
 from svertka.reporting.charts import charts
 from svertka.reporting.run_results import read_run
-from svertka.reporting.sections import map as section
+from svertka.reporting.sections.map import section
 
 
 @pytest.fixture(scope="module")

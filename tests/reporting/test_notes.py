@@ -17,7 +17,8 @@ from svertka.audit.findings import _KINDS
 from svertka.kinds.image import formats
 from svertka.pipeline import ladder_run
 from svertka.reporting import write_report
-from svertka.reporting.i18n.translate import recognized, speaking
+from svertka.reporting.i18n.recognize import recognized
+from svertka.reporting.i18n.translate import speaking
 from svertka.training import class_balance
 from svertka.training.defaults import from_scratch
 from svertka.training.recipe import Recipe

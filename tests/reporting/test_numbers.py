@@ -88,7 +88,7 @@ def test_doubted_labels_and_times_are_those_of_the_files(run):
     count = failing["suspects"]["count"]
     assert (f"{count} label" in run[1]["failing"]) == bool(count)
     parts, whole = metrics["time"], sum(metrics["time"].values())
-    shown = re.findall(r"\|([\d.]+)\u202f%\|", run[1]["timing"])
+    shown = re.findall(r"\|([\d.]+)\u202f%\|", run[1]["forecast"])
     assert len(shown) == len(parts)
     for share, seconds in zip(shown, parts.values(), strict=True):
         assert float(share) == pytest.approx(100 * seconds / whole, abs=0.51)

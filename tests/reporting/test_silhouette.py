@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from svertka.reporting.sections.network import silhouette
+from svertka.reporting.sections.network.section import silhouette
 
 WIDEST = 9.6  # pixels of a digit at the size of the labels, in a wide font
 

@@ -13,7 +13,8 @@ from svertka.errors import NotFinite, RecipeError, RunError, TrainingError
 from svertka.hardware.plan import Plan
 from svertka.pipeline.top_models import best_passes
 from svertka.records import Epoch, Note, Step
-from svertka.reporting.i18n.translate import recognized, speaking
+from svertka.reporting.i18n.recognize import recognized
+from svertka.reporting.i18n.translate import speaking
 from svertka.training import checkpoint, divergence, loop
 from svertka.training.gradient_accumulation import pieces
 from svertka.training.recipe import Recipe

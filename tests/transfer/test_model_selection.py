@@ -14,7 +14,8 @@ import svertka.errors
 from svertka import zoo
 from svertka.models import Model, describe
 from svertka.pipeline import ladder_run, train_transfer
-from svertka.reporting.i18n.translate import recognized, speaking
+from svertka.reporting.i18n.recognize import recognized
+from svertka.reporting.i18n.translate import speaking
 from svertka.training.recipe import Recipe
 from svertka.transfer import local_weights, model_selection
 from svertka.transfer.backbones import side_by_side

@@ -9,7 +9,7 @@ from typing import Any
 
 from svertka.evaluation import Evaluation
 from svertka.records import Interval
-from svertka.reporting.i18n.translate import NARROW, decimal, language, number, recognized, say, to_say
+from svertka.reporting.i18n.translate import NARROW, decimal, known, language, number, say, to_say
 
 LONGEST = 60  # characters of a name in running text
 FEW = 100  # below so many pictures every accuracy comes with a caution
@@ -24,14 +24,14 @@ PART = {  # what the pictures of a part are called, in a table
     "undecided": to_say("no part yet"),
 }
 COUNTED = {  # so many pictures of a part
-    "train": to_say("{n:# training picture|# training pictures}"),
-    "validation": to_say("{n:# validation picture|# validation pictures}"),
-    "test": to_say("{n:# test picture|# test pictures}"),
+    "train": to_say("{n} training picture", "{n} training pictures"),
+    "validation": to_say("{n} validation picture", "{n} validation pictures"),
+    "test": to_say("{n} test picture", "{n} test pictures"),
 }
 ON = {  # a result on so many of them
-    "train": to_say("on {n:# training picture|# training pictures}"),
-    "validation": to_say("on {n:# validation picture|# validation pictures}"),
-    "test": to_say("on {n:# test picture|# test pictures}"),
+    "train": to_say("on {n} training picture", "on {n} training pictures"),
+    "validation": to_say("on {n} validation picture", "on {n} validation pictures"),
+    "test": to_say("on {n} test picture", "on {n} test pictures"),
 }
 
 
@@ -122,8 +122,7 @@ def value(thing: Any) -> str:
 
 def label(key: str) -> str:
     """A key of JSON as a label: weight_decay -> weight decay."""
-    text = key.replace("_", " ")
-    return recognized(text) or text
+    return known(key.replace("_", " "))
 
 
 def size(count: int) -> str:
@@ -149,17 +148,33 @@ def verdict(part: str, found: Evaluation, weakness: list[str]) -> list[str]:
     n, right, expect = found.accuracy.n, percent(found.accuracy.value, found.accuracy.n), interval(found.accuracy)
     sentences = [
         say(
-            "On {n:# test picture|# test pictures}, scored once at the end, the network is right in {right} of "
-            "the cases; for new pictures of the same kind expect {expect} (95\u202f% confidence).",
-            n=n, right=right, expect=expect,
+            (
+                "On {n} test picture, scored once at the end, the network is right in {right} of the cases; for new "
+                "pictures of the same kind expect {expect} (95\u202f% confidence)."
+            ),
+            (
+                "On {n} test pictures, scored once at the end, the network is right in {right} of the cases; for new "
+                "pictures of the same kind expect {expect} (95\u202f% confidence)."
+            ),
+            n=n,
+            right=right,
+            expect=expect,
         )
         if part == "test"
         else say(
-            "On {n:# validation picture|# validation pictures} that it did not learn from, the network is right "
-            "in {right} of the cases; for new pictures of the same kind expect {expect} (95\u202f% confidence).",
-            n=n, right=right, expect=expect,
+            (
+                "On {n} validation picture that it did not learn from, the network is right in {right} of the cases; "
+                "for new pictures of the same kind expect {expect} (95\u202f% confidence)."
+            ),
+            (
+                "On {n} validation pictures that it did not learn from, the network is right in {right} of the "
+                "cases; for new pictures of the same kind expect {expect} (95\u202f% confidence)."
+            ),
+            n=n,
+            right=right,
+            expect=expect,
         )
-    ]  # fmt: skip
+    ]
     baseline = {"name": quoted(found.majority_class), "share": percent(found.majority, n)}
     if found.accuracy.low > found.majority:
         sentences.append(
@@ -205,11 +220,24 @@ def caution(found: Interval) -> str:
     if found.n >= FEW and half <= WIDE:
         return ""
     return say(
-        "{n:# picture is|# pictures are} few: the accuracy is known to about ±{half:# point|# points} only, and "
-        "another network tried on as many pictures must differ by more than about {both:# point|# points} to "
-        "count as better or worse. Four times as many pictures would halve that.",
-        n=found.n, half=round(100 * half), both=round(100 * math.sqrt(2) * half),
-    )  # fmt: skip
+        (
+            "{n} picture is few: the accuracy is known to about ±{half} only, and another network tried on as "
+            "many pictures must differ by more than about {both} to count as better or worse. Four times as many "
+            "pictures would halve that."
+        ),
+        (
+            "{n} pictures are few: the accuracy is known to about ±{half} only, and another network tried on as "
+            "many pictures must differ by more than about {both} to count as better or worse. Four times as many "
+            "pictures would halve that."
+        ),
+        n=found.n,
+        half=_points(half),
+        both=_points(math.sqrt(2) * half),
+    )
+
+
+def _points(share: float) -> str:
+    return say("{n} point", "{n} points", n=round(100 * share))
 
 
 def rows(thing: Any, under: str = "") -> Iterator[tuple[str, str]]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from svertka.reporting import summary
-from svertka.reporting.charts import charts, palette
-from svertka.reporting.i18n.translate import language, speaking
+from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.registry import CONTENTS
 from svertka.reporting.run_results import RunFolder, read_run
-from svertka.reporting.templates import MARK, environment, place_of, replace_page
+from svertka.reporting.templates import place_of, render, replace_page
 
 
 def write_report(run: Path | RunFolder, out: Path | None = None, lang: str = "en") -> Path:
@@ -29,23 +28,13 @@ def write_report(run: Path | RunFolder, out: Path | None = None, lang: str = "en
     folder = run.path if isinstance(run, RunFolder) else Path(run)
     page = place_of(folder, Path(out) if out is not None else None)
     with speaking(lang):
-        html = render(run if isinstance(run, RunFolder) else read_run(folder))
+        html = page_of(run if isinstance(run, RunFolder) else read_run(folder))
     replace_page(page, html)
     return page
 
 
-def render(run: RunFolder) -> str:
+def page_of(run: RunFolder) -> str:
     """The page as text, in the language of the surrounding `speaking` block."""
     sections = [(section, section.make(run)) for section in CONTENTS]
-    return (
-        environment()
-        .get_template("template.html")
-        .render(
-            mark=MARK,
-            palette=palette,
-            charts=charts,
-            lang=language(),
-            **summary.head(run),
-            sections=[(section, it) for section, it in sections if it is not None],
-        )
-    )
+    made = [(section, it) for section, it in sections if it is not None]
+    return render("report", **summary.head(run), sections=made)

@@ -12,14 +12,15 @@ from typing import Any
 from svertka.reporting import format as words
 from svertka.reporting.charts import charts
 from svertka.reporting.format import percent
-from svertka.reporting.i18n.translate import say, told
+from svertka.reporting.i18n.translate import say, translated
 from svertka.reporting.run_results import RunFolder, Scored
-from svertka.reporting.sections import learning, network
+from svertka.reporting.sections.learning.section import GROWING
+from svertka.reporting.sections.network.section import name_of
 
 # what makes a finding of the check one that the head repeats: without it the numbers would be taken for more
 SERIOUS = ("accuracy there will flatter", "one of the labels is wrong", "alone gives away")
 # notes that have a place of their own further down
-ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as", learning.GROWING)
+ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as", GROWING)
 
 
 def head(run: RunFolder) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def head(run: RunFolder) -> dict[str, Any]:
 def _title(run: RunFolder) -> dict[str, str]:
     """Names for the head of the page: the data, and the network."""
     where = str(run.recipe.get("data", {}).get("where") or run.path.resolve().name)
-    return {"data": PurePosixPath(where.replace("\\", "/")).name or where, "net": network.name_of(run)["name"]}
+    return {"data": PurePosixPath(where.replace("\\", "/")).name or where, "net": name_of(run)["name"]}
 
 
 def _headline(run: RunFolder, main: Scored | None) -> dict[str, Any] | None:
@@ -87,9 +88,11 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
                 say(
                     "metrics.json says {written} for the {part} part, the predictions give {computed}; this page "
                     "follows the predictions.",
-                    written=percent(written, 1000), part=say(words.PART[part]), computed=percent(computed, 1000),
+                    written=percent(written, 1000),
+                    part=say(words.PART[part]),
+                    computed=percent(computed, 1000),
                 )
-            )  # fmt: skip
+            )
     if run.metrics.get("stopped"):
         found.append(say("Training was stopped before its end; this is the best of what had been learned by then."))
     notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
@@ -112,6 +115,10 @@ def _notes(run: RunFolder, notes: list[str]) -> list[str]:
     shown = [n for n in kept if n not in checked or any(words in n for words in SERIOUS)]
     more = len(kept) - len(shown)
     if not more:
-        return [told(n) for n in shown]
-    last = say("The check of the data found {n:# thing|# things} worth a look, under “Check”.", n=more)
-    return [*(told(n) for n in shown), last]
+        return [translated(n) for n in shown]
+    last = say(
+        "The check of the data found {n} thing worth a look, under “Check”.",
+        "The check of the data found {n} things worth a look, under “Check”.",
+        n=more,
+    )
+    return [*(translated(n) for n in shown), last]

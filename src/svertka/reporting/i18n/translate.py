@@ -1,37 +1,37 @@
-"""Every visible sentence of a page passes `say`: English stands in the code and is the key, Russian in a table.
+"""Every visible sentence of a page passes `say`: English stands in the code, any other language in gettext's catalogs.
 
-    say("{n:# picture|# pictures} of {k:# class|# classes}", n=1797, k=10)      1,797 pictures of 10 classes
-    "{n:# изображение|# изображения|# изображений} {k:# класса|# классов|# классов}"   the row in russian/
+    say("{n} picture", "{n} pictures", n=1797)      1,797 pictures
+    msgid "{n} picture" ... msgstr[2] "{n} изображений"      its row in a ru.po beside the code that says it
 
-- `{n}`: a whole number in the language's form, anything else as it is; `{x:.2f}`: a number with decimals.
-- `{n:form|form}`: the form that the number asks for; # stands for the number itself. Unlike gettext, which this follows
-  otherwise, a sentence may count several things. English has two forms, Russian three (Unicode CLDR, "Plural Rules").
-- `told` is for sentences that training wrote into the run folder, in English, for whoever reads log and JSON there:
-  they are recognized by the same keys, and their values go into the Russian form.
+Two forms where a sentence counts `n`; which form a number asks for in a language is the `Plural-Forms` of its catalogs.
+A place is filled as `str.format` does, numbers as the language writes them. A `Message` of the run folder is found by
+its id, which is the row's `msgctxt`. A sentence that no catalog has appears in English; a test looks for these.
 
-A sentence without a Russian form appears in English; a test looks for these. The language is that of the surrounding
-`speaking` block, so that it need not be passed through every function.
+The language is that of the surrounding `speaking` block, so that it need not be passed through every function.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-import string
+import gettext
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from svertka.common.messages import Message, fill
 from svertka.errors import UnknownName
 
 LANGUAGES = ("en", "ru")
 NARROW = "\u202f"  # a narrow space that does not break
-# places of these names hold words of ours, not of the user's data
-OURS = {"reason", "fact", "detail", "part", "other_part"}
+CATALOGS = Path(__file__).parents[1]  # they lie anywhere in it, each beside what says its sentences
+
+Sentence = str | tuple[str, str]  # or the forms for one and for many
 
 _language: ContextVar[str] = ContextVar("language", default="en")
 
@@ -57,44 +57,36 @@ def language() -> str:
     return _language.get()
 
 
-def say(sentence: str, /, **values: Any) -> str:
-    """A sentence in the language of the page, its {places} filled with `values`.
+def say(sentence: Sentence, many: str | None = None, /, **values: Any) -> str:
+    """A sentence in the language of the page, its {places} filled with `values`; `many` where `n` is not 1.
 
-    >>> say("{n:# picture|# pictures} of {k:# class|# classes}", n=1797, k=1)
-    '1,797 pictures of 1 class'
+    >>> say("{n} picture", "{n} pictures", n=1797)
+    '1,797 pictures'
     """
-    return _PLAIN.format(_form(sentence), **values)
+    return fill(_form(sentence, many, values), values, _write)
 
 
-def say_markup(sentence: str, /, **values: Any) -> Markup:
+def say_markup(sentence: Sentence, many: str | None = None, /, **values: Any) -> Markup:
     """The same for templates: the sentence is HTML, what is put into it is escaped."""
-    return Markup(_ESCAPING.format(_form(sentence), **values))
+    return Markup(fill(_form(sentence, many, values), values, lambda *value: escape(_write(*value))))
 
 
-def to_say(sentence: str) -> str:
+def to_say(one: str, many: str | None = None) -> Any:
     """Marks a sentence that is kept in a table and said later."""
-    return sentence
+    return one if many is None else (one, many)
 
 
-def told(sentence: str) -> Markup:
-    """A sentence of the run folder in the language of the page; in English, and marked so, where it is not known."""
+def translated(text: str) -> Markup:
+    """A sentence of the run folder in the language of the page; in English, and marked so, where there is no other."""
     if language() == "en":
-        return escape(sentence)
-    known = recognized(sentence)
-    return Markup('<span lang="en">{}</span>').format(sentence) if known is None else escape(known)
+        return escape(text)
+    form = _known(text)
+    return Markup('<span lang="en">{}</span>').format(text) if form is None else escape(form)
 
 
-def recognized(sentence: str) -> str | None:
-    """An English sentence in the language of the page, its values found by the keys' places; None: not known."""
-    if language() == "en":
-        return sentence
-    if sentence in _russian():
-        return _PLAIN.format(_russian()[sentence])
-    for known in _patterns():
-        if values := known.match(sentence):
-            ours = {name: recognized(text) or text for name, text in values.items() if name in OURS}
-            return _PLAIN.format(known.form, **(values | ours))
-    return None
+def known(text: str) -> str:
+    """A name of ours, or a message, in the language of the page; as it is where the catalogs do not have it."""
+    return text if language() == "en" else _known(text) or text
 
 
 def number(n: int) -> str:
@@ -110,89 +102,58 @@ def decimal(x: float, form: str) -> str:
     return text if language() == "en" else text.replace(",", NARROW).replace(".", ",")
 
 
-def _plural(n: int) -> int:
-    """Which form a number asks for: 0, 1 or 2."""
+def _write(value: Any, form: str) -> str:
+    if isinstance(value, float) and form:
+        return decimal(value, form)
+    if isinstance(value, int) and not isinstance(value, bool) and not form:
+        return number(value)
+    return value if isinstance(value, Markup) else str(value)
+
+
+def _form(sentence: Sentence, many: str | None, values: Mapping[str, Any]) -> str:
+    """The template of a sentence in the language of the page, for this `n`."""
+    one, many = (sentence, many) if isinstance(sentence, str) else sentence
     if language() == "en":
-        return 0 if n == 1 else 1
-    if n % 10 == 1 and n % 100 != 11:
-        return 0
-    return 1 if n % 10 in (2, 3, 4) and n % 100 not in (12, 13, 14) else 2
+        return one if many is None or values["n"] == 1 else many
+    forms = catalog(language()).forms.get(one)
+    return one if forms is None else catalog(language()).chosen(forms, values)
 
 
-class _Filling(string.Formatter):
-    def __init__(self, finish: Callable[[Any], str]) -> None:
-        self.finish = finish
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if "|" in format_spec:
-            return self.finish(format_spec.split("|")[_plural(int(value))].replace("#", number(int(value))))
-        if isinstance(value, float) and format_spec:
-            return self.finish(decimal(value, format_spec))
-        if isinstance(value, int) and not isinstance(value, bool) and not format_spec:
-            return self.finish(number(value))
-        return self.finish(value)
-
-
-_PLAIN, _ESCAPING = _Filling(str), _Filling(escape)
-
-
-def _form(sentence: str) -> str:
-    return sentence if language() == "en" else _russian().get(sentence, sentence)
-
-
-@functools.cache
-def _russian() -> Mapping[str, str]:
-    from svertka.reporting.i18n.russian import sentences
-
-    return sentences()
-
-
-# -- sentences of the run folder ------------------------------------------------------------------------------------
+def _known(text: str) -> str | None:
+    """None: no catalog has it."""
+    found = catalog(language())
+    if not isinstance(text, Message):
+        if text in found.forms:
+            return found.forms[text][0]
+        old: str | None = importlib.import_module("svertka.reporting.i18n.recognize").recognized(text)
+        return old
+    if (forms := found.forms.get(text.id)) is None:
+        return None
+    values = {name: known(v) if isinstance(v, Message) else v for name, v in text.values.items()}
+    return fill(found.chosen(forms, values), values, _write)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A known English sentence as a regular expression, the names and kinds of its values, and its Russian form."""
+class Catalog:
+    """`forms`: a sentence, or the id of a message -> its form or forms; `plural`: a number -> which of them."""
 
-    expression: re.Pattern[str]
-    places: tuple[tuple[str, str], ...]  # (name, format) of each place that is looked for
-    form: str
+    forms: Mapping[str, tuple[str, ...]]
+    plural: Callable[[int], int]
 
-    def match(self, sentence: str) -> dict[str, Any] | None:
-        found = self.expression.fullmatch(sentence)
-        if found is None:
-            return None
-        values: dict[str, Any] = {}
-        for (name, form), text in zip(self.places, found.groups(), strict=True):
-            if text is not None:
-                values[name] = _value(text, form)
-        return values
-
-
-def _value(text: str, form: str) -> Any:
-    if "|" in form or re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", text):
-        return int(text.replace(",", ""))
-    return float(text) if form and re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else text
+    def chosen(self, forms: tuple[str, ...], values: Mapping[str, Any]) -> str:
+        """The form that `n` of the values asks for."""
+        return forms[self.plural(values["n"])] if len(forms) > 1 else forms[0]
 
 
 @functools.cache
-def _patterns() -> tuple[_Pattern, ...]:
-    """Those with places, the most telling (with the longest text of their own) first."""
-    rows = [(key, form) for key, form in _russian().items() if "{" in key]
-    rows.sort(key=lambda row: -len(re.sub(r"\{[^}]*\}", "", row[0])))
-    return tuple(_pattern(key, form) for key, form in rows)
+def catalog(language: str) -> Catalog:
+    """All catalogs of a language as one."""
+    import polib
 
-
-def _pattern(key: str, form: str) -> _Pattern:
-    text, places = "", []
-    for literal, name, spec, _ in string.Formatter().parse(key):
-        text += re.escape(literal)
-        if name is None:
-            continue
-        if spec and "|" in spec:
-            text += "(?:" + "|".join(re.escape(s).replace(r"\#", r"([\d,]+)") for s in spec.split("|")) + ")"
-            places += [(name, spec)] * spec.count("#")
-        else:
-            text += "(.+?)"
-            places.append((name, spec or ""))
-    return _Pattern(re.compile(text, re.DOTALL), tuple(places), form)
+    files = [polib.pofile(str(path)) for path in sorted(CATALOGS.rglob(f"{language}.po"))]
+    forms = {
+        row.msgctxt or row.msgid: tuple(v for _, v in sorted(row.msgstr_plural.items())) or (row.msgstr,)
+        for file in files
+        for row in file
+    }
+    return Catalog(forms, gettext.c2py(files[0].metadata["Plural-Forms"].partition("plural=")[2].rstrip(";")))

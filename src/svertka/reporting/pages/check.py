@@ -15,9 +15,8 @@ import numpy as np
 
 from svertka.errors import RunError
 from svertka.reporting import format, pictures
-from svertka.reporting.charts import charts, palette
-from svertka.reporting.i18n.translate import language, say, to_say, told
-from svertka.reporting.templates import MARK, environment
+from svertka.reporting.i18n.translate import say, to_say, translated
+from svertka.reporting.templates import render
 
 SHOWN, BRIEFLY = 12, 6  # families of copies that are shown of each sort; in the report of a run
 EACH = 4  # pictures of a family
@@ -39,10 +38,10 @@ def section(found: Found, pixels: Pixels, *, brief: bool = False) -> Section:
     """All findings as the template takes them; with fewer pictures where it is a part of a report."""
     most, odd = (BRIEFLY, ODD // 2) if brief else (SHOWN, ODD)
     return {
-        "warnings": [told(w) for w in found["warnings"]],
+        "warnings": [translated(w) for w in found["warnings"]],
         "families": [
             {
-                "title": say("{title}: {n:# picture|# pictures}", title=say(title), n=len(families)),
+                "title": say("{title}: {n} picture", "{title}: {n} pictures", title=say(title), n=len(families)),
                 "text": say(text),
                 "count": len(families),
                 "shown": [[_card(f, pixels) for f in family[:EACH]] for family in families[:most]],
@@ -53,7 +52,7 @@ def section(found: Found, pixels: Pixels, *, brief: bool = False) -> Section:
         "oddities": {
             "count": len(found["oddities"]),
             "shown": [
-                _card({"path": o["path"], "note": say(o["kind"]), "detail": told(o["detail"])}, pixels)
+                _card({"path": o["path"], "note": say(o["kind"]), "detail": translated(o["detail"])}, pixels)
                 for o in _odd(found, odd)
             ],
         },
@@ -64,27 +63,21 @@ def page(found: Found, pixels: Pixels, name: str) -> str:
     """The page of `check --html`: one file, without scripts and without requests."""
     counts = found["classes"]
     most = max(counts.values(), default=0)
-    return (
-        environment()
-        .get_template("pages/check.html")
-        .render(
-            mark=MARK,
-            palette=palette,
-            charts=charts,
-            lang=language(),
-            name=name,
-            found=found,
-            check=section(found, pixels),
-            classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
-            asides=[
-                (say(sentence, n=len(found[key])), found[key][:FILES], len(found[key]))
-                for sentence, key in (
-                    (to_say("{n:# file|# files} could not be read"), "unreadable"),
-                    (to_say("{n:# file|# files} left aside"), "skipped"),
-                )
-            ],
-            verdict=_verdict(found),
-        )
+    return render(
+        "check",
+        name=name,
+        found=found,
+        check=section(found, pixels),
+        classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
+        asides=[
+            (say(sentence, n=len(found[key])), found[key][:FILES], len(found[key]))
+            for sentence, key in (
+                (to_say("{n} file could not be read", "{n} files could not be read"), "unreadable"),
+                (to_say("{n} file left aside", "{n} files left aside"), "skipped"),
+            )
+        ],
+        verdict=_verdict(found),
+        readable=_readable(found),
     )
 
 
@@ -109,26 +102,55 @@ def _verdict(found: Found) -> str:
     n, leaks, wrong = len(found["warnings"]), len(found["leaks"]), len(found["disagreements"])
     if leaks and wrong:
         return say(
-            "{n:# finding|# findings}, {leaks:# leak|# leaks} and {wrong:# contradiction|# contradictions} among them.",
-            n=n, leaks=leaks, wrong=wrong,
-        )  # fmt: skip
+            "{n} finding, {leaks} and {wrong} among them.",
+            "{n} findings, {leaks} and {wrong} among them.",
+            n=n,
+            leaks=say("{n} leak", "{n} leaks", n=leaks),
+            wrong=say("{n} contradiction", "{n} contradictions", n=wrong),
+        )
     if leaks:
-        return say("{n:# finding|# findings}, {leaks:# leak|# leaks} among them.", n=n, leaks=leaks)
+        return say(
+            "{n} finding, {leaks} among them.",
+            "{n} findings, {leaks} among them.",
+            n=n,
+            leaks=say("{n} leak", "{n} leaks", n=leaks),
+        )
     if wrong:
         return say(
-            "{n:# finding|# findings}, {wrong:# contradiction|# contradictions} among them; no leak between parts.",
-            n=n, wrong=wrong,
-        )  # fmt: skip
-    return say("{n:# finding|# findings}; no leak between parts.", n=n)
+            "{n} finding, {wrong} among them; no leak between parts.",
+            "{n} findings, {wrong} among them; no leak between parts.",
+            n=n,
+            wrong=say("{n} contradiction", "{n} contradictions", n=wrong),
+        )
+    return say("{n} finding; no leak between parts.", "{n} findings; no leak between parts.", n=n)
+
+
+def _readable(found: Found) -> str:
+    n, of_classes = found["readable"], say("of {n} class", "of {n} classes", n=len(found["classes"]))
+    if n == found["files"]:
+        return say(
+            "{n} picture {of_classes} could be read.",
+            "{n} pictures {of_classes} could be read.",
+            n=n,
+            of_classes=of_classes,
+        )
+    of_files = say("of {n} file", "of {n} files", n=found["files"])
+    return say(
+        "{n} picture {of_classes} could be read, {of_files}.",
+        "{n} pictures {of_classes} could be read, {of_files}.",
+        n=n,
+        of_classes=of_classes,
+        of_files=of_files,
+    )
 
 
 def _families(found: Found) -> list[tuple[str, str, list[list[dict[str, str]]]]]:
     """(title, explanation, families of files); what stands under one title does not come back under the next."""
     leaks = [[_file(f, say(format.PART[f["part"]])) for f in leak["files"]] for leak in found["leaks"]]
     disagree = [[_file(f, f["class"]) for f in family] for family in found["disagreements"]]
-    told = {f["path"] for family in [*leaks, *disagree] for f in family}
+    listed = {f["path"] for family in [*leaks, *disagree] for f in family}
     copies = [[{"path": p, "note": ""} for p in family] for family in found["near_duplicates"] + found["duplicates"]]
-    rest = [family for family in copies if not told & {f["path"] for f in family}]
+    rest = [family for family in copies if not listed & {f["path"] for f in family}]
     return [
         (
             to_say("Leaks"),

@@ -9,10 +9,9 @@ import numpy as np
 
 from svertka.records import Interval
 from svertka.reporting import pictures
-from svertka.reporting.charts import charts, palette
+from svertka.reporting.charts import charts
 from svertka.reporting.format import interval, percent
-from svertka.reporting.i18n.translate import language
-from svertka.reporting.templates import MARK, environment
+from svertka.reporting.templates import render
 
 SHOWN = 60  # changed pictures of a pair
 CLASSES = 60  # rows of the table of classes
@@ -31,11 +30,8 @@ def page(found: Mapping[str, Any], pixels: Mapping[str, np.ndarray]) -> str:
         }
         for run in found["runs"]
     ]
-    template = environment().get_template("pages/compare.html")
-    return template.render(
-        mark=MARK, lang=language(), palette=palette, found=found, runs=runs, scale=charts.scale(axis),
-        pairs=[_pair(pair, pixels) for pair in found["pairs"]],
-    )  # fmt: skip
+    pairs = [_pair(pair, pixels) for pair in found["pairs"]]
+    return render("compare", found=found, runs=runs, scale=charts.scale(axis), pairs=pairs)
 
 
 def _pair(pair: Mapping[str, Any], pixels: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from svertka.records import Interval
-from svertka.reporting.charts import charts, palette
+from svertka.reporting.charts import charts
 from svertka.reporting.format import interval, percent
-from svertka.reporting.i18n.translate import language, say
-from svertka.reporting.templates import MARK, environment, place_of, replace_page
+from svertka.reporting.i18n.translate import say
+from svertka.reporting.templates import place_of, render, replace_page
 
 
 def write_page(parent: Path, found: Mapping[str, Any], out: Path | None = None) -> Path:
@@ -41,8 +41,7 @@ def page(found: Mapping[str, Any]) -> str:
                 "deviation": mean["deviation"],
             }
         )
-    template = environment().get_template("pages/repeat.html")
-    return template.render(mark=MARK, lang=language(), palette=palette, found=found, tables=tables)
+    return render("repeat", found=found, tables=tables)
 
 
 def _row(name: str, value: float, low: float, high: float, n: int, axis: Any, tone: str = "hit") -> dict[str, Any]:

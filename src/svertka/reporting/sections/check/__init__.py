@@ -1,0 +1,1 @@
+"""What `svertka check` found before training, with the pictures it is about."""

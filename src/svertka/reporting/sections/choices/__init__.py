@@ -1,0 +1,1 @@
+"""The settings: those chosen by svertka with the reason, and the rest."""

@@ -1,0 +1,1 @@
+"""Each class with the share of its pictures that is found, the weakest first."""

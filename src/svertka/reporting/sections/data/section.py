@@ -1,0 +1,62 @@
+"""Where the pictures come from, how many of each class are in each part, and what could not be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from svertka.data.folders.folder_layout import PART_NAMES
+from svertka.reporting import format
+from svertka.reporting.i18n.translate import say, to_say, translated
+from svertka.reporting.run_results import RunFolder
+
+FILES = 50  # unreadable files listed
+FOR = {
+    "train": to_say("{n} for training"),
+    "validation": to_say("{n} for validation"),
+    "test": to_say("{n} for test"),
+    "undecided": to_say("{n} for no part yet"),
+}
+
+
+def section(run: RunFolder) -> dict[str, Any]:
+    """The table of classes by parts, and the files that were passed over."""
+    manifest, source = run.manifest, run.recipe.get("data", {})
+    usable = np.ones(len(manifest), dtype=bool)
+    usable[list(manifest.reasons)] = False
+    counts = np.zeros((len(manifest.classes), len(PART_NAMES)), dtype=np.int64)
+    np.add.at(counts, (manifest.labels[usable], manifest.parts[usable]), 1)  # (classes, parts)
+    shown = [p for p in range(len(PART_NAMES)) if counts[:, p].any()]
+    totals = counts.sum(1)
+    skipped = [(u.get("path"), u.get("reason")) for u in run.metrics.get("skipped") or []]
+    unreadable = [(manifest.paths[i], why) for i, why in manifest.reasons.items()]
+    return {
+        "where": source.get("where"),
+        "pictures": int(totals.sum()),
+        "parts": [say(format.PART[PART_NAMES[p]]) for p in shown],
+        "divided": ", ".join(say(FOR[PART_NAMES[p]], n=int(counts[:, p].sum())) for p in shown),
+        "classes": [
+            {
+                "name": name,
+                "counts": [int(counts[i, p]) for p in shown],
+                "total": int(totals[i]),
+                "share": 100 * totals[i] / max(1, totals.max()),
+            }
+            for i, name in enumerate(manifest.classes)
+        ],
+        "fewest": int(min(totals, default=0)),
+        "most": int(max(totals, default=0)),
+        "aside": [
+            _files(say("{n} file could not be read", "{n} files could not be read", n=len(unreadable)), unreadable),
+            _files(say("{n} file left aside", "{n} files left aside", n=len(skipped)), skipped),
+        ],
+    }
+
+
+def _files(what: str, files: list[tuple[Any, Any]]) -> dict[str, Any]:
+    return {
+        "what": what,
+        "count": len(files),
+        "files": [(str(path), translated(str(why))) for path, why in files[:FILES]],
+    }

@@ -1,0 +1,1 @@
+"""Curves of loss and accuracy over the epochs."""

@@ -1,0 +1,74 @@
+"""Curves of loss and accuracy over the epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svertka.reporting.charts import charts
+from svertka.reporting.format import UNKNOWN, percent
+from svertka.reporting.i18n.translate import decimal, say, translated
+from svertka.reporting.run_results import RunFolder
+
+CLOSING = ("onecycle", "cosine")  # schedules that end at rate zero, where the last epoch is the best as a rule
+GROWING = "Pictures grow from"  # how the note of progressive resizing begins
+
+
+def section(run: RunFolder) -> dict[str, Any] | None:
+    """Both drawings, and their numbers; None where no epoch was finished."""
+    epochs = list({r["epoch"]: r for r in run.records("epoch") if "epoch" in r}.values())  # after a resume the last
+    if not epochs:
+        return None
+    shift = 1 if epochs[0]["epoch"] == 0 else 0  # people count from 1
+    numbers = [r["epoch"] + shift for r in epochs]
+    recipe = run.recipe.get("recipe", {})
+    best = run.metrics.get("best_epoch")
+    if best is None:
+        best = next((r["epoch"] for r in reversed(epochs) if r.get("best")), None)
+    best = None if best is None else best + shift
+
+    def lines(key: str) -> list[charts.Line]:
+        pairs = ((say("training"), "train", key), (say("validation"), "valid", f"validation_{key}"))
+        return [
+            charts.Line(label, role, [(n, r.get(k)) for n, r in zip(numbers, epochs, strict=True)])
+            for label, role, k in pairs
+        ]
+
+    growing = [r["text"] for r in run.records("note") if str(r.get("text")).startswith(GROWING)]
+    steps = [r for r in run.records("step") if r.get("steps") and r.get("loss") is not None]
+    of = epochs[-1].get("epochs") or numbers[-1]
+    faint = charts.Line("", "fine", [(of * r["step"] / r["steps"], r["loss"]) for r in steps]) if steps else None
+    return {
+        "loss": charts.curves(
+            lines("loss"), title=say("Loss per epoch, training and validation"), best=best, faint=faint
+        ),
+        "accuracy": charts.curves(
+            lines("accuracy"),
+            title=say("Accuracy in percent per epoch, training and validation"),
+            best=best,
+            as_percent=True,
+            ceiling=1.0,
+            least=0.05,
+        ),
+        "fine": faint is not None,
+        "open": best is not None and best == numbers[-1] > 1 and recipe.get("schedule") not in CLOSING,
+        "growing": translated(growing[-1]) if growing else None,
+        "smoothed": bool(recipe.get("label_smoothing")),
+        "cut": len(numbers) > charts.FEW_EPOCHS,
+        "best": best,
+        "last": numbers[-1],
+        "of": of,
+        "rows": [
+            {
+                "epoch": n,
+                "best": n == best,
+                "seconds": r.get("seconds"),
+                "losses": [_loss(r.get(k)) for k in ("loss", "validation_loss")],
+                "accuracies": [percent(r.get(k), 1000) for k in ("accuracy", "validation_accuracy")],
+            }
+            for n, r in zip(numbers, epochs, strict=True)
+        ],
+    }
+
+
+def _loss(number: float | None) -> str:
+    return UNKNOWN if number is None else decimal(number, ".4f")

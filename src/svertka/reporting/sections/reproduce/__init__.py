@@ -1,0 +1,1 @@
+"""What is needed to get the same result."""

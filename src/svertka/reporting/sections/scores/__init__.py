@@ -1,0 +1,1 @@
+"""All scores, validation and test beside each other."""
