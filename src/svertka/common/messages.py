@@ -29,8 +29,8 @@ class Message(str):
         made.id, made.values = id, values
         return made
 
-    def __getnewargs__(self) -> tuple[str, str, Mapping[str, Value]]:
-        return str(self), self.id, self.values
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, (str(self), self.id, self.values)
 
 
 def message(id: str, one: str, many: str | None = None, /, **values: Value) -> Message:
@@ -76,4 +76,7 @@ def _english(value: Any, form: str) -> str:
 
 class _Filling(string.Formatter):
     def __init__(self, write: Callable[[Any, str], str]) -> None:
-        self.format_field = write  # type: ignore[method-assign]
+        self.write = write
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return self.write(value, format_spec)
