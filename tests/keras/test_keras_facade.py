@@ -14,7 +14,8 @@ from PIL import Image
 from svertka import keras
 from svertka.errors import DataError, RecipeError, ShapeError, UnknownName, UsageError
 from svertka.keras import layers as L
-from svertka.keras.applications import resnet
+from svertka.keras.applications import resnet, zoo_network
+from svertka.keras.applications.part import Part
 from svertka.keras.optimizers import SGD, Adam
 from svertka.keras.preprocessing.image import ImageDataGenerator
 
@@ -206,9 +207,7 @@ def test_steps_per_epoch_go_on_through_the_flow():
 
 
 def test_a_frozen_layer_keeps_weights_and_statistics_until_thawed():
-    backbone = keras.Model(
-        [resnet.Part(torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3)))], "body"
-    )
+    backbone = keras.Model([Part(torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3), torch.nn.BatchNorm2d(3)))], name="body")
     backbone.trainable = False
     model = keras.Sequential([backbone, L.GlobalAveragePooling2D(), L.Dense(2, activation="softmax")])
     x, y = pictures()
@@ -347,8 +346,8 @@ def test_weights_come_from_the_zoo(monkeypatch):
         asked.update(network=network, what=what, **options)
         return real(network, None, classes=options["classes"], channels=options["channels"])
 
-    real = resnet.load_weights
-    monkeypatch.setattr(resnet, "load_weights", load)
+    real = zoo_network.load_weights
+    monkeypatch.setattr(zoo_network, "load_weights", load)
     resnet.ResNet50(include_top=False, input_shape=(64, 64, 3))
     assert asked == {
         "network": "resnet50",

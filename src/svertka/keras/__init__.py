@@ -9,9 +9,19 @@ whoever looks, and torch's order inside.
     from svertka.keras import Sequential
     from svertka.keras.layers import Conv2D, Flatten, Dense
     from svertka.keras.preprocessing.image import ImageDataGenerator
+
+What the facade has not is refused by name (missing.py).
 """
 
-from svertka.keras import applications, layers, models, optimizers, preprocessing
+from svertka.keras import applications, callbacks, layers, losses, models, optimizers, preprocessing, utils
+from svertka.keras.layers import Input
+from svertka.keras.missing import getter, name_missing_modules
 from svertka.keras.models import Model, Sequential
 
-__all__ = ["Model", "Sequential", "applications", "layers", "models", "optimizers", "preprocessing"]
+__all__ = [
+    "Input", "Model", "Sequential", "applications", "callbacks", "layers", "losses", "models", "optimizers",
+    "preprocessing", "utils",
+]  # fmt: skip
+
+__getattr__ = getter(__name__, __all__)
+name_missing_modules(__name__, __all__)

@@ -65,18 +65,48 @@ def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | No
         ShapeError: arrays of other shapes.
     """
     if isinstance(x, Flow):
+        if y is not None:
+            raise UsageError("A generator brings its labels with it: leave y out.")
         return x
     if x is None:
         raise UsageError("There is nothing to go through: pass arrays, or what flow_from_directory returned.")
+    if not hasattr(x, "__array__") and not isinstance(x, list | tuple):
+        raise UsageError(f"A model takes arrays, or what flow() returned; received {type(x).__name__}.")
     pictures = np.ascontiguousarray(x, dtype=np.float32)
     if pictures.ndim != 4:
         raise ShapeError(f"Pictures come as (n, height, width, channels); received an array of {pictures.shape}.")
-    labels = np.zeros(len(pictures), np.int64) if y is None else np.asarray(y)
-    if labels.ndim == 2:
-        labels = labels.argmax(1) if labels.shape[1] > 1 else labels[:, 0]
-    if labels.shape != (len(pictures),):
-        raise ShapeError(f"There are {len(pictures)} pictures and labels of shape {labels.shape}; one each would work.")
+    if not len(pictures):
+        raise ShapeError("There are no pictures in the array.")
+    labels = np.zeros(len(pictures), np.int64) if y is None else labels_of(y, len(pictures))
     _, height, width, channels = pictures.shape
     index = np.arange(len(pictures))
     loader = Loader(pictures, labels, index, AsTheyAre((channels, height, width)), batch=batch_size, seed=seed)
     return Flow(loader, num_classes=int(labels.max(initial=0)) + 1)
+
+
+def labels_of(y: object, count: int) -> np.ndarray:
+    """Labels as numbers of classes, int64 (n,), of numbers (n,) or (n, 1), or of one-hot rows (n, classes).
+
+    Raises:
+        ShapeError: not one for each picture.
+        UsageError: numbers that are not whole or below 0, or rows that are not one-hot.
+    """
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        if not (((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all()):
+            raise UsageError(
+                "Labels in several columns are one-hot, a single 1 in each row; soft labels are not learned."
+            )
+        labels = labels.argmax(1)
+    elif labels.ndim == 2:
+        labels = labels[:, 0]
+    if labels.shape != (count,):
+        raise ShapeError(f"There are {count} pictures and labels of shape {labels.shape}; one each would work.")
+    try:
+        whole = labels.astype(np.int64)
+    except (TypeError, ValueError) as why:
+        raise UsageError(f"Labels are numbers of classes from 0; received {labels[:3].tolist()}.") from why
+    if not np.array_equal(whole, labels) or whole.min(initial=0) < 0:
+        odd = labels[(whole != labels) | (whole < 0)][0]
+        raise UsageError(f"Labels are whole numbers of classes from 0; received {odd}.")
+    return whole

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 from svertka.errors import UnknownName
 from svertka.optimizers import registry
+from svertka.keras.missing import getter
 
 
 @dataclass
 class Optimizer:
-    """One row: what the recipe calls it, its rate, and its momentum (Adam's first beta)."""
+    """One row: what the recipe calls it, its rate, its momentum (Adam's first beta) and its decay."""
 
     recipe_name: str
     learning_rate: float
     momentum: float
+    weight_decay: float = 0.0
 
     @property
     def lr(self) -> float:
@@ -53,7 +55,14 @@ def Adadelta(learning_rate: float = 0.001, *, lr: float | None = None) -> Optimi
     return Optimizer("adadelta", learning_rate if lr is None else lr, 0.9)
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam, "rmsprop": RMSprop, "adadelta": Adadelta}
+def AdamW(
+    learning_rate: float = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, *, lr: float | None = None
+) -> Optimizer:
+    """Adam with decoupled weight decay: Loshchilov and Hutter 2017, arXiv:1711.05101."""
+    return Optimizer("adamw", learning_rate if lr is None else lr, beta_1, weight_decay)
+
+
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "rmsprop": RMSprop, "adadelta": Adadelta, "adamw": AdamW}
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:
@@ -73,3 +82,6 @@ def get(optimizer: str | Optimizer) -> Optimizer:
         raise UnknownName("optimizer", optimizer, [*OPTIMIZERS, *registry.OPTIMIZERS])
     row = registry.OPTIMIZERS[name]
     return Optimizer(name, row.peak_from_scratch, row.momentum[0])
+
+
+__getattr__ = getter(__name__, ["Adadelta", "Adam", "AdamW", "RMSprop", "SGD", "Optimizer"])
