@@ -24,7 +24,8 @@ class Chain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The answer: (n, *shape) -> (n, *shape')."""
-        return self.chained[-1].act(self._before_last(x))
+        y: Tensor = self.chained[-1].act(self._before_last(x))
+        return y
 
     def raw(self, x: Tensor) -> Tensor:
         """The answer without the last activation."""

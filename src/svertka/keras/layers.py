@@ -26,7 +26,7 @@ Shape = tuple[int, ...]
 Sides = int | tuple[int, int]
 
 PADDINGS = {"valid": "valid", "same": "same-tf"}  # Keras' word -> that of svertka.shapes
-ACTIVATIONS = {
+ACTIVATIONS: dict[str | None, Callable[[], nn.Module]] = {
     None: nn.Identity,
     "linear": nn.Identity,
     "relu": nn.ReLU,
@@ -118,7 +118,6 @@ class Layer:
     act: nn.Module = field(init=False, repr=False)
     shape: Shape | None = field(init=False, default=None)  # of the output, torch's order, once built
     seen: Any = field(init=False, repr=False, default=None)  # the shape, or shapes, that it was built for
-    activation = None  # without a type, so that it keeps its place among the fields of those that have one
 
     def __init_subclass__(cls) -> None:
         """Known by its name to whoever opens a saved model."""
@@ -176,7 +175,7 @@ class Layer:
             ShapeError: the layer does not fit that input; names the layer.
         """
         try:
-            self.core, self.act = self.make(shape), activation(self.activation)
+            self.core, self.act = self.make(shape), activation(getattr(self, "activation", None))
             self.shape, self.seen = output_shape(self.core, shape), shape
         except ShapeError as why:
             raise ShapeError(f"{self.name} does not take an input of shape {shown_all(shape)}: {why}") from why
@@ -209,7 +208,7 @@ class Layer:
         if self.shape is not None:
             self.core.requires_grad_(self._trainable)
 
-    _trainable: ClassVar[bool] = True  # until set on the instance
+    _trainable = True  # until set on the instance
 
     def counts(self) -> tuple[int, int]:
         """How many numbers it holds (statistics of batch norm too, as in Keras), and how many are learned."""

@@ -60,7 +60,8 @@ def check_arguments(made: type, arguments: Iterable[str]) -> None:
     Raises:
         UsageError: names the argument and what the class takes.
     """
-    known = [name for name in inspect.signature(made.__init__).parameters if name != "self"]
+    signature = inspect.signature(vars(made).get("__init__", object.__init__))
+    known = [name for name in signature.parameters if name != "self"]
     for name in arguments:
         if name not in known:
             hint = f": {INSTEAD[name]}" if name in INSTEAD else ""

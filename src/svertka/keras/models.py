@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from svertka.data.loading.numpy_batches import Flow
 from svertka.errors import ShapeError, SvertkaError, UnknownName, UsageError, WeightsError
 from svertka.hardware.device import pick_device
 from svertka.hardware.plan import Plan
-from svertka.keras.batches import Flow, Passes, flow_of
+from svertka.keras.batches import Passes, flow_of
 from svertka.keras.callbacks import Callback, check_callbacks
 from svertka.keras.chain import Chain, Learner, in_order
 from svertka.keras.layers import LAYERS, Input, InputLayer, Layer, Shape, Symbol, inward, shown, snake
@@ -60,12 +61,14 @@ class Model(Layer):
         self.layers: list[Layer] = []
         self.act = nn.Identity()
         self.optimizer: Optimizer | None = None
-        self.loss, self.metrics = Loss(""), ("acc",)
+        self.loss = Loss("")
+        self.metrics: tuple[str, ...] = ("acc",)
         self.stop_training = False  # for callbacks
-        self._taught: torch.optim.Optimizer | None = None
+        self._taught: Any = None  # the optimizer of the last fit
         self._frozen: tuple[bool, ...] = ()  # what was trainable when it was compiled
         self._names: Counter[str] = Counter()
         self._wires: list[tuple[int, ...]] | None = None
+        self._made: list[Symbol] = []
         self._fits = 0
         if isinstance(inputs, Symbol) or outputs is not None:
             self._join(inputs, outputs)
@@ -107,13 +110,18 @@ class Model(Layer):
 
     def _symbols(self) -> list[Symbol]:
         self._known()
-        if not hasattr(self, "_made"):
+        if len(self._made) != len(self.layers) + 1:  # the same ones each time, until a layer is added
             first = inward(self.input_shape) if self.input_shape else self.layers[0].seen
             made = [Symbol(first, InputLayer(name="input"))]
-            for layer, sources in zip(self.layers, self.core.wires, strict=True):
+            for layer, sources in zip(self.layers, self._chain.wires, strict=True):
                 made.append(Symbol(layer._known(), layer, tuple(made[k] for k in sources)))
             self._made = made
         return self._made
+
+    @property
+    def _chain(self) -> Chain:
+        assert isinstance(self.core, Chain)  # noqa: S101  # for the type checker
+        return self.core
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its number.
@@ -171,9 +179,9 @@ class Model(Layer):
         return shape
 
     @property
-    def activation(self) -> str | None:  # type: ignore[override]  # of the last layer
+    def activation(self) -> str | None:
         """What the last layer ends with."""
-        return self.layers[-1].activation if self.layers else None
+        return getattr(self.layers[-1], "activation", None) if self.layers else None
 
     @property
     def trainable(self) -> bool:
@@ -265,13 +273,16 @@ class Model(Layer):
         flow = flow_of(x, y, batch_size=batch_size, seed=self._fits if shuffle else None)
         recipe = self._recipe(epochs, flow)
         plan = Plan(device=pick_device(), threads=torch.get_num_threads())
-        state = begin(self._learner(flow), recipe, plan)
+        learner: Any = self._learner(
+            flow
+        )  # the loop asks no more of a network, and no more of a loader than Passes has
+        state = begin(learner, recipe, plan)
         if self._taught is not None:  # a second call goes on with what the optimizer remembers
             state.optimizer = self._taught
         if class_weight:
             state.class_weights = self._class_weights(class_weight).to(plan.device)
-        train = Passes(flow, steps_per_epoch, onward=True, device=plan.device)
-        validation = None
+        train: Any = Passes(flow, steps_per_epoch, onward=True, device=plan.device)
+        validation: Any = None
         if validation_data is not None:
             unseen = _flow(validation_data, batch_size)
             self._learner(unseen)
@@ -340,7 +351,7 @@ class Model(Layer):
                 f"The data have {flow.num_classes} classes, and {self.layers[-1].name} tells "
                 f"{outputs[0] + binary} apart."
             )
-        return Learner(self.core, binary)
+        return Learner(self._chain, binary)
 
     def _ready(self, shape: Shape) -> None:
         if self.shape is None:
@@ -379,8 +390,9 @@ class Model(Layer):
         if self.optimizer is None:
             raise UsageError("compile() comes before evaluate(): say which loss and metrics.")
         flow = flow_of(x, y, batch_size=batch_size)
-        learner = self._learner(flow)
-        loss, accuracy = measure(learner, Passes(flow, steps, device=_device(learner)))
+        learner: Any = self._learner(flow)
+        passes: Any = Passes(flow, steps, device=_device(learner))
+        loss, accuracy = measure(learner, passes)
         said = {"loss": loss, **dict.fromkeys(self.metrics, accuracy)}
         if verbose:
             print(_words(said))

@@ -7,6 +7,7 @@ write it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from svertka.errors import UnknownName
@@ -62,7 +63,13 @@ def AdamW(
     return Optimizer("adamw", learning_rate if lr is None else lr, beta_1, weight_decay)
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam, "rmsprop": RMSprop, "adadelta": Adadelta, "adamw": AdamW}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "rmsprop": RMSprop,
+    "adadelta": Adadelta,
+    "adamw": AdamW,
+}
 
 
 def get(optimizer: str | Optimizer) -> Optimizer:

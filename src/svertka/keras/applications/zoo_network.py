@@ -19,7 +19,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def preprocess_input(x: object) -> np.ndarray:
     """Pixels 0 to 255 (..., 3), red, green, blue, as the weights here want them: float32 of the same shape."""
-    return ((np.asarray(x, np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)).astype(np.float32)
+    mean, std = np.array(MEAN, np.float32), np.array(STD, np.float32)
+    return np.asarray((np.asarray(x, np.float32) / 255 - mean) / std, np.float32)
 
 
 POOLINGS = {"avg": GlobalAveragePooling2D, "max": GlobalMaxPooling2D}

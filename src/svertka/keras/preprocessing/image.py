@@ -157,8 +157,9 @@ class ImageDataGenerator:
         labels = np.zeros(len(pictures), np.int64) if y is None else labels_of(y, len(pictures))
         if not shuffle and not self.augment.none:
             raise UsageError("Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation.")
+        _, height, width, channels = pictures.shape
         loader = Loader(
-            pictures, labels, self._part_of(len(pictures), subset), unscaled(*pictures.shape[1:], self.rescale),
+            pictures, labels, self._part_of(len(pictures), subset), unscaled(height, width, channels, self.rescale),
             batch=batch_size, seed=(seed or 0) if shuffle else None, augment=self.augment,
         )  # fmt: skip
         return Flow(loader, num_classes=int(labels.max(initial=0)) + 1)
