@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from svertka.errors import UnknownName
-from svertka.optimizers import registry
 from svertka.keras.missing import getter
+from svertka.optimizers import registry
 
 
 @dataclass
