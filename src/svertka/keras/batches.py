@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -80,7 +81,8 @@ def flow_of(x: object, y: object = None, *, batch_size: int = 32, seed: int | No
     labels = np.zeros(len(pictures), np.int64) if y is None else labels_of(y, len(pictures))
     _, height, width, channels = pictures.shape
     index = np.arange(len(pictures))
-    loader = Loader(pictures, labels, index, AsTheyAre((channels, height, width)), batch=batch_size, seed=seed)
+    as_they_are: Any = AsTheyAre((channels, height, width))
+    loader = Loader(pictures, labels, index, as_they_are, batch=batch_size, seed=seed)
     return Flow(loader, num_classes=int(labels.max(initial=0)) + 1)
 
 
