@@ -154,7 +154,7 @@ def extraction(weights: Path, rounds: int, pictures: int) -> None:
         f"plain eager PyTorch, {size} at once": pieces(lambda some: opened.net.embed(x[some]), size) for size in PIECES
     }
     for way in ways("cpu"):
-        runners[f"svertka, {way}"] = lambda way=way: list(Streams(Path("/nowhere"), [way]).run(see, pictures))
+        runners[f"svertka, {way}"] = lambda way=way: list(Streams("look", [way]).run(see, pictures))
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
         seen = onnx_runner(folded(opened.net, opened.preprocess.shape), x)
         runners |= {f"ONNX Runtime, {size} at once": pieces(seen, size) for size in PIECES}

@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,7 +80,8 @@ def test_an_activation_behind_a_sum_is_not_taken_for_the_convolutions():
         torch.testing.assert_close(quick(net, (3, 8, 8)).embed(x), net.embed(x), rtol=1e-4, atol=1e-5)
 
 
-def test_streams_take_the_quicker_way_and_remember_it(tmp_path):
+def test_streams_take_the_quicker_way_and_remember_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path))
     way = {8: 0.004, 32: 0.0004}  # seconds an item by the size of the piece
     seen = []
 
@@ -90,20 +90,20 @@ def test_streams_take_the_quicker_way_and_remember_it(tmp_path):
         return list(range(which.start, which.stop))
 
     choices = (Way(8, 2), Way(32, 1))
-    made = Streams(tmp_path / "kept.json", choices)
+    made = Streams("kept", choices)
     for which, numbers in made.run(work, 300):
         assert numbers == list(range(which.start, which.stop))
         seen += numbers
     assert seen == list(range(300))
     assert made.chosen == choices[1]
-    assert Streams(tmp_path / "kept.json", choices).chosen == choices[1]
-    (tmp_path / "kept.json").write_text("{")
-    assert Streams(tmp_path / "kept.json", choices).chosen is None
+    assert Streams("kept", choices).chosen == choices[1]
+    (tmp_path / "plans" / "kept.json").write_text("{")
+    assert Streams("kept", choices).chosen is None
 
 
 def test_streams_put_the_number_of_threads_back():
     before = torch.get_num_threads()
-    made = Streams(Path("nowhere.json"), (Way(2, 3),))
+    made = Streams("nowhere", (Way(2, 3),))
     assert [r for _, r in made.run(lambda which: torch.get_num_threads(), 6)] == [1, 1, 1]
     assert torch.get_num_threads() == before
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 import svertka
 import svertka.errors
 from svertka import zoo
+from svertka.hardware.autotune import keep
 from svertka.models import Model, describe
 from svertka.pipeline import ladder_run, train_transfer
 from svertka.reporting.i18n.recognize import recognized
@@ -116,10 +117,7 @@ def test_how_long_a_look_takes_is_measured_or_remembered(tmp_path):
     b = backbone()
     first = model_selection.seconds_each(b)
     assert 0 < first < 5
-    kept = model_selection.streams(b).kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    way = model_selection.streams(b).choices[0]
-    kept.write_text(json.dumps({"way": dataclasses.asdict(way), "measured": {"a": 2e-6, "b": 1e-6}}))
+    keep(model_selection.streams(b).key, {"chosen": "a", "measured": {"a": 2e-6, "b": 1e-6}})
     assert model_selection.seconds_each(b) == 1e-6
 
 

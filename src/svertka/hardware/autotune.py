@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -32,8 +32,54 @@ EQUAL = 1.03  # of choices this close to the fastest, the earlier is taken
 FORMAT = 3  # of what is kept in the cache
 FULL = 8  # from this many cores on, small networks are tried with a quarter of them
 
+T = TypeVar("T")
 # Times one step: (plan, seconds it may take) -> Timing. A test puts its own in place.
 Timer = Callable[[Plan, float], Timing]
+
+
+def fastest(
+    choices: Sequence[T], timer: Callable[[T], float], measured: dict[str, float], name: Callable[[T], str] = str
+) -> T:
+    """The quickest of several ways: the first, unless another is clearly quicker, since noise must not decide.
+
+    Args:
+        choices: the default first, then the likeliest.
+        timer: seconds that a choice takes; infinity where it does not work here.
+        measured: name of a choice -> seconds that are known already; what is measured here comes to them.
+        name: of a choice.
+    """
+    for choice in choices:
+        if name(choice) not in measured:
+            measured[name(choice)] = timer(choice)
+    first, *others = (measured[name(choice)] for choice in choices)
+    if others and SWITCH / NEAR < first / min(others) < SWITCH * NEAR:
+        for choice in choices:
+            if measured[name(choice)] < math.inf:  # the least of all counts, which noise disturbed least
+                measured[name(choice)] = min(measured[name(choice)], timer(choice))
+    times = [measured[name(choice)] for choice in choices]
+    if times[0] <= SWITCH * min(times):
+        return choices[0]
+    return next(choice for choice, seconds in zip(choices, times, strict=True) if seconds <= EQUAL * min(times))
+
+
+def recall(key: str) -> dict[str, Any] | None:
+    """What `keep` has kept under a key; None where it never did, or another version wrote something else."""
+    try:
+        kept = json.loads((cache_folder("plans") / f"{key}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return kept if isinstance(kept, dict) else None
+
+
+def keep(key: str, found: dict[str, Any]) -> bool:
+    """Keep what was measured in the cache; False where it cannot be written: it is measured again next time."""
+    path = cache_folder("plans") / f"{key}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, json.dumps(found).encode())
+    except OSError:
+        return False
+    return True
 
 
 def make_plan(
@@ -70,11 +116,12 @@ def make_plan(
     size, free = footprint(net, start, shape), free_memory(device)
     start = start.replace(pieces=wanted.get("pieces", size.pieces(shape[0], free)))
     planner = _Planner(net, start, shape, classes, wanted, timer)
-    kept = cache_folder("plans") / f"{_key(net, shape, start, wanted)}.json"
-    plan = _kept(kept)
+    key = _key(net, shape, start, wanted)
+    plan = _kept_plan(key)
     if plan is None:
         plan = planner.choose(seconds)
-        plan = plan.replace(reason=plan.reason + _keep(kept, plan))
+        if not keep(key, plan.to_dict()):
+            plan = plan.replace(reason=f"{plan.reason} (not kept: the cache folder cannot be written)")
     else:  # load changes from run to run, the choice does not
         timing = planner.time(plan.replace(pieces=start.pieces), seconds / 4)
         plan = plan.replace(step=timing.seconds, shares=timing.shares)
@@ -131,13 +178,14 @@ class _Planner:
         """The fastest of each row of choices, under what was chosen before."""
         plan, rows = self.start, {concern: row for concern, row in self._rows().items() if len(row) > 1}
         share = seconds / (2 + sum(len(row) - 1 for row in rows.values()))
-        self._add(plan, share)
+        self._fastest([plan], share)
         for row in rows.values():
             plan = self._fastest([plan.replace(**choice) for choice in row], share)
         if "layout" in rows and plan.precision != self.start.precision:  # it was chosen in another precision
             plan = self._fastest([plan.replace(**choice) for choice in rows["layout"]], share)
         timing = self.timings[self._name(plan)]
-        plan = plan.replace(step=timing.seconds, shares=timing.shares, measured=self.measured)
+        measured = {name: seconds for name, seconds in self.measured.items() if seconds < math.inf}
+        plan = plan.replace(step=timing.seconds, shares=timing.shares, measured=measured)
         return plan.replace(reason=self._reason(plan))
 
     def _rows(self) -> dict[str, list[dict[str, Any]]]:
@@ -153,36 +201,20 @@ class _Planner:
         }
 
     def _fastest(self, plans: list[Plan], share: float) -> Plan:
-        times = [self._add(plan, share) for plan in plans]
-        if SWITCH / NEAR < times[0] / min(times[1:], default=times[0]) < SWITCH * NEAR:
-            times = [self._again(plan, share) for plan in plans]
-        least = min(times)
-        if times[0] <= SWITCH * least:
-            return plans[0]
-        return next(plan for plan, seconds in zip(plans, times, strict=True) if seconds <= EQUAL * least)
+        return fastest(plans, lambda plan: self._seconds(plan, share), self.measured, self._name)
 
-    def _add(self, plan: Plan, share: float) -> float:
-        """Seconds of a step; never, for what does not work here."""
+    def _seconds(self, plan: Plan, share: float) -> float:
+        """Of a step; never, for what does not work here."""
         name = self._name(plan)
-        if name not in self.timings:
-            try:
-                self.timings[name] = self.time(plan, share)
-            except (RuntimeError, NotImplementedError) as why:
-                if plan == self.start:
-                    raise
-                self.notes.append(f"{name} does not work here: {str(why).splitlines()[0]}")
-                return float("inf")
-            self.measured[name] = self.timings[name].seconds
-        return self.measured[name]
-
-    def _again(self, plan: Plan, share: float) -> float:
-        """The same from more steps: the least of all counts, which noise disturbed least."""
-        name = self._name(plan)
-        if name not in self.timings:  # it does not work here
-            return float("inf")
-        self.timings[name] = min(self.timings[name], self.time(plan, share), key=lambda timing: timing.seconds)
-        self.measured[name] = self.timings[name].seconds
-        return self.measured[name]
+        try:
+            timing = self.time(plan, share)
+        except (RuntimeError, NotImplementedError) as why:
+            if plan == self.start:
+                raise
+            self.notes.append(f"{name} does not work here: {str(why).splitlines()[0]}")
+            return math.inf
+        self.timings[name] = min(self.timings.get(name, timing), timing, key=lambda one: one.seconds)
+        return timing.seconds
 
     def _really(self, plan: Plan, share: float) -> Timing:
         trial = Trial(self.net, plan, self.shape, self.classes)
@@ -206,7 +238,7 @@ class _Planner:
         return faster.replace(measured=measured, reason=f"{plan.reason}; compiled: {told}")
 
     def _reason(self, plan: Plan) -> str:
-        others = [f"{t / plan.step:.2f}x with {name}" for name, t in self.measured.items() if name != self._name(plan)]
+        others = [f"{t / plan.step:.2f}x with {name}" for name, t in plan.measured.items() if name != self._name(plan)]
         told = [f"one step takes {plan.step * 1000:.1f} ms", ", ".join(others), *self.notes]
         if self.wanted:
             told.append(f"{', '.join(self.wanted)} as asked for")
@@ -238,21 +270,11 @@ def _thread_counts(usual: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys([usual, physical, logical, *quarter]))
 
 
-def _kept(path: Path) -> Plan | None:
+def _kept_plan(key: str) -> Plan | None:
     try:
-        return Plan(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Plan(**(recall(key) or {"never": "measured"}))
+    except TypeError:
         return None  # never measured here, or by another version: measure now
-
-
-def _keep(path: Path, plan: Plan) -> str:
-    """Into the cache; what there is to say if that fails."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, json.dumps(plan.to_dict()).encode())
-    except OSError:
-        return " (not kept: the cache folder cannot be written)"
-    return ""
 
 
 def _key(net: nn.Module, shape: tuple[int, ...], start: Plan, wanted: dict[str, Any]) -> str:

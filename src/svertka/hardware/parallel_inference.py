@@ -2,26 +2,26 @@
 
 A network's activations for a few pictures fit into a core's own cache, those for many do not; and cores that work on
 pieces of their own need not wait for each other after every layer. With few large pieces the weights are read less
-often. Which is quicker is measured on the first pieces of the real work, so that nothing is computed twice, and kept.
+often. Which is quicker is measured once for each network and machine.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 
-from svertka.common.atomic_write import write_bytes
+from svertka.hardware.autotune import fastest, keep, recall
 
 T = TypeVar("T")
-SWITCH = 1.1  # a way must be this much quicker than the first to be taken: noise must not decide
+TURNS = 2  # the first one still lays out weights and picks kernels
+SHARE = 1 / 3  # of the work that measuring may take, at most
+ROUNDS = 4  # pieces that each stream is given at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Streams:
     """Goes through work piece by piece, in order, by the quickest of several ways.
 
     Args:
-        kept: a file that remembers the choice, one for each network and machine.
+        key: names network and machine where the choice is kept.
         choices: the ways, the likeliest first.
 
     Attributes:
@@ -54,45 +54,40 @@ class Streams:
         chosen: the way that is taken, None until it is known.
     """
 
-    def __init__(self, kept: Path, choices: Sequence[Way]) -> None:
-        self.kept, self.choices = kept, tuple(choices)
-        self.measured: dict[str, float] = {}
-        self.chosen: Way | None = self.choices[0] if len(self.choices) == 1 else None
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # never measured here: now
-            told = json.loads(kept.read_text(encoding="utf-8"))
-            way = Way(**told["way"])
-            if way in self.choices:
-                self.chosen, self.measured = way, dict(told["measured"])
+    def __init__(self, key: str, choices: Sequence[Way]) -> None:
+        self.key, self.choices = key, tuple(choices)
+        kept = recall(key) or {}
+        self.measured: dict[str, float] = dict(kept.get("measured", {}))
+        only = self.choices[0] if len(self.choices) == 1 else None
+        self.chosen = {str(way): way for way in self.choices}.get(kept.get("chosen", ""), only)
 
     def run(self, work: Callable[[slice], T], total: int) -> Iterator[tuple[slice, T]]:
         """Yield (which, work(which)) for consecutive slices of 0..total; `work` is called in several threads."""
-        with contextlib.ExitStack() as stack:
-            pools = {way: stack.enter_context(_pool(way)) for way in self.choices if way.streams > 1}
-            turns = [way for _ in range(2) for way in self.choices] if self.chosen is None else []
-            first = 0
-            while first < total:
-                way = turns.pop(0) if turns else (self.chosen or self.choices[0])
-                last = min(total, first + way.piece * way.streams * (1 if turns else 4))
-                pieces = [slice(k, min(last, k + way.piece)) for k in range(first, last, way.piece)]
-                begun = time.perf_counter()
-                done = list(pools[way].map(work, pieces)) if way.streams > 1 else [work(one) for one in pieces]
-                if self.chosen is None:
-                    # the last turn counts: the first one still lays out weights and picks kernels
-                    self.measured[str(way)] = (time.perf_counter() - begun) / (last - first)
-                    if not turns:
-                        self._choose()
-                yield from zip(pieces, done, strict=True)
-                first = last
+        if self.chosen is None and TURNS * sum(way.piece * way.streams for way in self.choices) <= SHARE * total:
+            self.chosen = fastest(self.choices, lambda way: _seconds_each(work, way), self.measured)
+            keep(self.key, {"chosen": str(self.chosen), "measured": self.measured})
+        yield from _through(work, total, self.chosen or self.choices[0])
 
-    def _choose(self) -> None:
-        if len(self.measured) < len(self.choices):
-            return  # too little work to tell
-        times = [self.measured[str(way)] for way in self.choices]
-        best = min(range(len(times)), key=times.__getitem__)
-        self.chosen = self.choices[best if times[0] > SWITCH * times[best] else 0]
-        with contextlib.suppress(OSError):  # a cache that cannot be written: measured again next time
-            self.kept.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(self.kept, json.dumps({"way": asdict(self.chosen), "measured": self.measured}).encode())
+
+def _seconds_each(work: Callable[[slice], object], way: Way) -> float:
+    items, seconds = way.piece * way.streams, 0.0
+    for _ in range(TURNS):
+        start = time.perf_counter()
+        for _ in _through(work, items, way):
+            pass
+        seconds = time.perf_counter() - start
+    return seconds / items
+
+
+def _through(work: Callable[[slice], T], total: int, way: Way) -> Iterator[tuple[slice, T]]:
+    pieces = [slice(first, min(total, first + way.piece)) for first in range(0, total, way.piece)]
+    if way.streams == 1:
+        yield from ((piece, work(piece)) for piece in pieces)
+        return
+    with _pool(way) as pool:
+        for first in range(0, len(pieces), ROUNDS * way.streams):
+            some = pieces[first : first + ROUNDS * way.streams]
+            yield from zip(some, list(pool.map(work, some)), strict=True)
 
 
 @contextlib.contextmanager

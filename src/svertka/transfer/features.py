@@ -135,7 +135,7 @@ def streams(backbone: Backbone, device: str = "cpu") -> Streams:
     """How this machine looks through a backbone quickest, as far as that is known already."""
     facts = [VERSION, machine(), torch.get_num_threads(), device, backbone.name, backbone.preprocess.shape]
     name = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
-    return Streams(cache_folder("plans") / f"look-{name}.json", ways(device))
+    return Streams(f"look-{name}", ways(device))
 
 
 def key(backbone: Backbone, view: View) -> str:
