@@ -20,6 +20,7 @@ from svertka.data.sources.groups import Groups
 from svertka.evaluation.errors.error_report import failing
 from svertka.evaluation.errors.label_errors import planted, suspects
 from svertka.evaluation.errors.slices import fisher, slices
+from svertka.kinds import kind as kind_by_name
 from svertka.kinds.image.statistics import FACTS
 
 
@@ -131,13 +132,27 @@ def test_a_number_that_most_pictures_share_hides_no_others(turn):
     assert sum(s.accuracy.n for s in proven if s.accuracy.value < 0.8) == 120
 
 
+class Measured:
+    """Statistics and sizes of samples, as a store gives those of some."""
+
+    def __init__(self, facts, sizes):
+        self.facts, self.sizes = facts, sizes
+
+    def __getitem__(self, name):
+        return self.facts[name]
+
+    def of(self, index):
+        return Measured(self.facts[index], self.sizes[index])
+
+
 def test_groups_are_those_that_the_table_gives():
     """A column is no pattern on the path: whom a picture belongs to stands nowhere in its name."""
     n = 60
     patients = Groups("patient", Paths.of(["p1", "p2", "p3"]), np.arange(n, dtype=np.int32) % 3)
     labels = np.arange(n) // 30
     shares = np.where(np.eye(2, dtype=bool)[labels ^ (patients.number == 1)], 0.9, 0.1)
-    store = SimpleNamespace(facts=np.zeros(n, FACTS), sizes=np.ones((n, 2), int), digests=np.eye(n, 16, dtype=np.uint8))
+    columns = Measured(np.zeros(n, FACTS), np.ones((n, 2), int))
+    store = SimpleNamespace(kind=kind_by_name("image"), columns_of=columns.of, digests=np.eye(n, 16, dtype=np.uint8))
     index = np.arange(n)
     paths = Paths.of(f"{i:03}.png" for i in range(n))
     found = failures(shares, index, labels, ["a", "b"], paths, store, groups=patients)

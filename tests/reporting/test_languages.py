@@ -14,8 +14,8 @@ from jinja2 import nodes
 from visible_words import english_in
 
 import svertka.reporting
-from svertka.audit.findings import _KINDS
 from svertka.errors import UnknownName
+from svertka.kinds.image.oddities import RULES
 from svertka.reporting import write_report
 from svertka.reporting.format import duration, label, percent
 from svertka.reporting.i18n.translate import decimal, number, say, say_markup, speaking, translated
@@ -111,14 +111,18 @@ def test_no_sentence_is_translated_twice():
 
 def slice_names():
     """What kinds of pictures are told apart by, as the code spells it."""
-    source = (FOLDER.parent / "evaluation" / "errors" / "slice_features.py").read_text(encoding="utf-8")
-    words = [n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    house = FOLDER.parent
+    files = (house / "evaluation" / "errors" / "slice_features.py", house / "kinds" / "image" / "confounders.py")
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    words = [
+        n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    ]
     return {*words, *(f"border {word}" for word in words)}
 
 
 def test_nothing_is_translated_that_is_not_said():
     used = {text[0] for _, text in said()}
-    by_name = {*_KINDS, *slice_names()}
+    by_name = {*(rule.name for rule in RULES), *slice_names()}
     for path, row in catalogs():
         if "labels" not in path.parts and row.msgctxt is None:
             assert row.msgid in used | by_name, path

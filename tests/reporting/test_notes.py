@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 import svertka
-from svertka.audit.findings import _KINDS
 from svertka.kinds.image import formats
+from svertka.kinds.image.defaults import Facts
+from svertka.kinds.image.oddities import RULES
 from svertka.pipeline import ladder_run
 from svertka.reporting import write_report
 from svertka.reporting.i18n.recognize import recognized
@@ -37,7 +38,7 @@ def reasons():
     """Every sentence that the choosers give over data sets and recipes of all kinds."""
     found = set()
     for (training, side, aspect, color), recipe in itertools.product(SETS, RECIPES):
-        facts = from_scratch.Facts(training, 2, side, aspect, color)
+        facts = Facts(training, 2, side, aspect, color)
         sized, first = from_scratch.choose_size(recipe, facts)
         _, rest = from_scratch.choose_rest(sized, dataclasses.replace(facts, side=sized.size))
         found |= {*first.values(), *rest.values()}
@@ -52,9 +53,9 @@ def test_every_reason_of_a_choice_has_its_russian_form():
         assert [sentence for sentence in sorted(found) if recognized(sentence) is None] == []
 
 
-@pytest.mark.parametrize("kind", _KINDS)
-def test_every_kind_of_odd_picture_has_its_russian_form(kind):
-    one, several = _KINDS[kind]
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_kind_of_odd_picture_has_its_russian_form(rule):
+    one, several = rule.one, rule.several
     with speaking("ru"):
         said = recognized(f"1 picture {one}: a/b.png (500 x 146 pixels).")
         many = recognized(f"1,200 pictures {several}, such as a/b.png (mean brightness 3 of 255, where 90 is usual).")

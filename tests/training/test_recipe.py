@@ -8,7 +8,8 @@ import pytest
 
 from svertka.errors import RecipeError, UnknownName
 from svertka.kinds.image.augment.augment import Augment
-from svertka.training.defaults.from_scratch import Facts, choose_rest, widen
+from svertka.kinds.image.defaults import Facts
+from svertka.training.defaults.from_scratch import choose_rest, widen
 from svertka.training.recipe import OPTIMIZERS, Recipe, parse_setting
 from svertka.training.schedules.lr_schedule import SCHEDULES
 

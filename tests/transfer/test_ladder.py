@@ -19,11 +19,11 @@ from svertka import zoo
 from svertka.api.train import resume
 from svertka.errors import RunError
 from svertka.kinds.image import Preprocess
+from svertka.kinds.image.defaults import Facts
 from svertka.models import Model, describe
 from svertka.pipeline.ladder_run import vary
 from svertka.records import Rung, Step
 from svertka.reporting import write_report
-from svertka.training.defaults.from_scratch import Facts
 from svertka.training.recipe import Recipe
 from svertka.transfer import features
 from svertka.transfer.backbones import with_vlad

@@ -36,7 +36,7 @@ def failures(
     if groups is not None:
         whose = [groups.names[k] if k >= 0 else "" for k in groups.number[index].tolist()]
     facts = columns(
-        store.facts[index], store.sizes[index], store.digests[index], names, [classes[k] for k in truth.tolist()],
+        store.kind.slices(store.columns_of(index)), store.digests[index], names, [classes[k] for k in truth.tolist()],
         groups=whose, learned=learned,
     )  # fmt: skip
     return failing(probabilities, truth, classes, names, facts)

@@ -98,6 +98,5 @@ def shown_pixels(found: dict[str, Any], source: rooms.Source, store: rooms.Store
     from svertka.reporting.pages.check import shown_paths
 
     wanted = set(shown_paths(found))
-    thin = -(-max(store.pixels.shape[1:3]) // (2 * SIDE))
     places = {path: i for i, path in enumerate(source.paths) if path in wanted} if wanted else {}
-    return {path: np.asarray(store.pixels[i, ::thin, ::thin]) for path, i in places.items()}
+    return {path: store.kind.thin(np.asarray(store.pixels[i]), 2 * SIDE) for path, i in places.items()}

@@ -26,7 +26,7 @@ from svertka.hardware.autotune import make_plan
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
-from svertka.pipeline.build import SOME, check_net, fresh_net, standardized
+from svertka.pipeline.build import SOME, check_net, fresh_net
 from svertka.pipeline.choose_preprocess import divided, first_choices
 from svertka.pipeline.context import Where
 from svertka.records import FilesDecoded, Note, TrialDone, Watch, silent
@@ -180,7 +180,7 @@ class _Bench:
         self.index = self.whole = manifest.indices("train")
         self.available = len(self.whole)
         some = self.whole[:: -(-len(self.whole) // 2000)]
-        self.preprocess = standardized(preprocess, np.asarray(store.pixels[some]))
+        self.preprocess = preprocess.standardized(np.asarray(store.pixels[some]))
         self.plan = Plan(threads=torch.get_num_threads())
         self.plain: Net | None = None  # trained without augmentation
         share, passes = 1.0, 0

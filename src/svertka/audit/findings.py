@@ -15,26 +15,13 @@ from svertka.data.folders.folder_layout import PART_NAMES, UNDECIDED
 from svertka.data.path_array import counted
 from svertka.data.sources.groups import Groups
 from svertka.data.splitting.near_duplicates import Copies, find_copies
+from svertka.kinds.base import Kind
 from svertka.records import Unreadable
 
 UNEVEN = 3.0  # times that the largest class may exceed the smallest before it is said
 SCARCE = 20  # pictures of a class below which it is said
 
 Family = tuple[int, ...]  # places of files in the source
-
-# kind of oddity -> what to say of one such picture, and of several
-_KINDS = {
-    "placeholder": (
-        "looks like a placeholder and not like a picture of any class",
-        "look like placeholders and not like pictures of any class",
-    ),
-    "empty": ("shows almost nothing", "show almost nothing"),
-    "dark": ("is very dark", "are very dark"),
-    "bright": ("is very bright", "are very bright"),
-    "blurred": ("is very blurred", "are very blurred"),
-    "small": ("is much smaller than the others", "are much smaller than the others"),
-    "long": ("has a shape unlike the others", "have shapes unlike the others"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +106,12 @@ def audit(source: Source, store: Store, copies: Copies | None = None) -> Audit:
         copies=copies,
         leaks=tuple(f for f in families if len(_several(source.parts, f) - {UNDECIDED}) > 1),
         disagreements=tuple(f for f in families if len(_several(source.labels, f)) > 1),
-        oddities=find_oddities(source, store),
+        oddities=find_oddities(store),
         shortcuts=find_shortcuts(source, store),
         groups=source.groups,
     )
     store.release()
-    return _with_warnings(found, source)
+    return _with_warnings(found, source, store.kind)
 
 
 def _several(column: np.ndarray, family: Family) -> set[int]:
@@ -140,14 +127,14 @@ def _exact_alone(copies: Copies) -> list[Family]:
 # -- sentences ------------------------------------------------------------------------------------------------------
 
 
-def _with_warnings(found: Audit, source: Source) -> Audit:
+def _with_warnings(found: Audit, source: Source, kind: Kind) -> Audit:
     sentences = [
         *_leaks(found),
         *(found.groups.warnings(found.paths, found.parts) if found.groups else ()),
         *_disagreements(found),
         *_shortcuts(found),
         *_copies(found),
-        *_oddities(found),
+        *_oddities(found, kind),
         *_balance(found),
         *_unreadable(found),
         *_bare(found),
@@ -214,16 +201,16 @@ def _copies(found: Audit) -> list[str]:
     return sentences
 
 
-def _oddities(found: Audit) -> list[str]:
+def _oddities(found: Audit, kind: Kind) -> list[str]:
     sentences = []
-    for kind, (one, several) in _KINDS.items():
-        odd = [o for o in found.oddities if o.kind == kind]
+    for rule in kind.rules:
+        odd = [o for o in found.oddities if o.kind == rule.name]
         if odd:
             example = f"{found.paths[odd[0].index]} ({odd[0].detail})"
             sentences.append(
-                f"1 picture {one}: {example}."
+                f"1 {kind.one} {rule.one}: {example}."
                 if len(odd) == 1
-                else f"{len(odd):,} pictures {several}, such as {example}."
+                else f"{len(odd):,} {kind.several} {rule.several}, such as {example}."
             )
     return sentences
 

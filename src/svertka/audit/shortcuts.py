@@ -10,7 +10,6 @@ standard errors).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +22,7 @@ LEVEL = 4.0
 FEW = 10  # pictures of a class below which nothing is said
 MOST = 20_000  # pictures that are looked at, drawn by a fixed seed
 CLASSES = 200  # of the most frequent classes, for which an alarm is tried
-LEAST = 24  # pixels of a side below which a border is no border but half of the picture
-_BINS, _FOLDS, _CAMERAS = 16, 5, 15
-_LOOKED_AT = ("sharpness", "deviation", "even", "mean", "quality", "format", "border", "camera")
+_BINS, _FOLDS = 16, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,11 @@ def find_shortcuts(source: Source, store: Store) -> tuple[Shortcut, ...]:
         return ()
     fold = np.random.default_rng(0).permutation(len(index)) % _FOLDS
     found = []
-    for fact, columns in _facts(source, store, index).items():
+    lengths = source.sizes[index]
+    known = bool((lengths > 0).all())  # those of bytes within a table are not
+    facts = store.kind.shortcuts(store.columns_of(index), lengths if known else None, store.pixels.shape[1:])
+    store.release()
+    for fact, columns in facts.items():
         bins = [b for b in map(_binned, columns) if b.max()]
         if not bins:
             continue
@@ -60,50 +61,6 @@ def find_shortcuts(source: Source, store: Store) -> tuple[Shortcut, ...]:
             if area >= ALARM and area - LEVEL * _error(area, counts[label], len(index) - counts[label]) > SURE:
                 found.append(Shortcut(fact, label, area, int(counts[label])))
     return tuple(sorted(found, key=lambda s: -s.area))
-
-
-def _facts(source: Source, store: Store, index: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Each kind of fact as its columns (n,)."""
-    facts = {}
-    for name in _LOOKED_AT:
-        facts[name] = store.facts[name][index]
-        store.release()  # a column at a time: of a million pictures each has megabytes
-    sizes = store.sizes[index].astype(np.float64)
-    height, width, length = *np.maximum(1, sizes).T, source.sizes[index]
-    told = bool((length > 0).all())  # those of bytes within a table are not known
-    return {
-        "file size": [_unexplained(np.log(length), facts, np.log(height * width))] if told else [],
-        "JPEG quality": [facts["quality"]],
-        "file format": [facts["format"]],
-        "picture size": [height, width],
-        "aspect ratio": [np.round(np.log(width / height), 2)],
-        "border color": list(facts["border"].T) if min(store.pixels.shape[1:3]) >= LEAST else [],
-        "camera": [_frequent(facts["camera"])],
-    }
-
-
-def _unexplained(log_bytes: np.ndarray, facts: Mapping[str, np.ndarray], log_area: np.ndarray) -> np.ndarray:
-    """File sizes beyond what the picture explains (least squares): a plain thing makes a small file, and rightly."""
-    explained = [
-        np.ones(len(log_area)),
-        log_area,
-        np.log1p(facts["sharpness"]),
-        np.log1p(facts["deviation"]),
-        facts["even"],
-        facts["mean"] / 255,
-        np.square(facts["mean"] / 255),
-    ]
-    x = np.stack(explained, 1).astype(np.float64)
-    weights, *_ = np.linalg.lstsq(x, log_bytes, rcond=None)
-    return np.round(log_bytes - x @ weights, 6)
-
-
-def _frequent(names: np.ndarray) -> np.ndarray:
-    """Numbers of the most frequent names; 0 for all others."""
-    _, number, counts = np.unique(names, return_inverse=True, return_counts=True)
-    rank = np.empty(len(counts), np.int64)
-    rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-    return np.where(rank < _CAMERAS, rank + 1, 0)[number]
 
 
 def _binned(column: np.ndarray) -> np.ndarray:

@@ -19,7 +19,6 @@ __all__ = [
     "Source",
     "Store",
     "StoreJob",
-    "Survey",
     "batches",
     "begin_store",
     "dataset",
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from svertka.data.loading.torch_dataset import PictureDataset, dataset
     from svertka.data.sources.open import open_source, reopen_source
     from svertka.data.sources.source import Source
-    from svertka.data.sources.survey import Survey, survey
+    from svertka.data.sources.survey import survey
     from svertka.data.splitting.manifest import Manifest, make_manifest
     from svertka.data.splitting.near_duplicates import Copies, find_copies
     from svertka.data.store.builder import StoreJob, begin_store
@@ -54,7 +53,7 @@ else:
             "svertka.data.loading.torch_dataset": ("PictureDataset", "dataset"),
             "svertka.data.sources.open": ("open_source", "reopen_source"),
             "svertka.data.sources.source": ("Source",),
-            "svertka.data.sources.survey": ("Survey", "survey"),
+            "svertka.data.sources.survey": ("survey",),
             "svertka.data.splitting.manifest": ("Manifest", "make_manifest"),
             "svertka.data.splitting.near_duplicates": ("Copies", "find_copies"),
             "svertka.data.store.builder": ("StoreJob", "begin_store"),

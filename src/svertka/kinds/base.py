@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
+
+import numpy as np
 
 from svertka.errors import RecipeError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Choices = dict[str, tuple[Any, str]]  # field of the recipe -> value and reason
+Get = Callable[[str], Any]  # a field of the recipe -> its value, None where it is open
 UNTOUCHED = 0.1  # share of training samples that a recipe leaves as they are, where it says nothing else
 
 
@@ -135,3 +145,225 @@ def check_bounds(name: str, value: Any, bounds: tuple[float, float] | None) -> N
         return
     if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
         raise RecipeError(f"{name} must lie between {bounds[0]:g} and {bounds[1]:g}; received {value:g}.")
+
+
+class Preprocess(Protocol):
+    """The record, saved with a model, that says how a sample becomes network input. Frozen.
+
+    kind     name of its kind
+    dtype    of samples in the store
+    mean, std  per channel, of what `normalize` is given
+    """
+
+    kind: ClassVar[str]
+    dtype: ClassVar[Any]
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of one sample in the store, (*sides, channels)."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input of the network, (channels, *sides)."""
+        ...
+
+    def stored_by(self) -> dict[str, Any]:
+        """The fields on which samples in the store depend; the others only matter to batches."""
+        ...
+
+    def standardized(self, samples: Array) -> Self:
+        """The same with mean and deviation of each channel of these samples, (k, *stored)."""
+        ...
+
+    def normalize(self, samples: Any, out: Tensor | None = None, index: Tensor | None = None) -> Tensor:
+        """A batch (n, *stored), array or tensor, as the network wants it: float32 (n, *shape).
+
+        Args:
+            samples: the batch.
+            out: where to put the result; a fresh tensor where None.
+            index: int64 (m,), which of the samples, in which order; all where None.
+        """
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data for JSON; `kinds.preprocess_from` reads it."""
+        ...
+
+
+class Packer(Protocol):
+    """How a sample is kept smaller in the store."""
+
+    def pack(self, sample: Array) -> bytes:
+        """One stored sample as bytes."""
+        ...
+
+    def unpack(self, data: bytes) -> Array:
+        """And back, about."""
+        ...
+
+    def packed_size(self, numbers: int) -> int:
+        """About what a sample of so many numbers takes, in bytes."""
+        ...
+
+
+class Rule(NamedTuple):
+    """A way in which a sample may be unlike the rest of its set: see `audit.oddities`.
+
+    name      of the oddity
+    find      (columns of the readable samples) -> (row, what was measured) of each odd one
+    one, several  what to say of one such sample, and of several
+    """
+
+    name: str
+    find: Callable[[Columns], Iterator[tuple[int, str]]]
+    one: str
+    several: str
+
+
+class Columns(Protocol):
+    """The statistics of some samples: a column by its name, and the size of each before it was prepared."""
+
+    def __getitem__(self, name: str) -> Array: ...
+
+    @property
+    def sizes(self) -> Array:
+        """int32 (n, 2), as `Kind.read_sized` gave them."""
+        ...
+
+
+class Kind(ABC):
+    """A kind of sample: all that the rest of the house may know of it. One object for each, in `kinds.KINDS`.
+
+    Reading is done in processes that import neither torch nor what they do not need: what a kind imports on top is
+    numpy and its decoder.
+
+    name         "image": saved with models and run folders
+    one, several what people call a sample: "picture", "pictures"
+    extensions   of files that hold one sample
+    row_extensions  of files that hold many, a row each
+    statistics   small measures of a sample; "fingerprint" among them (of length one, alike for like samples)
+    """
+
+    name: ClassVar[str]
+    one: ClassVar[str]
+    several: ClassVar[str]
+    extensions: ClassVar[frozenset[str]]
+    row_extensions: ClassVar[frozenset[str]] = frozenset()
+    statistics: ClassVar[np.dtype[Any]]
+
+    # -- what it is made of
+
+    @property
+    @abstractmethod
+    def Preprocess(self) -> Any:
+        """The class of its `Preprocess`, with `from_dict`."""
+
+    @property
+    @abstractmethod
+    def Augment(self) -> type[Augment]:
+        """The class of its `Augment`."""
+
+    @abstractmethod
+    def recognize(self, head: bytes) -> str | None:
+        """The format that the first bytes of a file announce (512 are enough), or None."""
+
+    @abstractmethod
+    def read_sized(self, data: bytes, preprocess: Any, path: str) -> tuple[Array, tuple[int, int]]:
+        """The bytes of one sample -> (preprocess.stored) of preprocess.dtype, and two numbers that tell its size.
+
+        Raises:
+            ReadError: it is no such sample, is damaged or too large.
+        """
+
+    @abstractmethod
+    def fit(self, values: Array, preprocess: Any) -> Array:
+        """A sample that a program has at hand -> (preprocess.stored)."""
+
+    def quietly(self) -> contextlib.AbstractContextManager[Any]:
+        """Within, libraries that read keep their warnings to themselves."""
+        return contextlib.nullcontext()
+
+    # -- what is kept beside a sample
+
+    def measure_file(self, data: bytes) -> dict[str, Any]:
+        """Statistics that the bytes tell."""
+        return {}
+
+    @abstractmethod
+    def measure(self, samples: Array) -> Array:
+        """Statistics that samples (k, *stored) tell: (k,) of dtype `statistics`."""
+
+    def packer(self, preprocess: Any) -> Packer | None:
+        """How samples are kept smaller where they do not fit the cache; None where they are not."""
+        return None
+
+    # -- what is chosen from the data
+
+    @abstractmethod
+    def survey(self, files: Iterable[tuple[str, bytes]]) -> Any:
+        """What some files say before any is prepared, as `facts` takes it; unreadable ones are passed over."""
+
+    @abstractmethod
+    def facts(self, survey: Any, training: int, classes: int) -> Any:
+        """What choices follow from: has `kind`, `training`, `classes`, and `side` (0: no published weights)."""
+
+    @abstractmethod
+    def first_choices(self, facts: Any, get: Get) -> Choices:
+        """What must be known before samples are read; `get` gives a field of the recipe, None where it is open."""
+
+    @abstractmethod
+    def choices(self, facts: Any, get: Get) -> Choices:
+        """Everything else that is chosen from the data: field -> (value, reason)."""
+
+    @abstractmethod
+    def preprocess(self, facts: Any, get: Get) -> Any:
+        """How samples are prepared, once `first_choices` are made."""
+
+    # -- copies, and what may matter beside what a sample shows
+
+    @abstractmethod
+    def comparable(self, columns: Columns) -> Array:
+        """Which samples show enough to be copies of others: bool (n,)."""
+
+    @abstractmethod
+    def levels(self, stored: tuple[int, ...]) -> tuple[Any, ...]:
+        """How alike two samples must be to count as one, from loose to strict; each has a `radius` of fingerprints."""
+
+    @abstractmethod
+    def alike(self, one: Array, other: Array, level: Any) -> Array:
+        """Whether the two samples of each pair (k, *stored) are the same: bool (k,)."""
+
+    def told_apart(self, one: Array, other: Array) -> Array | None:
+        """Which alike pairs differ in what `fingerprint` does not see: bool (k,); None where it sees everything."""
+        return None
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """By which samples are found that are unlike the rest of their set."""
+        return ()
+
+    def shortcuts(self, columns: Columns, file_sizes: Array | None, stored: tuple[int, ...]) -> dict[str, list[Array]]:
+        """What is no part of a sample and might give its class away: fact -> columns (n,)."""
+        return {}
+
+    def slices(self, columns: Columns) -> dict[str, Array]:
+        """Facts by which results are cut: in words -> (n,)."""
+        return {}
+
+    @abstractmethod
+    def stores(self, sample: Array) -> bool:
+        """Whether an array has the shape and dtype of a stored sample of this kind."""
+
+    # -- on a page
+
+    @abstractmethod
+    def draw(self, sample: Array) -> dict[str, Any]:
+        """One stored sample as the templates take it: {"uri", "tiny"}, the address of a picture in itself."""
+
+    def thin(self, sample: Array, most: int) -> Array:
+        """The sample with at most so many numbers along each side, for a page."""
+        return sample

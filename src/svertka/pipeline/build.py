@@ -82,24 +82,12 @@ def with_statistics(job: Job) -> Preprocess:
     row = published(job.recipe.weights) if job.recipe.weights not in (None, "none") else None
     if row is not None:  # the weights know pictures in this range
         return dataclasses.replace(job.preprocess, mean=row.mean, std=row.std)
-    return standardized(job.preprocess, _some(job))
+    return job.preprocess.standardized(_some(job))
 
 
 def _some(job: Job) -> np.ndarray:
     index = job.manifest.indices("train")
     return np.asarray(job.store.pixels[index[:: -(-len(index) // SOME)]])
-
-
-def standardized(preprocess: Preprocess, pixels: np.ndarray) -> Preprocess:
-    """With the mean and deviation of each channel of these pixels, uint8 (k, h, w, c)."""
-    shares = np.asarray(pixels, dtype=np.float32) / 255
-    mean, std = shares.mean((0, 1, 2)), shares.std((0, 1, 2))
-    return dataclasses.replace(
-        preprocess,
-        # The borders of "pad" are in the store already, in the color of the mean it was made with.
-        mean=preprocess.mean if preprocess.fit == "pad" else tuple(round(float(m), 4) for m in mean),
-        std=tuple(round(max(float(s), 0.01), 4) for s in std),
-    )
 
 
 def loader(job: Job, part: str, plan: Plan, *, training: bool = False, here: World | None = None) -> Loader:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from svertka import data as rooms
 from svertka.errors import UsageError
-from svertka.kinds.image import Preprocess
+from svertka.kinds import kind
+from svertka.kinds.base import Preprocess
 from svertka.training.defaults import from_scratch as auto
 from svertka.training.recipe import Recipe
 from svertka.transfer import local_weights
 
 
-def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], auto.Facts, Preprocess]:
+def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[str, str], Any, Preprocess]:
     """What must be known before pictures are decoded: the recipe so far, the reasons, the facts, the preprocessing."""
     facts = facts_of(source)
     recipe, reasons, preprocess = from_scratch(recipe, facts)
@@ -20,7 +23,7 @@ def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[st
 def usual_preprocess(recipe: Recipe) -> Preprocess:
     """How nearly all published networks want their pictures: decoding begins with that before one knows theirs."""
     side, fit = recipe.size or local_weights.SIDE, recipe.fit or "crop"
-    return Preprocess(side, side, 3, fit, zoom=local_weights.ZOOM if fit == "crop" else 1.0)
+    return kind("image").Preprocess(side, side, 3, fit, zoom=local_weights.ZOOM if fit == "crop" else 1.0)
 
 
 def refuse_frozen(recipe: Recipe) -> None:
@@ -33,16 +36,15 @@ def refuse_frozen(recipe: Recipe) -> None:
             )
 
 
-def from_scratch(recipe: Recipe, facts: auto.Facts) -> tuple[Recipe, dict[str, str], Preprocess]:
+def from_scratch(recipe: Recipe, facts: Any) -> tuple[Recipe, dict[str, str], Preprocess]:
     """What a network that learns from scratch wants: sizes chosen from the data."""
     recipe, reasons = auto.choose_size(recipe, facts)
-    return recipe, reasons, Preprocess(recipe.size, recipe.size, 3 if facts.color else 1, recipe.fit)
+    return recipe, reasons, kind(facts.kind).preprocess(facts, recipe.get)
 
 
-def facts_of(source: rooms.Source) -> auto.Facts:
+def facts_of(source: rooms.Source) -> Any:
     """What is known of the data before any of them is decoded."""
-    survey = rooms.survey(source)
-    return auto.Facts(_training_count(source), len(source.classes), survey.side, survey.aspect, survey.color)
+    return kind(source.sample).facts(rooms.survey(source), _training_count(source), len(source.classes))
 
 
 def divided(source: rooms.Source, store: rooms.Store, recipe: Recipe) -> rooms.Manifest:

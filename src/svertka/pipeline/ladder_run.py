@@ -23,6 +23,7 @@ from svertka.errors import NotFinite
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.plan import Plan
 from svertka.kinds.base import Augment
+from svertka.kinds.image.defaults import GLYPH
 from svertka.models import describe
 from svertka.pipeline.build import first_net, loader, with_statistics
 from svertka.pipeline.checkpointing import Saver
@@ -52,7 +53,7 @@ SHARES = {"views": 0.4, "last stages unfrozen": 0.5, "whole network": 0.9, "from
 
 def vary(recipe: Recipe, facts: from_scratch.Facts) -> tuple[Recipe, dict[str, str]]:
     """What the recipe leaves open about varying pictures, and why."""
-    small = (recipe.size or facts.side) <= from_scratch.GLYPH
+    small = (recipe.size or facts.side) <= GLYPH
     choices = {
         "flip_horizontal": (
             facts.color,

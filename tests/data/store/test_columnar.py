@@ -15,9 +15,9 @@ from svertka.data.loading.loader import Loader
 from svertka.data.splitting.holdout import joined
 from svertka.data.splitting.radius_search import close_pairs
 from svertka.data.store import store
-from svertka.data.store.columnar import ColumnFile, MappedFile, Passing
+from svertka.data.store.columnar import ColumnFile, MappedFile, Passing, Statistics
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.statistics import FACTS, Facts
+from svertka.kinds.image.statistics import FACTS
 
 ROWS = np.dtype([("a", "<i4"), ("b", "u1", (3,)), ("c", "<f2", (5,)), ("d", "<u8")])
 
@@ -54,7 +54,7 @@ def test_facts_are_asked_as_an_array_of_them():
     g = np.random.default_rng(0)
     for name in FACTS.names:
         whole[name] = g.integers(0, 100, whole[name].shape)
-    facts = Facts({name: whole[name].copy() for name in FACTS.names})
+    facts = Statistics({name: whole[name].copy() for name in FACTS.names}, FACTS)
     assert len(facts) == 9
     np.testing.assert_array_equal(facts["border"], whole["border"])
     for key in ([1, 5, 5], slice(2, 4), whole["mean"] > 50):

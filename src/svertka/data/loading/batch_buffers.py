@@ -7,6 +7,7 @@ array that PyTorch was given.
 
 from __future__ import annotations
 
+import math
 import weakref
 
 import numpy as np
@@ -23,16 +24,16 @@ class Buffers:
     def __init__(self, most: int) -> None:
         self._most, self._free = most, list[np.ndarray]()
 
-    def take(self, n: int, h: int, w: int, c: int) -> Tensor:
-        """A tensor (n, c, h, w), channels-last, with anything in it."""
-        numbers = n * h * w * c
+    def take(self, n: int, *stored: int) -> Tensor:
+        """A tensor (n, channels, *sides) for samples stored as (*sides, channels), channels last, of anything."""
+        numbers = n * math.prod(stored)
         if numbers > self._most:
             raise ValueError(f"{numbers} numbers do not fit buffers of {self._most}")
         whole = self._free.pop() if self._free else np.empty(4 * self._most + _ALIGNED, np.uint8)
         start = -whole.ctypes.data % _ALIGNED
         lent = whole[start : start + 4 * numbers].view(np.float32)
         weakref.finalize(lent, self._back, whole).atexit = False
-        return torch.from_numpy(lent).view(n, h, w, c).permute(0, 3, 1, 2)
+        return torch.from_numpy(lent).view(n, *stored).movedim(-1, 1)
 
     def _back(self, whole: np.ndarray) -> None:
         if len(self._free) < _KEPT:

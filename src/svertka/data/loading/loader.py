@@ -20,8 +20,7 @@ from svertka.data.loading.device_pixels import Resident, Sent, resident, send
 from svertka.data.loading.prefetch import ahead
 from svertka.data.store.columnar import MappedFile, mapped_memory
 from svertka.data.store.compressed_pixels import Packed
-from svertka.kinds.base import Augment
-from svertka.kinds.image import Preprocess
+from svertka.kinds.base import Augment, Preprocess
 
 LOOKED_AT = 1 << 27  # bytes of a mapped store after which the process lets go of them
 AT_ONCE = 1 << 20  # numbers of pixels that are varied at once: of small pictures several batches, which costs less
@@ -132,8 +131,7 @@ class Loader:
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         order = self.order(epoch).to(self._gathers)[: len(self) * self.batch]
-        channels, *sides = self.preprocess.shape
-        shape = (*sides, channels)
+        shape = self.preprocess.stored
         one = int(np.prod(shape))
         if self._buffers is None and self.batch * one >= AT_ONCE and self.device.type == "cpu":
             self._buffers = Buffers(self.batch * one)  # smaller ones the C library keeps itself

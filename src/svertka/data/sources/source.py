@@ -40,6 +40,7 @@ class Source:
         notes: sentences on what looks odd but is allowed.
         groups: files that belong together by name, where that was asked for or a table says so.
         places: what `open_source` takes to open it again, where it is more than `where`.
+        sample: the kind of its samples.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Source:
     notes: tuple[str, ...] = ()
     groups: Groups | None = field(default=None, repr=False)
     places: tuple[str, ...] = ()
+    sample: str = "image"
 
     def __len__(self) -> int:
         return len(self.paths)

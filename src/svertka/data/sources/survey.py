@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from svertka.data.sources.source import Source
 from svertka.errors import ReadError
-from svertka.kinds.image.survey import Survey
-from svertka.kinds.image.survey import survey as survey_files
+from svertka.kinds import kind
 
 
-def survey(source: Source, sample: int = 256, seed: int = 0) -> Survey:
-    """Read the headers of at most `sample` files, drawn by `seed`; unreadable ones are passed over."""
-    return survey_files(sample_files(source, sample, seed))
+def survey(source: Source, sample: int = 256, seed: int = 0) -> Any:
+    """What at most `sample` files, drawn by `seed`, say of themselves (`Kind.survey`); others are passed over."""
+    return kind(source.sample).survey(sample_files(source, sample, seed))
 
 
 def sample_files(source: Source, sample: int, seed: int) -> Iterator[tuple[str, bytes]]:

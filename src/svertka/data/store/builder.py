@@ -25,11 +25,12 @@ from svertka.cache.folders import cache_folder
 from svertka.cache.locks import Lock, Scratch, hold, remove, reserve, sweep, unwritable
 from svertka.cache.quota import make_room, room, too_little_room, undisturbed
 from svertka.data.sources.source import Source
-from svertka.data.store.compressed_pixels import Packed, packed_size
-from svertka.data.store.store import Store, column_file, map_store, open_store, seal, store_key
+from svertka.data.store.compressed_pixels import Packed
+from svertka.data.store.store import Store, column_file, map_store, open_store, sample_bytes, seal, store_key
 from svertka.data.store.worker_process import Chunk, Worker
 from svertka.errors import DataError
-from svertka.kinds.image.preprocess import Preprocess
+from svertka.kinds import kind
+from svertka.kinds.base import Preprocess
 
 # One chunk at most: enough to hide the way there and back, little enough to be shared out evenly.
 _CHUNK_FILES, _CHUNK_BYTES, _CHUNK_PIXELS = 256, 2**21, 2**23
@@ -129,9 +130,11 @@ class StoreJob:
 
     def _reserve(self) -> None:
         """Choose between pixels and JPEGs by what fits, and make room for them."""
-        self._columns = column_file(self._scratch.path, self.total)
-        each, columns = int(np.prod(self._preprocess.shape)), self._columns.nbytes
-        whole, small = self.total * each + columns, self.total * packed_size(each) + columns
+        self._columns = column_file(self._scratch.path, self.total, self._preprocess)
+        each, columns = sample_bytes(self._preprocess), self._columns.nbytes
+        packer = kind(self._preprocess.kind).packer(self._preprocess)
+        whole = self.total * each + columns
+        small = whole if packer is None else self.total * packer.packed_size(each) + columns
         self._room = room(self._cache)
         self._packed = whole > self._room and small < whole
         needed = small if self._packed else whole
@@ -315,9 +318,8 @@ def _worker_count(source: Source) -> int:
 
 def _chunks(source: Source, preprocess: Preprocess, workers: int) -> list[Chunk]:
     n = len(source)
-    channels, height, width = preprocess.shape
     by_bytes = _CHUNK_BYTES * n // max(1, int(source.sizes.sum()))
-    by_pixels = _CHUNK_PIXELS // (channels * height * width)
+    by_pixels = _CHUNK_PIXELS // sample_bytes(preprocess)
     by_share = -(-n // (4 * workers))
     step = max(1, min(_CHUNK_FILES, by_bytes, by_pixels, by_share))
     return [Chunk(first, min(first + step, n)) for first in range(0, n, step)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +77,37 @@ class MappedColumns(dict[str, np.ndarray]):
         self.mapped = mapped
 
 
-class MappedFile(np.memmap):
-    """A finished file of the cache as uint8 of any shape: read from the disk as it is looked at, and never written."""
+class Statistics:
+    """Small measures of many samples, kept a column each, and asked as the array of them would be.
 
-    def __new__(cls, path: Path, shape: tuple[int, ...]) -> MappedFile:
+    `found["mean"]` is a column (n,), `found[index]` the measures of some samples.
+    """
+
+    def __init__(self, columns: Mapping[str, np.ndarray], dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._columns = {name: columns[name] for name in dtype.names or ()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self._columns.values())))
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        if isinstance(key, str):
+            return self._columns[key]
+        found = np.zeros(len(np.arange(len(self))[key]), self._dtype)
+        for name, column in self._columns.items():
+            found[name] = column[key]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:]
+
+
+class MappedFile(np.memmap):
+    """A finished file of the cache as an array: read from the disk as it is looked at, and never written."""
+
+    def __new__(cls, path: Path, shape: tuple[int, ...], dtype: Any = np.uint8) -> MappedFile:
         """Raises OSError, ValueError: the file is not there, or has another size."""
-        return super().__new__(cls, path, np.uint8, "c", shape=shape)  # "c": PyTorch wants arrays that may be written
+        return super().__new__(cls, path, dtype, "c", shape=shape)  # "c": PyTorch wants arrays that may be written
 
     def release(self) -> None:
         """Give back the memory of what has been looked at; looking again reads it again."""

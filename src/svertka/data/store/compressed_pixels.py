@@ -15,27 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import simplejpeg
 
 from svertka.cache.locks import Lock
 from svertka.errors import DataError
+from svertka.kinds.base import Packer
 
-QUALITY = 92  # of the JPEG, with color at full resolution; lossy, unlike decoded pixels
 _SHARE = 4  # pictures that a thread takes at once
-
-
-def pack(pixels: np.ndarray) -> bytes:
-    """One picture, uint8 (h, w, c), as JPEG."""
-    gray = pixels.shape[2] == 1
-    space = "GRAY" if gray else "RGB"
-    return simplejpeg.encode_jpeg(
-        np.ascontiguousarray(pixels), quality=QUALITY, colorspace=space, colorsubsampling="Gray" if gray else "444"
-    )
-
-
-def packed_size(pixels: int) -> int:
-    """About what a picture of so many numbers takes as JPEG, in bytes; headers count where it is small."""
-    return 650 + pixels // 5
 
 
 class Packed:
@@ -45,15 +30,22 @@ class Packed:
         path: the file.
         starts, lengths, sums: int64, int32, uint32 (n,), where each picture lies, and its CRC-32; of length 0 is none.
         shape: (n, h, w, c).
+        packer: what packed them.
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
     def __init__(
-        self, path: Path, starts: np.ndarray, lengths: np.ndarray, sums: np.ndarray, shape: tuple[int, int, int, int]
+        self,
+        path: Path,
+        starts: np.ndarray,
+        lengths: np.ndarray,
+        sums: np.ndarray,
+        shape: tuple[int, ...],
+        packer: Packer,
     ) -> None:
-        self.shape, self.filename = shape, str(path)
+        self.shape, self.filename, self._packer = shape, str(path), packer
         self._starts, self._lengths, self._sums = starts, lengths, sums
         self._open()
 
@@ -104,7 +96,7 @@ class Packed:
             raise DataError(
                 f"The store {Path(self.filename).parent} is damaged; delete that folder, and it is made anew."
             )
-        return simplejpeg.decode_jpeg(data, "GRAY" if self.shape[3] == 1 else "RGB")
+        return self._packer.unpack(data)
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """A process that reads, decodes and resizes pictures, and puts the pixels into their place in the store.
 
 It is started as a plain Python program, not by `multiprocessing`: nothing of the caller's program is imported
-again, and no thread is ever forked. It imports numpy, Pillow and simplejpeg, never torch.
+again, and no thread is ever forked. It imports numpy and the decoder of its kind, never torch.
 """
 
 from __future__ import annotations
@@ -23,13 +23,10 @@ import numpy as np
 from svertka.cache.locks import unwritable
 from svertka.data.path_array import Paths
 from svertka.data.sources.readers import Reader, fetch_all, open_reader
-from svertka.data.store.compressed_pixels import pack
-from svertka.data.store.worker_protocol import PATIENCE, RESULT, receive, send
+from svertka.data.store.worker_protocol import PATIENCE, receive, result_of, send
 from svertka.errors import DataError, ReadError, SvertkaError
-from svertka.kinds.image.limits import quiet_pillow
-from svertka.kinds.image.preprocess import Preprocess
-from svertka.kinds.image.reader import read_sized
-from svertka.kinds.image.statistics import file_facts, picture_facts
+from svertka.kinds import kind as kind_by_name
+from svertka.kinds.base import Kind, Preprocess
 
 
 def main() -> None:
@@ -60,24 +57,25 @@ def _listen(pipe: IO[bytes], requests: queue.SimpleQueue[Any]) -> None:
 def _serve(requests: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
     start, _ = requests.get()
     reader: Reader = open_reader(start["reader"], start["where"])
-    preprocess = Preprocess.from_dict(start["preprocess"])
-    channels, height, width = preprocess.shape
-    room = np.zeros((0, height, width, channels), np.uint8)  # of the largest chunk so far: fresh memory costs more
+    kind = kind_by_name(start["kind"])
+    preprocess: Preprocess = kind.Preprocess.from_dict(start["preprocess"])
+    packer = kind.packer(preprocess) if start["packed"] else None
+    room = np.zeros((0, *preprocess.stored), preprocess.dtype)  # of the largest chunk so far: fresh memory costs more
     send(answers, {"ready": True})
-    with Path(start["pixels"]).open("r+b", buffering=0) as store, quiet_pillow:
+    with Path(start["pixels"]).open("r+b", buffering=0) as store, kind.quietly():
         while True:
             fields, (blob, ends, rows) = requests.get()
             paths = Paths(blob, np.frombuffer(ends, np.int64))
             if len(paths) > len(room):
-                room = np.zeros((len(paths), height, width, channels), np.uint8)
+                room = np.zeros((len(paths), *preprocess.stored), preprocess.dtype)
             pixels = room[: len(paths)]
-            results, reasons = _decode(reader, preprocess, paths, np.frombuffer(rows, reader.row), pixels)
-            if start["packed"]:  # the parent puts them behind each other: how long they are is known only now
-                packed = [b"" if k in reasons else pack(picture) for k, picture in enumerate(pixels)]
+            results, reasons = _decode(reader, kind, preprocess, paths, np.frombuffer(rows, reader.row), pixels)
+            if packer is not None:  # the parent puts them behind each other: how long they are is known only now
+                packed = [b"" if k in reasons else packer.pack(sample) for k, sample in enumerate(pixels)]
                 results["sum"], results["length"] = [zlib.crc32(p) for p in packed], [len(p) for p in packed]
                 send(answers, {"reasons": reasons}, results.tobytes(), b"".join(packed))
                 continue
-            results["sum"] = [zlib.crc32(picture) for picture in pixels]
+            results["sum"] = [zlib.crc32(sample) for sample in pixels]
             try:
                 _write(store, fields["first"] * pixels[0].nbytes, pixels)
             except OSError as why:
@@ -86,35 +84,34 @@ def _serve(requests: queue.SimpleQueue[Any], answers: IO[bytes]) -> None:
 
 
 def _decode(
-    reader: Reader, preprocess: Preprocess, paths: Paths, rows: np.ndarray, pixels: np.ndarray
+    reader: Reader, kind: Kind, preprocess: Preprocess, paths: Paths, rows: np.ndarray, pixels: np.ndarray
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Fill in the pixels (k, h, w, c) of files; what else is told of them, and why which could not be read."""
-    results = np.zeros(len(paths), RESULT)
+    """Fill in the samples (k, *stored) of files; what else is told of them, and why which could not be read."""
+    results = np.zeros(len(paths), result_of(kind))
     reasons: dict[int, str] = {}
-    nothing = (bytes(16), (0, 0), (0, 0, 0))
-    told: list[tuple[bytes, tuple[int, int], tuple[int, int, int]]] = []
+    digests, sizes, told = list[bytes](), list[tuple[int, int]](), list[dict[str, Any]]()
     wound = -np.inf
     for k, (path, data) in enumerate(zip(paths, fetch_all(reader, paths, rows), strict=True)):
         if (now := time.monotonic()) > wound + 1:  # files take microseconds, and so does winding it up
             _alarm(PATIENCE)
             wound = now
+        digests.append(bytes(16))
+        sizes.append((0, 0))
+        told.append({})
         try:
             if isinstance(data, ReadError):
                 raise data
-            digest = hashlib.blake2b(data, digest_size=16).digest()
-            told.append((digest, (0, 0), nothing[2]))
-            pixels[k], size = read_sized(data, preprocess, path)
-            told[k] = digest, size, file_facts(data)
+            digests[k] = hashlib.blake2b(data, digest_size=16).digest()
+            pixels[k], sizes[k] = kind.read_sized(data, preprocess, path)
+            told[k] = kind.measure_file(data)
         except ReadError as why:
-            reasons[k], pixels[k] = why.reason, 0
-            told += [nothing] * (k + 1 - len(told))
+            reasons[k], pixels[k], sizes[k] = why.reason, 0, (0, 0)
     _alarm(0)
-    digests, sizes, facts = zip(*told, strict=True)
     results["digest"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 16)
     results["size"] = sizes
-    measured = picture_facts(pixels)
-    for name, column in zip(("format", "quality", "camera"), zip(*facts, strict=True), strict=True):
-        measured[name] = column
+    measured = kind.measure(pixels)
+    for name in next(filter(None, told), {}):
+        measured[name] = [facts.get(name, 0) for facts in told]
     for name in measured.dtype.names or ():
         results[name] = measured[name]
     return results, reasons
@@ -123,7 +120,7 @@ def _decode(
 def _write(store: IO[bytes], place: int, pixels: np.ndarray) -> None:
     # written and not mapped: a full disk is then an error here, and not the end of the process
     store.seek(place)
-    left = pixels.reshape(-1).data
+    left = memoryview(pixels.reshape(-1)).cast("B")
     while left:
         left = left[store.write(left) :]
 

@@ -4,9 +4,9 @@ A folder of a few files, either finished or absent. Its name tells source and `P
 either changed makes another store. Everything carries checksums: a store that was damaged is not opened but built
 again. Whoever uses a store holds its lock, so that no one removes it meanwhile.
 
-    pixels.bin   uint8 (n, h, w, c), row by row; zeros where a file could not be read. Where that would not fit the
-                 cache, JPEGs of that size instead, behind each other (`svertka.data.store.compressed_pixels`)
-    columns.bin  COLUMNS, a column behind the other: digest of each file, its size before it was resized, checksum of
+    pixels.bin   samples (n, *stored), such as uint8 (n, h, w, c), row by row; zeros where a file could not be read.
+                 Where that would not fit the cache, JPEGs of that size instead, behind each other (compressed_pixels)
+    columns.bin  a column behind the other: digest of each file, its size before it was resized, checksum of
                  what is kept, facts
     store.json   shape, kind, reasons for unreadable files, checksum of the columns and of itself
     NAME.npy     what was found out about it once, such as its copies
@@ -19,30 +19,30 @@ import contextlib
 import hashlib
 import io
 import json
+import math
 import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from svertka.cache.locks import COUNTED, LOCK, Lock, hold
 from svertka.common.atomic_write import write_bytes
 from svertka.data.sources.source import Source
-from svertka.data.store.columnar import ColumnFile, MappedColumns, MappedFile
+from svertka.data.store.columnar import ColumnFile, MappedColumns, MappedFile, Statistics
 from svertka.data.store.compressed_pixels import Packed
-from svertka.data.store.worker_protocol import RESULT
+from svertka.data.store.worker_protocol import result_of
 from svertka.errors import DataError
-from svertka.kinds.image.preprocess import Preprocess
-from svertka.kinds.image.statistics import FACTS, Facts
+from svertka.kinds import kind as kind_by_name
+from svertka.kinds.base import Columns, Kind, Packer, Preprocess
 
 VERSION = 7  # of what is written here and of the decoder: pixels of another version are not trusted
 _LOOK = 2**26  # bytes of pixels that are compared with their checksums at each opening; others each time
 _MANY = 2**17  # pictures of which that is done at most
 _STRETCH = 2**12  # of them, after which the memory of their pages is given back
-COLUMNS = np.dtype([*((name, RESULT[name]) for name in RESULT.names or ()), ("start", "<i8")])
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Store:
     """Decoded pictures.
 
     Attributes:
-        pixels: uint8 (n, h, w, c), mapped from disk, or `Packed`, which is read like it.
+        pixels: (n, *stored) of the preprocessing's dtype, mapped from disk, or `Packed`, which is read like it.
         readable: bool (n,).
         reasons: why file i could not be read.
         digests: uint8 (n, 16), BLAKE2b-128 of the file bytes.
         sizes: int32 (n, 2), original (height, width); 0 where unreadable.
         preprocess: how the pictures were brought to one size.
-        facts: small measures of each picture, read as FACTS (n,); zeros where unreadable.
+        facts: small measures of each sample, read as `Kind.statistics` (n,); zeros where unreadable.
         columns: all that is kept of each picture, mapped from disk.
         folder: where it lies, or soon will.
     """
@@ -67,7 +67,7 @@ class Store:
     digests: np.ndarray
     sizes: np.ndarray
     preprocess: Preprocess
-    facts: Facts | np.ndarray = field(default_factory=lambda: np.zeros(0, FACTS))
+    facts: Any = None
     columns: MappedColumns | None = field(default=None, repr=False)
     folder: Path | None = field(default=None, repr=False)
 
@@ -94,45 +94,64 @@ class Store:
             write_bytes(path, hashlib.blake2b(packed.getvalue(), digest_size=16).digest() + packed.getvalue())
         return found
 
+    @property
+    def kind(self) -> Kind:
+        """The kind of its samples."""
+        return kind_by_name(self.preprocess.kind)
+
+    def columns_of(self, index: np.ndarray) -> Columns:
+        """The statistics of some samples (k,); a column is in memory only as long as whoever asked for it keeps it."""
+        return _ColumnsOf(self, index)
+
     def release(self) -> None:
         """Give back the memory of columns that have been looked at; looking again reads them from the disk again."""
         if self.columns is not None:
             self.columns.mapped.release()
 
 
-def store_key(source: Source, preprocess: Preprocess) -> str:
-    """The name of the store of this source under this preprocessing.
+@dataclass(frozen=True, slots=True)
+class _ColumnsOf:
+    store: Store
+    index: np.ndarray
 
-    Mean and deviation are no part of it, as they are applied to batches; but "pad" has borders of the mean.
-    """
-    facts: dict[str, Any] = preprocess.to_dict()
-    if preprocess.fit != "pad":
-        del facts["mean"]
-    del facts["std"]
-    digest = hashlib.blake2b(f"{VERSION} {json.dumps(facts, sort_keys=True)}".encode(), digest_size=16)
+    def __getitem__(self, name: str) -> np.ndarray:
+        found: np.ndarray = self.store.facts[name][self.index]
+        self.store.release()
+        return found
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return self.store.sizes[self.index]
+
+
+def store_key(source: Source, preprocess: Preprocess) -> str:
+    """The name of the store of this source under this preprocessing."""
+    facts = json.dumps(preprocess.stored_by(), sort_keys=True)
+    digest = hashlib.blake2b(f"{VERSION} {facts}".encode(), digest_size=16)
     digest.update(source.identity())
     return digest.hexdigest()
 
 
-def pixel_shape(n: int, preprocess: Preprocess) -> tuple[int, int, int, int]:
-    """(n, height, width, channels) of the pixels of a store."""
-    channels, height, width = preprocess.shape
-    return n, height, width, channels
+def column_file(folder: Path, n: int, preprocess: Preprocess) -> ColumnFile:
+    """Where the columns of a store of n samples lie."""
+    result = result_of(kind_by_name(preprocess.kind))
+    columns = np.dtype([*((name, result[name]) for name in result.names or ()), ("start", "<i8")])
+    return ColumnFile(folder / "columns.bin", columns, n)
 
 
-def column_file(folder: Path, n: int) -> ColumnFile:
-    """Where the columns of a store of n pictures lie."""
-    return ColumnFile(folder / "columns.bin", COLUMNS, n)
+def sample_bytes(preprocess: Preprocess) -> int:
+    """Bytes of one sample as it is stored."""
+    return math.prod(preprocess.stored) * int(preprocess.dtype.itemsize)
 
 
 def seal(folder: Path, preprocess: Preprocess, n: int, packed: bool, reasons: dict[int, str]) -> None:
     """Write what tells that a store is whole: its pixels and columns are in place already."""
     facts = {
         "version": VERSION,
-        "shape": pixel_shape(n, preprocess),
+        "shape": (n, *preprocess.stored),
         "packed": packed,
         "reasons": {str(i): reasons[i] for i in sorted(reasons)},
-        "columns": column_file(folder, n).digest(),
+        "columns": column_file(folder, n, preprocess).digest(),
     }
     text = json.dumps(facts, ensure_ascii=True)
     checksum = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -152,10 +171,10 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
         with contextlib.suppress(OSError):  # a cache that may only be read keeps no time of last use
             os.utime(folder / LOCK)
         facts = json.loads(text)
-        kept = column_file(folder, n)
+        kept = column_file(folder, n, preprocess)
         if (
             facts["version"] == VERSION
-            and tuple(facts["shape"]) == pixel_shape(n, preprocess)
+            and tuple(facts["shape"]) == (n, *preprocess.stored)
             and kept.path.stat().st_size == kept.nbytes
             and facts["columns"] == kept.digest()
         ):
@@ -182,18 +201,20 @@ def map_store(
 ) -> Store:
     """A store whose columns are mapped and whose pixels lie in the folder, which soon stands at `home`."""
     n = len(columns["digest"])
-    shape, pixels = pixel_shape(n, preprocess), folder / "pixels.bin"
+    kind = kind_by_name(preprocess.kind)
+    shape, pixels = (n, *preprocess.stored), folder / "pixels.bin"
     try:
         if packed:
-            kept: Any = Packed(pixels, columns["start"], columns["length"], columns["sum"], shape)
+            packer = cast(Packer, kind.packer(preprocess))  # `builder` packs nothing that has none
+            kept: Any = Packed(pixels, columns["start"], columns["length"], columns["sum"], shape, packer)
         else:
-            kept = MappedFile(pixels, shape)
+            kept = MappedFile(pixels, shape, preprocess.dtype)
     except OSError as why:
         raise DataError(f"The store in {folder} cannot be opened ({why.strerror}).") from why
     readable = np.ones(n, bool)
     readable[list(reasons)] = False
     kept.lock = lock  # so long as anyone has the pixels, nobody removes the store
-    digests, sizes, facts = columns["digest"], columns["size"], Facts(columns)
+    digests, sizes, facts = columns["digest"], columns["size"], Statistics(columns, kind.statistics)
     return Store(kept, readable, reasons, digests, sizes, preprocess, facts, columns, home or folder)
 
 
@@ -204,12 +225,12 @@ def _by_index(reasons: dict[str, str]) -> dict[int, str]:
 def _bytes(columns: MappedColumns, preprocess: Preprocess, packed: bool) -> int:
     if packed:
         return int(columns["length"].sum(dtype=np.int64))
-    return int(np.prod(pixel_shape(len(columns["digest"]), preprocess), dtype=np.int64))
+    return len(columns["digest"]) * sample_bytes(preprocess)
 
 
 def _intact(path: Path, columns: MappedColumns, preprocess: Preprocess, packed: bool) -> bool:
     """Whether pictures fit their checksums: all of a small store, of a large one others each time it is opened."""
-    n, each = len(columns["digest"]), int(np.prod(preprocess.shape))
+    n, each = len(columns["digest"]), sample_bytes(preprocess)
     mean = int(columns["length"].mean()) if packed else each
     most = max(1, min(_MANY, _LOOK // max(1, mean)))
     chosen = np.arange(n) if n <= most else np.unique(np.random.default_rng().integers(n, size=most))

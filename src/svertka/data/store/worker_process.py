@@ -16,9 +16,10 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 
 from svertka.data.sources.source import Source
-from svertka.data.store.worker_protocol import PATIENCE, RESULT, receive, send
+from svertka.data.store.worker_protocol import PATIENCE, receive, result_of, send
 from svertka.errors import DataError
-from svertka.kinds.image.preprocess import Preprocess
+from svertka.kinds import kind
+from svertka.kinds.base import Preprocess
 
 # The worker finds what its parent finds, and nothing else: no site, no current folder.
 _PROGRAM = (
@@ -67,9 +68,10 @@ class Worker:
             raise DataError(f"A process that decodes pictures cannot be started ({why.strerror or why}).") from why
         self._requests = cast(IO[bytes], self._process.stdin)
         self._answers = cast(IO[bytes], self._process.stdout)
+        self._result = result_of(kind(preprocess.kind))
         reader = source.reader
         start = {"reader": reader.kind, "where": reader.where, "pixels": str(pixels), "packed": packed}
-        self._send({**start, "preprocess": preprocess.to_dict()})
+        self._send({**start, "kind": preprocess.kind, "preprocess": preprocess.to_dict()})
         try:
             if self._receive() is None:
                 raise DataError(f"A process that decodes pictures cannot be started ({self._death()}).")
@@ -88,7 +90,7 @@ class Worker:
         self._send({"first": chunk.first}, paths.blob, paths.ends.tobytes(), rows.tobytes())
 
     def answer(self) -> tuple[np.ndarray, dict[int, str], bytes] | None:
-        """RESULT (k,) of a chunk, why which of its files is unreadable, and its packed pictures behind each other.
+        """`result_of` (k,) of a chunk, why which of its files is unreadable, and its packed pictures behind each other.
 
         None where the process died.
 
@@ -100,7 +102,7 @@ class Worker:
             return None
         fields, blocks = message
         reasons = {int(k): why for k, why in fields["reasons"].items()}
-        return np.frombuffer(blocks[0], RESULT), reasons, blocks[1] if len(blocks) > 1 else b""
+        return np.frombuffer(blocks[0], self._result), reasons, blocks[1] if len(blocks) > 1 else b""
 
     def verdict(self) -> str:
         """Why the file is unreadable over which it died."""

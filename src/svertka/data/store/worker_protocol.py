@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import json
 import struct
+from functools import lru_cache
 from typing import IO, Any
 
 import numpy as np
 
-from svertka.kinds.image.statistics import FACTS
+from svertka.kinds.base import Kind
 
 _LENGTHS = struct.Struct("<II")  # of the JSON text, of the array bytes
 
 PATIENCE = 60  # seconds for one file; then the system ends the worker, and its parent knows what for
 
-# what a worker says of one file, beside the pixels that it has put into place
-RESULT = np.dtype(
-    [
-        ("digest", "u1", (16,)),
-        ("size", "<i4", (2,)),
-        ("sum", "<u4"),  # CRC-32 of what the store keeps of it: pixels, or a JPEG
-        ("length", "<i4"),  # bytes of that JPEG; 0 where pixels are kept, or there are none
-        *((name, FACTS[name]) for name in FACTS.names or ()),
-    ]
-)
+
+@lru_cache
+def result_of(kind: Kind) -> np.dtype[Any]:
+    """What a worker says of one file, beside the sample that it has put into place."""
+    return np.dtype(
+        [
+            ("digest", "u1", (16,)),
+            ("size", "<i4", (2,)),
+            ("sum", "<u4"),  # CRC-32 of what the store keeps of it: the sample, or what it is packed to
+            ("length", "<i4"),  # bytes of what it is packed to; 0 where it is kept as it is, or there is none
+            *((name, kind.statistics[name]) for name in kind.statistics.names or ()),
+        ]
+    )
 
 
 def send(pipe: IO[bytes], fields: dict[str, Any], *blocks: bytes) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Preprocess:
     (1, 28, 28)
     """
 
+    kind: ClassVar[str] = "image"
+    dtype: ClassVar[np.dtype[Any]] = np.dtype(np.uint8)
     height: int
     width: int
     channels: int
@@ -80,6 +82,26 @@ class Preprocess:
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of the network's input."""
         return self.channels, self.height, self.width
+
+    @property
+    def stored(self) -> tuple[int, int, int]:
+        """(height, width, channels) of a picture in the store."""
+        return self.height, self.width, self.channels
+
+    def stored_by(self) -> dict[str, Any]:
+        """The fields on which stored pixels depend; of mean and deviation only "pad" does, with borders of the mean."""
+        return {k: v for k, v in self.to_dict().items() if k != "std" and (k != "mean" or self.fit == "pad")}
+
+    def standardized(self, samples: np.ndarray[Any, Any]) -> Preprocess:
+        """With the mean and deviation of each channel of these pixels, uint8 (k, h, w, c)."""
+        shares = np.asarray(samples, dtype=np.float32) / 255
+        mean, std = shares.mean((0, 1, 2)), shares.std((0, 1, 2))
+        return replace(
+            self,
+            # The borders of "pad" are in the store already, in the color of the mean it was made with.
+            mean=self.mean if self.fit == "pad" else tuple(round(float(m), 4) for m in mean),
+            std=tuple(round(max(float(s), 0.01), 4) for s in std),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data for JSON."""

@@ -9,9 +9,7 @@ cosines, so copies stay within a few hundredths of each other, and near ones are
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -40,34 +38,11 @@ FACTS = np.dtype(
 )
 
 
-class Facts:
-    """FACTS of many pictures, kept a column each, and asked as the array of them would be.
-
-    `facts["mean"]` is a column (n,), `facts[index]` the FACTS of some pictures.
-    """
-
-    def __init__(self, columns: Mapping[str, np.ndarray]) -> None:
-        self._columns = {name: columns[name] for name in FACTS.names or ()}
-
-    def __len__(self) -> int:
-        return len(self._columns["mean"])
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        if isinstance(key, str):
-            return self._columns[key]
-        found = np.zeros(len(self._columns["mean"][key]), FACTS)
-        for name, column in self._columns.items():
-            found[name] = column[key]
-        return found
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self[:]
-
-
-def file_facts(data: bytes) -> tuple[int, int, int]:
-    """(format, quality, camera) of the bytes of one file, as FACTS keeps them."""
+def file_facts(data: bytes) -> dict[str, int]:
+    """What FACTS keeps of the bytes of one file."""
     found = traces(data)
-    return found.format, found.quality, zlib.crc32(found.camera.encode())  # that of nothing is 0
+    camera = zlib.crc32(found.camera.encode())  # that of nothing is 0
+    return {"format": found.format, "quality": found.quality, "camera": camera}
 
 
 def picture_facts(pixels: np.ndarray) -> np.ndarray:

@@ -199,6 +199,5 @@ def _card(file: Mapping[str, str], pixels: Pixels) -> Section:
         "path": file["path"],
         "note": file["note"],
         "detail": file.get("detail", ""),
-        "uri": None if picture is None else pictures.data_uri(picture),
-        "tiny": picture is not None and pictures.is_tiny(picture),
+        **({"uri": None, "tiny": False} if picture is None else pictures.shown(picture)),
     }

@@ -39,8 +39,7 @@ def _pair(pair: Mapping[str, Any], pixels: Mapping[str, np.ndarray]) -> dict[str
     cards = [
         {
             **row,
-            "uri": pictures.data_uri(pixels[row["digest"]]) if row["digest"] in pixels else None,
-            "tiny": row["digest"] in pixels and pictures.is_tiny(pixels[row["digest"]]),
+            **(pictures.shown(pixels[row["digest"]]) if row["digest"] in pixels else {"uri": None, "tiny": False}),
         }
         for row in pair["changed"][:SHOWN]
     ]
