@@ -8,8 +8,9 @@ import os
 import shlex
 import sys
 import time
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -32,6 +33,7 @@ from svertka.cli.options import (
     print_json,
     say,
 )
+from svertka.cli.process import INTERRUPTED, TERMINATED, Terminated
 from svertka.common.startup import at_ease
 from svertka.common.torchrun import may_report, refuse_several, world
 from svertka.errors import NotationError, SvertkaError, UsageError
@@ -58,20 +60,25 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name that cannot be written ends nothing
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)  # a number where the parser itself ended, as by Ctrl-C
+        sys.stdout.flush()
     except SvertkaError as error:
         _fail(error)
-    except KeyboardInterrupt:
-        say("Interrupted.")
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        _end("Interrupted.", INTERRUPTED)
+    except Terminated:
+        _end("Interrupted.", TERMINATED)
     except BrokenPipeError:  # the reader of our output has gone, as in `svertka ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if not hasattr(error, "format_message"):  # not one of the parser's own
-            raise
-        say(f"svertka: {error.format_message()}")
-        sys.exit(getattr(error, "exit_code", 2))
+        if not hasattr(error, "format_message"):  # not one of the parser's own: a fault of ours
+            _end(traceback.format_exc(), 1, f"{type(error).__name__}: {error}")
+        _end(f"svertka: {error.format_message()}", getattr(error, "exit_code", 2), error.format_message())
+    if status == INTERRUPTED:
+        _end("Interrupted.", INTERRUPTED)
+    if status:
+        sys.exit(status)
 
 
 @app.callback(invoke_without_command=True)
@@ -338,11 +345,17 @@ for _verb in (
     app.command()(_verb)
 
 
-def _fail(error: SvertkaError) -> None:
+def _fail(error: SvertkaError) -> NoReturn:
+    pointer = f"\n{error.pointer()}" if isinstance(error, NotationError) else ""
+    _end(f"svertka: {error}{pointer}", error.exit_status, str(error))
+
+
+def _end(message: str, status: int, error: str | None = None) -> NoReturn:
+    """Say why there is no result, on stderr and, with --json, as the one object on stdout."""
     if may_report():
-        say(f"svertka: {error}")
-        if isinstance(error, NotationError):
-            say(error.pointer())
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-    sys.exit(error.exit_status)
+        say(message)
+        if "--json" in sys.argv:
+            with contextlib.suppress(SvertkaError, OSError):  # stdout itself may be what failed
+                print_json({"error": error or message})
+                sys.stdout.flush()
+    sys.exit(status)
