@@ -39,12 +39,13 @@ def test_nothing_to_score_is_a_sentence(run, sv, tmp_path):
     (tmp_path / "broken" / "light" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n cut")
     for name in ("empty", "broken", "nowhere"):
         status, out, err = sv("evaluate", "run", name, "--json")
-        assert (status, out) == (1, ""), name
+        assert status == 1, name
+        assert name in json.loads(out)["error"]
         assert name in err
 
 
 def test_a_model_without_its_weights_is_a_sentence(run, sv):
     (run / "model" / "weights.safetensors").unlink()
     status, out, err = sv("evaluate", "run", "data", "--json")
-    assert (status, out) == (1, "")
+    assert (status, list(json.loads(out))) == (1, ["error"])
     assert "weights.safetensors cannot be read" in err
