@@ -27,10 +27,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file that could not be read, and why; it stays where it is."""
+    """A file that could not be read, and why; it stays where it is. A path may stand for several `files`."""
 
     path: str
     reason: str
+    files: int = 1
 
 
 @dataclass(frozen=True, slots=True)

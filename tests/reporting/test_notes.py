@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import svertka
+from svertka.data import open_source
 from svertka.kinds.image import formats
 from svertka.kinds.image.defaults import Facts
 from svertka.kinds.image.oddities import RULES
@@ -164,3 +165,15 @@ def test_what_balancing_says_has_its_russian_form(balanced):
     english = class_balance.sentence(np.array([0] * 90 + [1] * 3), ("cats", "dogs"), balanced)
     with speaking("ru"):
         assert recognized(english) is not None
+
+
+def test_what_listing_folders_says_has_its_russian_form(tmp_path):
+    names = ["Training/a/1.png", "Training/b/1.png", "Training/c/1.png", "dev/a/1.png", "more/a/1.png", "more/b/1.png"]
+    for name in (*names, "test1/1.png", "Training/b /1.png", "Training/c/x.psd", "Training/fox/1.psd"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"8BPS" if name.endswith("psd") else name.encode())
+    source = open_source(tmp_path)
+    assert len(source.notes) >= 6
+    with speaking("ru"):
+        sentences = [*source.notes, *(one.reason for one in source.skipped)]
+        assert [sentence for sentence in sentences if recognized(sentence) is None] == []

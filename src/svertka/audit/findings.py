@@ -11,7 +11,7 @@ import numpy as np
 from svertka.audit.oddities import Oddity, find_oddities
 from svertka.audit.shortcuts import Shortcut, find_shortcuts
 from svertka.data import Source, Store
-from svertka.data.folders.folder_layout import PART_NAMES, UNDECIDED
+from svertka.data.folders.part_names import PART_NAMES, UNDECIDED
 from svertka.data.path_array import counted
 from svertka.data.sources.groups import Groups
 from svertka.data.splitting.near_duplicates import Copies, find_copies

@@ -62,7 +62,7 @@ def list_tar(path: Path) -> Tree:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for name, reason, offset, size in _tar_members(file, archive):
                 _put(tree, name, reason, (offset, size), told, known)
-            file.seek(archive.offset)  # type: ignore[attr-defined]
+            file.seek(archive.offset)
             end = file.read(512)  # zeros, where nothing is wrong
         if len(end) < 512:
             tree.skip(path.name, "the archive has no end: it may have been cut short")
@@ -89,14 +89,14 @@ def _tar_members(file: IO[bytes], archive: tarfile.TarFile) -> Iterator[tuple[st
             place += 512 + -(-size // 512) * 512
             continue
         file.seek(place)
-        archive.offset = place  # type: ignore[attr-defined]
+        archive.offset = place
         archive.members = []  # type: ignore[attr-defined]  # it would keep every member it has met
         member = archive.next()
         if member is None:
             return
-        if archive.offset <= place:  # type: ignore[attr-defined]  # a size below zero: it would be read for ever
+        if archive.offset <= place:  # a size below zero: it would be read for ever
             raise tarfile.ReadError(f"the header at byte {place:,} leads backwards")
-        place = archive.offset  # type: ignore[attr-defined]
+        place = archive.offset
         if member.isdir():
             continue
         reason = ""

@@ -76,6 +76,17 @@ class Tree:
     row: Struct
     directories: dict[str, Directory] = field(default_factory=dict)
     skipped: list[Unreadable] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # sentences on what was guessed
+
+    def below(self, folder: str) -> Tree:
+        """What lies below one folder, under the names that it has from there."""
+        inner = {
+            name.removeprefix(folder).lstrip("/"): one
+            for name, one in self.directories.items()
+            if name == folder or name.startswith(folder + "/")
+        }
+        skipped = [one for one in self.skipped if one.path.startswith(folder + "/")]
+        return Tree(self.row, inner, skipped, self.notes)
 
     def add(self, folder: str, name: str, row: tuple[int, ...]) -> None:
         """Put one file in."""
@@ -84,6 +95,6 @@ class Tree:
             directory = self.directories[folder] = Directory(self.row)
         directory.add(name, row)
 
-    def skip(self, path: str, reason: str) -> None:
-        """Leave one file or folder out, and say why."""
-        self.skipped.append(Unreadable(path, reason))
+    def skip(self, path: str, reason: str, files: int = 1) -> None:
+        """Leave one file or folder out, and say why; `files` where it stands for more or less than one."""
+        self.skipped.append(Unreadable(path, reason, files))

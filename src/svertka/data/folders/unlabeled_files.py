@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svertka.data.folders.folder_layout import has_picture_extension
+from svertka.data.folders.file_names import has_picture_extension
 from svertka.data.folders.folder_listing import list_folder
 from svertka.data.path_array import natural
 from svertka.errors import DataError

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from svertka.data.folders.folder_layout import VALIDATION
+from svertka.data.folders.part_names import VALIDATION
 from svertka.data.loading.loader import Batch, Loader
 from svertka.data.sources.open import open_source
 from svertka.data.sources.source import Source

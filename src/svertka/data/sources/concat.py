@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 
-from svertka.data.folders.folder_layout import SPLITS, TRAIN, UNDECIDED
+from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED, part_of, part_within
 from svertka.data.path_array import Paths, labeled
 from svertka.data.sources.groups import joined_groups
+from svertka.data.sources.location import places_in_words
 from svertka.data.sources.readers import Reader, open_reader
 from svertka.data.sources.source import Source, name_of
 from svertka.records import Unreadable
@@ -61,7 +61,8 @@ def joined(sources: Sequence[Source], where: str) -> Source:
         codes.append(place[source.labels])
     classes, labels = labeled(list(names), np.concatenate(codes))
     reader, rows = _rows(sources, shown)
-    skipped = (Unreadable(s + one.path, one.reason) for s, of in zip(shown, sources, strict=True) for one in of.skipped)
+    parts, told = _parts(sources)
+    left = ((name, one) for name, source in zip(shown, sources, strict=True) for one in source.skipped)
     return Source(
         name=_common_name([name_of(source.where) for source in sources]),
         kind=reader.kind,
@@ -69,36 +70,48 @@ def joined(sources: Sequence[Source], where: str) -> Source:
         classes=classes,
         paths=Paths.joined([_prefixed(source.paths, name) for source, name in zip(sources, shown, strict=True)]),
         labels=labels,
-        parts=np.concatenate(_parts(sources)),
+        parts=np.concatenate(parts),
         sizes=np.concatenate([source.sizes for source in sources]),
         reader=reader,
         rows=rows,
-        skipped=tuple(skipped),
+        skipped=tuple(Unreadable(name + one.path, one.reason, one.files) for name, one in left),
         stamp=" ".join(source.identity().hex() for source in sources),
-        notes=tuple(dict.fromkeys(note for source in sources for note in source.notes)),
+        notes=(*told, *dict.fromkeys(note for source in sources for note in source.notes)),
         groups=joined_groups([(source.groups, len(source)) for source in sources]),
     )
 
 
-def part_of_name(where: str) -> int:
-    """The part that a name speaks of, as a word of its own; 0 where it speaks of none or of several.
+def parts_of_places(places: Sequence[str]) -> list[int]:
+    """The part that each place speaks of where it differs from the others; none unless one is for training.
 
-    >>> part_of_name("s3://bucket/birds-train-000001.tar"), part_of_name("training.zip")
-    (1, 0)
+    >>> parts_of_places(["d/training.zip", "d/testing.zip"]), parts_of_places(["train/cats.tar", "train/dogs.tar"])
+    ([1, 3], [0, 0])
     """
-    words = re.split(r"[^a-z]+", name_of(where).lower())
-    parts = {SPLITS[word] for word in words if word in SPLITS}
-    return parts.pop() if len(parts) == 1 else UNDECIDED
-
-
-def _parts(sources: Sequence[Source]) -> list[np.ndarray]:
-    told = [part_of_name(source.where) for source in sources]
-    if TRAIN not in told:
-        return [source.parts for source in sources]
-    return [
-        np.where(source.parts == UNDECIDED, part, source.parts).astype(np.uint8)
-        for source, part in zip(sources, told, strict=True)
+    parts = [
+        part_within(name_of(end)) or next((p for word in reversed(end.split("/")[:-1]) if (p := part_of(word))), 0)
+        for end in _apart([place.partition("#")[0] for place in places])
     ]
+    return parts if TRAIN in parts else [UNDECIDED] * len(parts)
+
+
+def _parts(sources: Sequence[Source]) -> tuple[list[np.ndarray], list[str]]:
+    """The part of each file, and a sentence where the names of places decided it."""
+    named = parts_of_places([source.where for source in sources])
+    parts = [
+        np.where(source.parts == UNDECIDED, part, source.parts).astype(np.uint8)
+        for source, part in zip(sources, named, strict=True)
+    ]
+    if not any(named):
+        return parts, []
+    words = {part: [s.where for s, own in zip(sources, named, strict=True) if own == part] for part in range(4)}
+    meant = "; ".join(f"{places_in_words(words[part])} for {PART_NAMES[part]}" for part in (1, 2, 3) if words[part])
+    notes = [f"By their names these places are taken for parts of the data: {meant}."]
+    if words[UNDECIDED]:
+        notes.append(
+            f"The name of {places_in_words(words[UNDECIDED])} tells no part of the data, beside places that do: what "
+            "is there is shared out as if it had none."
+        )
+    return parts, notes
 
 
 def _rows(sources: Sequence[Source], shown: Sequence[str]) -> tuple[SeveralReader, np.ndarray]:

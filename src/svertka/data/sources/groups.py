@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from svertka.data.folders.folder_layout import PART_NAMES, UNDECIDED
+from svertka.data.folders.part_names import PART_NAMES, UNDECIDED
 from svertka.data.path_array import Paths, counted
 from svertka.errors import RecipeError
 

@@ -20,6 +20,8 @@ from svertka.errors import DataError, UsageError
 TABLES = (".csv", ".tsv", ".parquet")
 BUILT_IN = ("digits",)
 _WITH_COLUMNS = (*TABLES, ".tar")  # what may carry columns after a #
+_SPOKEN_OF = (*ROLES, "root", "class", "encoding")  # what may stand after a #
+_MARK = re.compile(rf"#(?=(?:{'|'.join(_SPOKEN_OF)})=)")
 _MOST = 100_000  # places; more is a mistake in a pattern
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -27,7 +29,7 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
 @dataclass(frozen=True)
 class Place:
-    """One place: where it is, and which columns of it mean what (role -> name of the column)."""
+    """One place: where it is, and what stands after its #: role -> column, folder, pattern or encoding."""
 
     where: str
     columns: tuple[tuple[str, str], ...] = ()
@@ -35,6 +37,10 @@ class Place:
     def __str__(self) -> str:
         """As a person names it."""
         return self.where + "#" * bool(self.columns) + ",".join(f"{role}={name}" for role, name in self.columns)
+
+    def naming(self, role: str, name: str) -> Place:
+        """The same place with one role named, or named otherwise."""
+        return Place(self.where, (*(pair for pair in self.columns if pair[0] != role), (role, name)))
 
     @property
     def remote(self) -> bool:
@@ -62,12 +68,29 @@ def places_of(where: str | Path | Sequence[str | Path]) -> list[Place]:
     if not named:
         raise UsageError("There is no place to read pictures from: name a folder, an archive or a table.")
     found = [place for one in named for place in _expanded(str(one))]
-    seen = set[str]()
-    for place in found:
-        if str(place) in seen:
-            raise DataError(f"{place} is named twice; its pictures would stand in the data twice.")
-        seen.add(str(place))
+    _refuse_repeats(found)
     return found
+
+
+def _refuse_repeats(places: Sequence[Place]) -> None:
+    """Raise DataError for a place that is named twice, however it is written, or lies within another."""
+    seen = dict[tuple[str, tuple[tuple[str, str], ...]], Place]()
+    folders = dict[str, Place]()
+    for place in places:
+        local = not (place.remote or place.where in BUILT_IN)
+        real = os.path.realpath(place.where) if local else place.where
+        if other := seen.get((real, place.columns)):
+            same = f"{place} is named twice" if str(other) == str(place) else f"{place} and {other} are one place"
+            raise DataError(f"{same}; its pictures would stand in the data twice.")
+        seen[real, place.columns] = place
+        if local and os.path.isdir(real):  # noqa: PTH112
+            folders[real] = place
+    for real, place in folders.items():
+        above = next((folders[str(p)] for p in Path(real).parents if str(p) in folders), None)
+        if above is not None:
+            raise DataError(
+                f"{place} lies within {above}, which is named too; its pictures would stand in the data twice."
+            )
 
 
 def _expanded(text: str, base: str = "") -> Iterator[Place]:
@@ -155,21 +178,26 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _columns(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """What stands before the # of a table, and the columns after it."""
-    where, mark, rest = text.rpartition("#")
-    if not mark or not where.lower().endswith(_WITH_COLUMNS) or there_is(text):
+    """What stands before the #, and the pairs after it; the pattern of a class may hold anything, and stands last."""
+    if "#" not in text or there_is(text):
         return text, ()
-    pairs = []
-    for pair in rest.split(","):
+    mark = _MARK.search(text)
+    where, rest = (text[: mark.start()], text[mark.end() :]) if mark else (text.rpartition("#")[::2])
+    if not mark and not where.lower().endswith(_WITH_COLUMNS):
+        return text, ()
+    pairs: dict[str, str] = {}
+    while rest:
+        pair, _, rest = (rest, "", "") if rest.startswith("class=") else rest.partition(",")
         role, equals, name = pair.partition("=")
-        if not equals or role not in (*ROLES, "root"):
-            known = ", ".join((*ROLES, "root"))
+        if not equals or role not in _SPOKEN_OF:
             raise UsageError(
                 f"{text}: {pair!r} names no column; after the # stands role=column, as in {where}#label=species, with "
-                f"the roles {known}."
+                f"the roles {', '.join(_SPOKEN_OF)}."
             )
-        pairs.append((role, name))
-    return where, tuple(pairs)
+        if role in pairs:
+            raise UsageError(f"{text}: {role}= stands there twice; name it once.")
+        pairs[role] = name
+    return where, tuple(pairs.items())
 
 
 def there_is(where: str) -> bool:
@@ -195,10 +223,10 @@ def missing(where: str) -> DataError:
     return DataError(f"There is no folder or archive {path}.{hint}")
 
 
-def in_words(places: Sequence[str]) -> str:
+def places_in_words(places: Sequence[str]) -> str:
     """Several places as a person would say them.
 
-    >>> in_words(["a", "b"]), in_words(["a", "b", "c", "d"])
+    >>> places_in_words(["a", "b"]), places_in_words(["a", "b", "c", "d"])
     ('a and b', 'a and 3 more places')
     """
     if len(places) <= 2:

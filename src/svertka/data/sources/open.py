@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from svertka.data.folders.archive_listing import list_tar, list_zip
-from svertka.data.folders.class_folders import arranged
+from svertka.data.folders.class_folders import Listing, arranged, pattern_hint
 from svertka.data.folders.decompress import compression, unpacked_tar
-from svertka.data.folders.folder_layout import PART_NAMES, TEST, TRAIN, VALIDATION, twins
+from svertka.data.folders.file_names import class_name, in_words
+from svertka.data.folders.folder_layout import NoClassFolders, twins
 from svertka.data.folders.folder_listing import list_folder
+from svertka.data.folders.part_names import PART_NAMES, TEST, TRAIN, VALIDATION, part_within
 from svertka.data.path_array import natural
 from svertka.data.sources.digits import digits
 from svertka.data.sources.groups import groups_by_pattern
-from svertka.data.sources.location import Place, in_words, missing, places_of, there_is
+from svertka.data.sources.location import Place, missing, places_in_words, places_of, there_is
 from svertka.data.sources.readers import FolderReader, TarReader, ZipReader, as_listed
-from svertka.data.sources.source import Source
+from svertka.data.sources.source import Source, name_of
 from svertka.data.tables.webdataset import is_shard, shard_source
-from svertka.errors import DataError
+from svertka.errors import DataError, UsageError
 from svertka.kinds.image.formats import other_kind, picture_format
 
 
@@ -41,15 +43,18 @@ def open_source(
         RecipeError: the pattern is none, or matches nothing.
     """
     given = [str(where)] if isinstance(where, (str, Path)) else [str(one) for one in where]
-    places = places_of(given)
-    copies, notes = _copies([place.where for place in places if place.remote])
-    sources = [_open(place, group_by, copies) for place in places]
+    try:
+        places = places_of(given)
+        copies, notes = _copies([place.where for place in places if place.remote])
+        sources = _open_all(places, group_by, copies)
+    except DataError as why:
+        raise _with_folder_above(why, given) from why
     source = sources[0]
     if len(sources) > 1:
         from svertka.data.sources.concat import joined
 
-        source = joined(sources, in_words(given))
-    _check_classes(source, least_classes)
+        source = joined(sources, places_in_words(given))
+    notes += tuple(_check_classes(source, least_classes))
     if group_by is not None and (source.groups is None or source.groups.by != group_by):
         source = replace(source, groups=groups_by_pattern(source.paths, group_by))
     again = () if given == [source.where] else tuple(given)
@@ -74,31 +79,68 @@ def _copies(addresses: list[str]) -> tuple[Mapping[str, Path], tuple[str, ...]]:
     return local_copies(addresses)
 
 
-def _open(place: Place, group_by: str | None, copies: Mapping[str, Path]) -> Source:
-    """List one place of any kind; `copies` of what lies elsewhere."""
+def _open_all(places: Sequence[Place], group_by: str | None, copies: Mapping[str, Path]) -> list[Source]:
+    """List all places; where each holds pictures and no class folders, each is a class of its own name."""
+    try:
+        return [_open(place, group_by, copies) for place in places]
+    except NoClassFolders:
+        names = [class_name(name_of(place.where)) for place in places]
+        if len(set(names)) < 2 or TRAIN in map(part_within, names) or any("class" in dict(p.columns) for p in places):
+            raise
+        return [_open(place, group_by, copies, name) for place, name in zip(places, names, strict=True)]
+
+
+def _with_folder_above(why: DataError, given: Sequence[str]) -> DataError:
+    """The same error; where all that is in a folder was named (flowers/*), with the word that the folder is enough."""
+    above = {str(Path(where).parent) for where in given}
+    if len(given) < 2 or len(above) != 1 or sum(there_is(where) and Path(where).is_dir() for where in given) < 2:
+        return why
+    return DataError(f"{why} To learn from the folders of {above.pop()} name it alone.")
+
+
+def _open(place: Place, group_by: str | None, copies: Mapping[str, Path], label: str | None = None) -> Source:
+    """List one place of any kind; `copies` of what lies elsewhere; `label` of all its pictures, where it is a class."""
     if place.where == "digits":
         return digits()
     if place.remote:
-        return _open_file(copies[place.where], place, group_by)
+        return _open_file(copies[place.where], place, group_by, label)
     path = Path(place.where)
     if not there_is(place.where):
         raise missing(place.where)
     if path.is_dir():
         absolute = str(path.absolute())
-        return arranged(list_folder(path), FolderReader(absolute), place.where, stamp=absolute)
+        return _arranged(Listing(list_folder(path), FolderReader(absolute), place.where, absolute), place, label)
     if path.is_file():
-        return _open_file(path, place, group_by)
+        return _open_file(path, place, group_by, label)
     raise missing(place.where)
 
 
-def _open_file(path: Path, place: Place, group_by: str | None) -> Source:
+def _arranged(listing: Listing, place: Place, label: str | None) -> Source:
+    """The source of a folder or an archive, or of one folder in it."""
+    columns = dict(place.columns)
+    if unknown := columns.keys() - {"root", "class", "encoding"}:
+        raise UsageError(
+            f"{place}: {unknown.pop()!r} speaks of a column of a table, which {place.where} is not; root=FOLDER and "
+            "class=PATTERN may stand here."
+        )
+    root = columns.get("root", "").strip("/")
+    if root and (listing.reader.kind == "folder"):
+        raise UsageError(f"{place}: name the folder itself, {Path(place.where, root)}.")
+    if root:
+        listing = replace(listing, tree=listing.tree.below(root))
+        if not listing.tree.directories:
+            raise DataError(f"{place}: there is no folder {root!r} in {place.where}.")
+    return replace(arranged(listing, pattern=columns.get("class"), label=label), where=str(place))
+
+
+def _open_file(path: Path, place: Place, group_by: str | None, label: str | None) -> Source:
     """List an archive or a table; `path` is where it lies, `place` how people call it."""
     head = _head(path)
     ending = Path(place.where).suffix.lower()
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or ending == ".zip":
         # the rows of a zip carry checksums: the same archive in another place is the same source
         zipped = ZipReader(as_listed(path))
-        return arranged(list_zip(path), zipped, place.where)
+        return _arranged(Listing(list_zip(path), zipped, place.where), place, label)
     packed = compression(head)
     if packed or head[257:262] == b"ustar" or ending == ".tar":
         facts = path.stat()
@@ -108,7 +150,7 @@ def _open_file(path: Path, place: Place, group_by: str | None) -> Source:
         tree = list_tar(plain)
         if is_shard(tree):
             return shard_source(tree, reader, place, stamp, group_by)
-        return arranged(tree, reader, place.where, stamp)
+        return _arranged(Listing(tree, reader, place.where, stamp), place, label)
     if head[:4] == b"PAR1" or ending == ".parquet":
         from svertka.data.tables.parquet import open_parquet
 
@@ -133,8 +175,8 @@ def _head(path: Path) -> bytes:
         raise DataError(f"{path} cannot be opened ({why.strerror}).") from why
 
 
-def _check_classes(source: Source, least: int) -> None:
-    """Refuse too few classes, and classes that could not be learned."""
+def _check_classes(source: Source, least: int) -> list[str]:
+    """Refuse too few classes, and classes that could not be learned; a sentence where a part lacks some."""
     by_part = {
         part: {source.classes[label] for label in set(source.labels[source.parts == part].tolist())}
         for part in (TRAIN, VALIDATION, TEST)
@@ -145,7 +187,16 @@ def _check_classes(source: Source, least: int) -> None:
     if len(source.classes) < least:
         (only,) = source.classes
         how = "each by its own name" if source.kind in ("table", "shards") else "each in a folder of its own"
-        raise DataError(f"{source.where} holds one class only ({only!r}); a classifier needs at least two, {how}.")
+        hint = pattern_hint(source.where, list(source.paths[:1000]))
+        raise DataError(
+            f"{source.where} holds one class only ({only!r}); a classifier needs at least two, {how}.{hint}"
+        )
+    return [
+        f"The {PART_NAMES[part]} part holds no picture of {in_words(sorted(lost, key=natural))}: how well that is "
+        "recognized it cannot tell."
+        for part in (VALIDATION, TEST)
+        if by_part[TRAIN] and by_part[part] and (lost := by_part[TRAIN] - by_part[part])
+    ]
 
 
 def _same_classes(train: set[str], other: set[str], part: str, where: str) -> None:

@@ -14,7 +14,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from svertka.common.atomic_write import atomic_write
-from svertka.data.folders.folder_layout import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
+from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.path_array import Paths, counted
 from svertka.data.sources.groups import groups_by_pattern
 from svertka.data.sources.source import Source

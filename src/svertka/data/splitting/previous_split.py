@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from svertka.data.folders.folder_layout import PART_NAMES, TRAIN, UNDECIDED
+from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED
 from svertka.data.path_array import Paths, counted
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from svertka.data.folders.folder_layout import PART_NAMES, SPLITS, UNDECIDED
+from svertka.data.folders.part_names import PART_NAMES, UNDECIDED, part_of
 from svertka.data.path_array import Paths, counted, labeled
 from svertka.data.sources.groups import Groups
 from svertka.data.sources.location import Place, is_address
@@ -26,7 +26,6 @@ from svertka.data.tables.column_names import ROLES
 from svertka.errors import DataError
 from svertka.records import Unreadable
 
-_PARTS = SPLITS | {"training": SPLITS["train"], "testing": SPLITS["test"], "dev": SPLITS["val"]}
 _TOLD = 20  # rows of one reason that are named one by one when they are left out; more are only counted
 
 
@@ -154,7 +153,7 @@ def table_source(
         paths=paths,
         labels=labels,
         parts=np.concatenate(found.parts)[keep],
-        sizes=rows["size"].astype(np.int64) if "size" in reader.row.names else np.zeros(len(rows), np.int64),
+        sizes=rows["size"].astype(np.int64) if "size" in (reader.row.names or ()) else np.zeros(len(rows), np.int64),
         reader=reader,
         rows=rows,
         skipped=found.skipped(Path(place.where).name),
@@ -189,7 +188,7 @@ def _take(found: _Found, batch: Rows, roles: dict[str, str], place: Place) -> No
 def _parts(words: list[str] | None, kept: list[int], roles: dict[str, str], place: Place) -> np.ndarray:
     if words is None:
         return np.zeros(len(kept), np.uint8)
-    meant = {word: _PARTS.get(word.strip().lower(), UNDECIDED if not word.strip() else None) for word in set(words)}
+    meant = {word: part_of(word) or (UNDECIDED if not word.strip() else None) for word in set(words)}
     for word, part in meant.items():
         if part is None:
             raise DataError(

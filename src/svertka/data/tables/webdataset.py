@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from svertka.data.folders.file_names import extension, has_picture_extension
 from svertka.data.folders.file_tree import Directory, Tree
-from svertka.data.folders.folder_layout import extension, has_picture_extension
 from svertka.data.sources.location import Place
 from svertka.data.sources.readers import TarReader
 from svertka.data.sources.source import Source

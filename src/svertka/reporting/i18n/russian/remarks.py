@@ -11,6 +11,49 @@ SENTENCES = {
     "The classes {names} differ only by case; if they are one class, join their folders.": (
         "Классы {names} отличаются только регистром букв; если это один класс, объедините папки."
     ),
+    "The classes {names} differ only by letters that look alike (Latin and others); if they are one class, join their "
+    "folders.": (
+        "Классы {names} отличаются только буквами одинакового вида (латинскими и другими); если это один класс, "
+        "объедините папки."
+    ),
+    "{n} folders are one class, {name}: their names look the same and are written differently ({names}).": (
+        "Папок, составивших один класс {name}: {n}; их имена выглядят одинаково, а записаны по-разному ({names})."
+    ),
+    "By their names these folders are taken for parts of the data: {names}.": (
+        "По именам эти папки приняты за части данных: {names}."
+    ),
+    "By their names these places are taken for parts of the data: {names}.": (
+        "По именам эти источники приняты за части данных: {names}."
+    ),
+    "The name of {names} tells no part of the data, beside places that do: what is there is shared out as if it had "
+    "none.": (
+        "Имя {names} не говорит о части данных, а имена других источников говорят: содержимое делится так, как если бы "
+        "частей не было."
+    ),
+    "Each class folder has parts of its own: they are kept.": "В папке каждого класса есть свои части: они сохранены.",
+    "The folder {name} with {n:# picture|# pictures} cannot be used as the {part} part: there are no class folders "
+    "inside; put the pictures of each class into a folder of its own there.": (
+        "Папку {name}, где {n:# изображение|# изображения|# изображений}, нельзя взять как часть «{part}»: внутри нет "
+        "папок классов; положите изображения каждого класса в отдельную папку."
+    ),
+    "The folder {name} with {n:# picture|# pictures} is not used: its name tells no part of the data; call it train, "
+    "val or test, or name it as a place of its own.": (
+        "Папка {name}, где {n:# изображение|# изображения|# изображений}, не используется: имя не говорит о части "
+        "данных; назовите её train, val или test либо укажите отдельным источником."
+    ),
+    "The class {name} holds {n:# folder|# folders}, such as {path}, beside classes that hold pictures; if those are "
+    "the classes, name {place}.": (
+        "В классе {name} лежат папки ({n}), например {path}, а в других классах сами изображения; если классы — эти "
+        "папки, укажите {place}."
+    ),
+    "The class {name} is lost: none of the files in {path} is a picture that is read ({kinds}); save them as JPEG or "
+    "PNG.": (
+        "Класс {name} потерян: ни один из файлов в {path} не читается как изображение ({kinds}); сохраните их в JPEG "
+        "или PNG."
+    ),
+    "The {part} part holds no picture of {names}: how well that is recognized it cannot tell.": (
+        "В части «{part}» нет изображений класса {names}: насколько хорошо он узнаётся, она не покажет."
+    ),
     "{n:# group stands|# groups stand} in more than one of the given parts, such as {name} (by {by}) in {part} and "
     "{other_part}, there as {path}: the accuracy there will flatter.": (
         "{n:# группа стоит|# группы стоят|# групп стоят} больше чем в одной из заданных частей, например {name} (по "
@@ -288,6 +331,7 @@ SENTENCES = {
     "the archive is damaged: what follows its last file here cannot be read": (
         "архив повреждён: то, что следует за его последним файлом, прочитать нельзя"
     ),
+    "the pattern of the class does not match its path": "образец класса не подходит к его пути",
     "it lies beside the class folders and so has no class": "лежит рядом с папками классов и потому без класса",
     "it lies beside the folder {names}": "лежит рядом с папкой {names}",
     "it lies beside the folders {names}": "лежит рядом с папками {names}",

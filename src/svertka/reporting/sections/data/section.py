@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from svertka.data.folders.folder_layout import PART_NAMES
+from svertka.data.folders.part_names import PART_NAMES
 from svertka.reporting import format
 from svertka.reporting.i18n.translate import say, to_say, translated
 from svertka.reporting.run_results import RunFolder
