@@ -43,7 +43,7 @@ SENTENCES = {
     ),
     "The class {name} holds {n:# folder|# folders}, such as {path}, beside classes that hold pictures; if those are "
     "the classes, name {place}.": (
-        "В классе {name} лежат папки ({n}), например {path}, а в других классах сами изображения; если классы — эти "
+        "В классе {name} лежит {n:# папка|# папки|# папок}, например {path}, а в других классах сами изображения; если классы — эти "
         "папки, укажите {place}."
     ),
     "The class {name} is lost: none of the files in {path} is a picture that is read ({kinds}); save them as JPEG or "
