@@ -43,8 +43,8 @@ SENTENCES = {
     ),
     "The class {name} holds {n:# folder|# folders}, such as {path}, beside classes that hold pictures; if those are "
     "the classes, name {place}.": (
-        "В классе {name} лежит {n:# папка|# папки|# папок}, например {path}, а в других классах сами изображения; если классы — эти "
-        "папки, укажите {place}."
+        "В классе {name} лежит {n:# папка|# папки|# папок}, например {path}, а в других классах сами изображения; "
+        "если классы — эти папки, укажите {place}."
     ),
     "The class {name} is lost: none of the files in {path} is a picture that is read ({kinds}); save them as JPEG or "
     "PNG.": (
