@@ -42,6 +42,8 @@ class ConvNorm(nn.Sequential):
         UnknownName: there is no such padding.
     """
 
+    norm: nn.BatchNorm2d
+
     def __init__(
         self,
         c_in: int,

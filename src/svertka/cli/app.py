@@ -133,7 +133,14 @@ def train(
     limit_cache(cache_limit)
     if bool(data) == (resume is not None):
         raise UsageError("`svertka train` takes either DATA or --resume RUN.")
-    options = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, "group_by": group_by}
+    options: dict[str, Any] = {
+        "net": net,
+        "size": size,
+        "epochs": epochs,
+        "minutes": minutes,
+        "seed": seed,
+        "group_by": group_by,
+    }
     options |= {"manifest": manifest, "balance": balance, "plan": plan}
     options |= {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
     asked = {k: v for k, v in options.items() if v is not None} | dict(map(parse_setting, settings or []))

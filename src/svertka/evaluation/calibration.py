@@ -113,8 +113,9 @@ def calibrated(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS, 
     for b in range(bins):
         n, hits = int(count[b]), round(float(count[b] * accuracy[b])) if used[b] else 0
         inside = wilson(hits, n)
-        means = (float(confidence[b]), float(accuracy[b])) if used[b] else (None, None)
-        found.append(Bin(b / bins, (b + 1) / bins, n, *means, inside.low, inside.high))
+        mean = float(confidence[b]) if used[b] else None
+        share_right = float(accuracy[b]) if used[b] else None
+        found.append(Bin(b / bins, (b + 1) / bins, n, mean, share_right, inside.low, inside.high))
     return Calibration(
         ece=float((share * abs(gap)).sum()),
         noise=float(drawn.mean()),

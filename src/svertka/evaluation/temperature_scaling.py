@@ -43,7 +43,8 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Logits (n, classes) -> probabilities (n, classes), float32."""
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(1, keepdims=True))
-    return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
+    shares: np.ndarray = powers / powers.sum(1, keepdims=True)
+    return shares.astype(np.float32)
 
 
 def _loss(logits: np.ndarray, labels: np.ndarray, temperature: float) -> float:

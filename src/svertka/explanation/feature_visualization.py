@@ -104,8 +104,9 @@ def fields(module: nn.Module, shape: tuple[int, ...], layers: Sequence[str]) -> 
     found: dict[str, Views | None] = {}
     for layer in layers:
         inside = [row for row in rows if row.name == layer or row.name.startswith(layer + ".")]
-        sight = inside[-1].seen if inside else None
-        found[layer] = sight and tuple(view if isinstance(view, Field) else None for view in sight.views)
+        seen_by = inside[-1].seen if inside else None
+        views = () if seen_by is None else seen_by.views
+        found[layer] = tuple(view if isinstance(view, Field) else None for view in views) or None
     return found
 
 
@@ -138,7 +139,8 @@ def effective_field(module: nn.Module, x: Tensor, layer: str, at: tuple[int, ...
         _check_place(at, maps.shape[2:], layer)
         # random signs, or channels would cancel
         signs = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(0)).to(maps)
-        (gradient,) = torch.autograd.grad((maps[(slice(None), slice(None), *at)] * signs).sum(), x)
+        middle: tuple[slice | int, ...] = (slice(None), slice(None), *at)
+        (gradient,) = torch.autograd.grad((maps[middle] * signs).sum(), x)
     return scaled(gradient.abs().sum(1).mean(0).cpu().numpy())
 
 

@@ -63,10 +63,9 @@ class Watched:
     def __init__(self) -> None:
         self.maps: Tensor | None = None
 
-    def gradient(self, score: Tensor, **how: bool) -> Tensor:
+    def gradient(self, score: Tensor, *, retain_graph: bool = False) -> Tensor:
         """d score / d maps, of the shape of maps."""
-        (found,) = torch.autograd.grad(score.sum(), self.given(), **how)
-        return found
+        return torch.autograd.grad(score.sum(), self.given(), retain_graph=retain_graph)[0]
 
     def given(self) -> Tensor:
         """The maps.

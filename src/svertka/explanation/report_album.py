@@ -123,8 +123,8 @@ def album(
             left_out.append(piece.name)
     if len(look.own) == len(order) and "heat" in left_out:
         left_out.remove("heat")  # it had a second turn
-    allowed = {} if seconds is None else {"allowed": np.float64(seconds)}
-    times = allowed | {"took": np.float64(budget.spent()), "left_out": np.array(left_out, dtype=np.str_)}
+    times = {} if seconds is None else {"allowed": np.array(seconds)}
+    times |= {"took": np.array(budget.spent()), "left_out": np.array(left_out, dtype=np.str_)}
     return _heated(look) | look.made | times
 
 
@@ -231,7 +231,7 @@ def _exciting(look: Look, budget: Budget) -> None:
 
 def _telling(found: Peaks) -> list[int]:
     spread = found.value.std(0) / np.maximum(found.mean, 1e-6)
-    order = np.argsort(-np.where(found.value.max(0) > 0, spread, -1), kind="stable").tolist()
+    order: list[int] = np.argsort(-np.where(found.value.max(0) > 0, spread, -1), kind="stable").tolist()
     if len(found.value) < 3:  # too few to tell which are alike
         return order[:CHANNELS]
     likeness = np.abs(np.corrcoef(found.value + 1e-9 * np.arange(len(found.value))[:, None], rowvar=False))

@@ -68,7 +68,8 @@ def peaks(module: nn.Module, batches: Iterable[Tensor], layer: str, channel: int
         UnknownName: no such layer.
         UsageError: the layer gives no maps, or has no such channel.
     """
-    value, place, total, places = [], [], 0.0, 0
+    value, place, places = [], [], 0
+    total: np.ndarray | float = 0.0
     size: tuple[int, ...] = ()
     shape: tuple[int, ...] = ()
     with borrowed(module) as net:

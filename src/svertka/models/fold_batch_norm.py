@@ -9,6 +9,7 @@ result is compared with the original before it is used.
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,8 @@ def _compare(made: Net, x: Tensor, truth: Tensor) -> None:
 
 def _fold(net: Net, x: Tensor) -> None:
     for conv, norm in _pairs(net, x, _NORMS):
-        _put(net, conv, fuse_conv_bn_eval(net.get_submodule(conv), net.get_submodule(norm)))
+        pair = cast(nn.Conv2d, net.get_submodule(conv)), cast(nn.BatchNorm2d, net.get_submodule(norm))
+        _put(net, conv, fuse_conv_bn_eval(*pair))
         _put(net, norm, nn.Identity())
 
 
@@ -144,7 +146,7 @@ def _pairs(net: Net, x: Tensor, followers: tuple[type[nn.Module], ...]) -> list[
         if isinstance(module, _CONVS):
             hooks.append(module.register_forward_hook(after_conv(name)))  # type: ignore[arg-type]
         elif type(module) in followers or (followers is _NORMS and isinstance(module, _NORMS)):
-            hooks.append(module.register_forward_pre_hook(before(name)))  # type: ignore[arg-type]
+            hooks.append(module.register_forward_pre_hook(before(name)))
     try:
         net.embed(x)
     finally:

@@ -188,7 +188,7 @@ class Model:
 
 def answer(net: Net, x: Tensor, mirror: bool = False) -> Tensor:
     """Logits (n, classes) float32 for x (n, c, h, w); with `mirror` the mean over each picture and its mirror image."""
-    logits = net(x).float()
+    logits: Tensor = net(x).float()
     return (logits + net(x.flip(-1)).float()) / 2 if mirror else logits
 
 
@@ -225,7 +225,7 @@ def _facts(folder: Path) -> dict[str, Any]:
         what = "holds no model.json" if folder.is_dir() else "does not exist"
         raise RunError(f"{folder} {what}; a model is a run folder of `svertka train`, or its model/.")
     try:
-        facts = json.loads(_bytes(folder / FACTS))
+        facts: dict[str, Any] = json.loads(_bytes(folder / FACTS))
         version = facts["format"] = int(facts["format"])
     except (ValueError, KeyError, TypeError, RecursionError) as why:
         raise RunError(f"{folder / FACTS} is damaged: {why!r}.") from why

@@ -114,7 +114,7 @@ class _Watch(TorchDispatchMode):
         return False  # nothing compiles inside; to be skipped, a mode imports the whole compiler: a second
 
     def __init__(self, module: nn.Module, x: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.known: dict[int, receptive_field.Sight] = {id(x): receptive_field.of_input(x.shape)}
         self.alive: list[Any] = [x]  # an id stays one tensor's as long as the tensor lives
         self.waiting = {id(p): p for p in module.parameters()}  # the parameters that no row has counted yet

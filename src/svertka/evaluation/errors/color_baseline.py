@@ -28,7 +28,8 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
         levels, bins = ((each[..., 0] * LEVELS + each[..., 1]) * LEVELS + each[..., 2]).reshape(n, -1), LEVELS**3
     flat = levels.astype(np.int64) + bins * np.arange(n)[:, None]
     counts = np.bincount(flat.ravel(), minlength=n * bins).reshape(n, bins)
-    return np.sqrt(counts / (h * w)).astype(np.float32)
+    roots: np.ndarray = np.sqrt(counts / (h * w))
+    return roots.astype(np.float32)
 
 
 def by_color(

@@ -80,7 +80,7 @@ def changes(
     as_it_is = confusion(lambda x: x)
     n = as_it_is.sum(1)
     plain = as_it_is.diagonal() / np.maximum(n, 1)
-    found = []
+    found: list[Change] = []
     for name, (view, undo) in VIEWS.items():
         if "quarter" in name and pixels.shape[1] != pixels.shape[2]:
             continue
@@ -90,8 +90,8 @@ def changes(
             known = min(n[a], n[b]) >= FEWEST and min(plain[a], plain[b]) >= KNOWN
             if a == b or not known or wilson(int(there[a, b]), int(n[a])).low <= 0.5 or back[b, a] < BACK * n[b]:
                 continue
-            told = (f.view == name and {f.of, f.taken_for} == {classes[a], classes[b]} for f in found)
-            if not any(told):
+            known_already = (f.view == name and {f.of, f.taken_for} == {classes[a], classes[b]} for f in found)
+            if not any(known_already):
                 share, other = float(there[a, b] / n[a]), float(back[b, a] / n[b])
                 found.append(Change(name, classes[a], classes[b], share, other, float(plain[a]), int(n[a])))
     return found

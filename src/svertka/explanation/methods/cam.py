@@ -50,7 +50,7 @@ def eigen_cam(ask: Ask) -> Tensor:
         maps = _maps(ask)  # (n, c, h, w)
         rows = maps.flatten(2).mT  # (n, h*w, c)
         first = torch.linalg.svd(rows.float(), full_matrices=False)[2][:, :1]  # (n, 1, c)
-        along = (rows.float() @ first.mT)[..., 0]  # (n, h*w)
+        along: Tensor = (rows.float() @ first.mT)[..., 0]  # (n, h*w)
         along = along * torch.where(along.sum(1, keepdim=True) < 0, -1.0, 1.0)
         return along.reshape(len(maps), *maps.shape[2:]).relu()
 

@@ -78,7 +78,7 @@ class _Guided(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        return _PositiveBack.apply(out) if func in ACTIVATIONS else out
+        return _PositiveBack.apply(out) if func in ACTIVATIONS else out  # type: ignore[no-untyped-call]
 
 
 ACTIVATIONS = {

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,8 @@ class Block(nn.Module):
         y = self.depthwise(x)  # (n, c, h, w)
         y = self.norm(y.movedim(1, -1))  # (n, h, w, c)
         y = self.narrow(self.act(self.widen(y)))  # (n, h, w, c)
-        return x + self.drop(self.scale * y.movedim(-1, 1))  # (n, c, h, w)
+        branch: Tensor = self.drop(self.scale * y.movedim(-1, 1))  # (n, c, h, w)
+        return x + branch
 
 
 def downsample(c_in: int, c_out: int) -> nn.Sequential:
@@ -98,7 +100,7 @@ def convnext(plan: Plan, *, classes: int = 1000, channels: int = 3, drop_path: f
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02)
-            nn.init.zeros_(module.bias)
+            nn.init.zeros_(cast(Tensor, module.bias))
     return net
 
 

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -119,7 +119,7 @@ class FusedInvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """One block."""
-        y = self.fused(x)  # (n, hidden, h', w')
+        y: Tensor = self.fused(x)  # (n, hidden, h', w')
         y = self.project(y)  # (n, c_out, h', w')
         if self.residual:
             y = self.drop(y).add_(x)  # in place, without a pass over new memory
@@ -163,11 +163,12 @@ def efficientnet(
     stages.append(conv(c_in, last, 1))  # (n, 1280, h/32, w/32) for B0
 
     share = plan.dropout if dropout is None else dropout
-    head = nn.Sequential(OrderedDict(dropout=nn.Dropout(share), linear=nn.Linear(last, classes)))
+    linear = nn.Linear(last, classes)
+    head = nn.Sequential(OrderedDict(dropout=nn.Dropout(share), linear=linear))
     net = Net(stem, stages, pool=nn.AdaptiveAvgPool2d(1), head=head)
     he_normal(net)
-    nn.init.uniform_(head.linear.weight, -(classes**-0.5), classes**-0.5)
-    nn.init.zeros_(head.linear.bias)
+    nn.init.uniform_(linear.weight, -(classes**-0.5), classes**-0.5)
+    nn.init.zeros_(linear.bias)
     return net
 
 
@@ -177,7 +178,7 @@ def blocks(
     """The blocks of one stage."""
     for step in (row.stride, *[1] * (depth - 1)):
         hidden = c_in * row.expansion
-        shape = {"kernel": row.kernel, "stride": step, "drop": next(drops), "conv": conv}
+        shape: dict[str, Any] = {"kernel": row.kernel, "stride": step, "drop": next(drops), "conv": conv}
         if row.fused:
             yield FusedInvertedResidual(c_in, hidden, c_out, **shape)
         else:

@@ -79,11 +79,12 @@ def mobilenet_v2(
     c_out = round_width(1280 * max(1.0, width))
     stages.append(conv(c_in, c_out, 1))  # (n, 1280, h/32, w/32)
 
-    head = nn.Sequential(OrderedDict(dropout=nn.Dropout(dropout), linear=nn.Linear(c_out, classes)))
+    linear = nn.Linear(c_out, classes)
+    head = nn.Sequential(OrderedDict(dropout=nn.Dropout(dropout), linear=linear))
     net = Net(stem, stages, pool=nn.AdaptiveAvgPool2d(1), head=head)
     he_normal(net)
-    nn.init.normal_(head.linear.weight, std=0.01)
-    nn.init.zeros_(head.linear.bias)
+    nn.init.normal_(linear.weight, std=0.01)
+    nn.init.zeros_(linear.bias)
     return net
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import nn
 
@@ -130,22 +130,18 @@ def mobilenet_v3(
         block = InvertedResidual(
             c_in, hidden, c_out, kernel=row.kernel, stride=row.stride, act=row.act, excite=excite, conv=conv
         )
-        stages[-1].append(block)
+        cast(nn.Sequential, stages[-1]).append(block)
         c_in, published = c_out, row.channels  # after the last: (n, 160 or 96, h/32, w/32)
     stages.append(conv(c_in, 6 * c_in, 1, act=HS))  # (n, 960 or 576, h/32, w/32)
 
     last = round_width(plan.last * max(1.0, width))
+    hidden_layer, linear = nn.Linear(6 * c_in, last), nn.Linear(last, classes)
     head = nn.Sequential(
-        OrderedDict(
-            hidden=nn.Linear(6 * c_in, last),
-            act=HS(inplace=True),
-            dropout=nn.Dropout(dropout),
-            linear=nn.Linear(last, classes),
-        )
+        OrderedDict(hidden=hidden_layer, act=HS(inplace=True), dropout=nn.Dropout(dropout), linear=linear)
     )
     net = Net(stem, stages, pool=nn.AdaptiveAvgPool2d(1), head=head)
     he_normal(net)
-    for layer in (head.hidden, head.linear):
+    for layer in (hidden_layer, linear):
         nn.init.normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
     return net

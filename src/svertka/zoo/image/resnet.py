@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -35,11 +36,12 @@ class Block(nn.Module):
         self.body, self.skip = body, skip
         self.relu = nn.ReLU(inplace=True)
         if zero_last:
-            nn.init.zeros_(body[-1].norm.weight)
+            nn.init.zeros_(cast(ConvNorm, body[-1]).norm.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """One block."""
-        return self.relu(self.body(x).add_(self.skip(x)))  # in place, without a pass over new memory
+        y: Tensor = self.relu(self.body(x).add_(self.skip(x)))  # in place, without a pass over new memory
+        return y
 
 
 @saved_as("resnet.Basic")

@@ -65,7 +65,8 @@ class Subsampling(nn.Module):
             )
         y = F.relu(self.conv2(F.relu(self.conv1(x))))  # (n, width, mels / 4, frames / 4)
         y = y.flatten(1, 2).mT  # (n, frames / 4, width * mels / 4)
-        return self.dropout(self.linear(self.project(y))).mT  # (n, width, frames / 4)
+        frames: Tensor = self.dropout(self.linear(self.project(y)))  # (n, frames / 4, width)
+        return frames.mT
 
 
 @saved_as("conformer.FeedForward")
@@ -112,11 +113,13 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(
             q + self.content_bias, k, v, attn_mask=by_distance * scale, dropout_p=drop, scale=scale
         )  # (n, heads, frames, d)
-        return self.dropout(self.out(y.transpose(1, 2).flatten(2)))  # (n, frames, c)
+        attended: Tensor = self.dropout(self.out(y.transpose(1, 2).flatten(2)))  # (n, frames, c)
+        return attended
 
     def split(self, x: Tensor) -> Tensor:
         """(n, frames, c) -> (n, heads, frames, c / heads)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        parts: Tensor = x.unflatten(2, (self.heads, -1))
+        return parts.transpose(1, 2)
 
 
 def sinusoids(like: Tensor) -> Tensor:
@@ -141,7 +144,8 @@ def shift(scores: Tensor) -> Tensor:
     """
     frames = scores.shape[-2]
     flat = F.pad(scores, (0, 1)).flatten(-2)[..., : frames * (2 * frames - 1)]
-    return flat.unflatten(-1, (frames, 2 * frames - 1))[..., frames - 1 :]
+    rows: Tensor = flat.unflatten(-1, (frames, 2 * frames - 1))
+    return rows[..., frames - 1 :]
 
 
 @saved_as("conformer.Convolution", keeps=("pad",))
@@ -163,7 +167,8 @@ class Convolution(nn.Module):
         y = F.glu(self.widen(self.norm(x).mT), dim=1)  # (n, c, frames)
         y = self.depthwise(F.pad(y, self.pad))  # (n, c, frames)
         y = self.narrow(F.silu(self.batch_norm(y)))  # (n, c, frames)
-        return self.dropout(y.mT)  # (n, frames, c)
+        frames: Tensor = self.dropout(y.mT)  # (n, frames, c)
+        return frames
 
 
 @saved_as("conformer.Block")
@@ -184,7 +189,8 @@ class Block(nn.Module):
         x = x + self.before(x) / 2
         x = x + self.attention(x)
         x = x + self.convolution(x)
-        return self.norm(x + self.after(x) / 2).mT
+        x = self.norm(x + self.after(x) / 2)
+        return x.mT
 
 
 def conformer(plan: Plan, *, classes: int, channels: int, mels: int = 80, dropout: float = 0.1) -> Net:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from svertka.blocks import Net
 from svertka.cache.download import LARGEST, Goal, Opener, Progress, fetch_file
@@ -65,7 +65,7 @@ class Published:
     top1: float | None
     size: int
     resize: int
-    interpolation: str
+    interpolation: Literal["bilinear", "bicubic"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -102,7 +102,7 @@ def published_row(
     return Published(
         name, name.partition(".")[0], library, url, sha256,
         float(mebibytes) if mebibytes else None, float(top1) if top1 else None,
-        int(size), int(resize), interpolation, *RANGES[pixels],
+        int(size), int(resize), "bicubic" if interpolation == "bicubic" else "bilinear", *RANGES[pixels],
     )  # fmt: skip
 
 
