@@ -13,7 +13,7 @@ from svertka import zoo
 from svertka.blocks import Net
 from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.explanation import METHODS, Method, attributions, heats
-from svertka.explanation.frozen_network import borrowed
+from svertka.explanation.frozen_network import frozen_network
 from svertka.explanation.methods import cam
 from svertka.explanation.methods.perturbation import random_masks
 from svertka.explanation.request import Ask
@@ -447,7 +447,7 @@ def test_borrowing_alone():
     lent: list[bool] = []
 
     def work():
-        with borrowed(net) as inner:
+        with frozen_network(net) as inner:
             lent.extend([*(m.training for m in inner.modules()), *(p.requires_grad for p in inner.parameters())])
             raise ZeroDivisionError
 

@@ -26,9 +26,9 @@ class Rescale(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, given: Range, wanted: Range) -> None:
+    def __init__(self, given: Range, expected: Range) -> None:
         super().__init__()
-        (mean, std), (own_mean, own_std) = given, wanted
+        (mean, std), (own_mean, own_std) = given, expected
         scale = [a / b for a, b in zip(std, own_std, strict=True)]
         shift = [(a - b) / c for a, b, c in zip(mean, own_mean, own_std, strict=True)]
         self.register_buffer("scale", torch.tensor(scale).view(-1, 1, 1))

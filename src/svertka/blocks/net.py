@@ -62,8 +62,8 @@ class Net(nn.Module):
         if any(side < self.least for side in size):
             raise ShapeError(f"{self.name} takes inputs of {self.least} or more along each side, not {met}.")
         if any(fixed not in (None, side) for side, fixed in zip(size[::-1], self.built_for[::-1], strict=False)):
-            wanted = "x".join("any" if fixed is None else str(fixed) for fixed in self.built_for)
-            raise ShapeError(f"{self.name} was built for inputs of {wanted}, not {met}.")
+            sizes = "x".join("any" if fixed is None else str(fixed) for fixed in self.built_for)
+            raise ShapeError(f"{self.name} was built for inputs of {sizes}, not {met}.")
 
     def features(self, x: Tensor) -> Tensor:
         """The last feature maps: (n, channels, *size) -> (n, c, *size').

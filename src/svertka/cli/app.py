@@ -143,24 +143,24 @@ def train(
     }
     options |= {"manifest": manifest, "balance": balance, "plan": plan}
     options |= {k: v for k, v in (("weights", weights), ("freeze", freeze)) if v != "auto"}
-    asked = {k: v for k, v in options.items() if v is not None} | dict(map(parse_setting, settings or []))
-    if resume is not None and (asked or out):
-        given = ", ".join([*asked, *(["out"] if out else [])])
+    overrides = {k: v for k, v in options.items() if v is not None} | dict(map(parse_setting, settings or []))
+    if resume is not None and (overrides or out):
+        given = ", ".join([*overrides, *(["out"] if out else [])])
         raise UsageError(f"--resume goes on with the recipe of the run; it does not take {given}.")
     if find_rate or verify:
         others = {"--repeat": repeat, "--folds": folds, "--tensorboard": tensorboard}
-        rehearse(data, out, others, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **asked)
+        rehearse(data, out, others, find=find_rate, prove=verify, as_json=as_json, quiet=quiet, **overrides)
     elif repeat is not None or folds is not None:
-        asked |= {"out": out, "tensorboard": tensorboard}
-        compare.train_repeatedly(data, repeat, folds, resume, as_json=as_json, quiet=quiet, **asked)
+        overrides |= {"out": out, "tensorboard": tensorboard}
+        compare.train_repeatedly(data, repeat, folds, resume, as_json=as_json, quiet=quiet, **overrides)
     else:
-        asked |= {"command": shlex.join(["svertka", *sys.argv[1:]])}
-        _train_once(data, out, resume, tensorboard=tensorboard, as_json=as_json, quiet=quiet, **asked)
+        overrides |= {"command": shlex.join(["svertka", *sys.argv[1:]])}
+        _train_once(data, out, resume, tensorboard=tensorboard, as_json=as_json, quiet=quiet, **overrides)
 
 
 def _train_once(
     data: list[str] | None, out: Path | None, resume: Path | None, *, tensorboard: bool, as_json: bool, quiet: bool,
-    **asked: Any,
+    **overrides: Any,
 ) -> None:  # fmt: skip
     """A new training, or the rest of one that was stopped."""
     from svertka.cli.progress import watching
@@ -174,7 +174,7 @@ def _train_once(
         else:
             from svertka.api.train import train as begin
 
-            done = begin(data or [], out=out, tensorboard=tensorboard, watch=watch, started=STARTED, **asked)
+            done = begin(data or [], out=out, tensorboard=tensorboard, watch=watch, started=STARTED, **overrides)
     if first:
         _tell_trained(done, as_json)
 

@@ -27,8 +27,8 @@ def preview(
     from svertka.api.preview import preview as draw
     from svertka.training.recipe import parse_setting
 
-    asked = {"size": size, "seed": seed, **dict(map(parse_setting, settings or []))}
-    found = draw(data, out=out, pictures=pictures, **{k: v for k, v in asked.items() if v is not None})
+    overrides = {"size": size, "seed": seed, **dict(map(parse_setting, settings or []))}
+    found = draw(data, out=out, pictures=pictures, **{k: v for k, v in overrides.items() if v is not None})
     if as_json:
         print_json(found.to_dict())
     else:
@@ -54,12 +54,12 @@ def tune(
     from svertka.cli.progress import watching
     from svertka.training.recipe import parse_setting
 
-    asked = {"net": net, "size": size, "epochs": epochs, "seed": seed, **dict(map(parse_setting, settings or []))}
+    overrides = {"net": net, "size": size, "epochs": epochs, "seed": seed, **dict(map(parse_setting, settings or []))}
     with watching(quiet=quiet) as watch:
         from svertka.api.tune import tune as measure
 
-        asked = {k: v for k, v in asked.items() if v is not None}
-        found = measure(data, minutes=minutes, seeds=seeds, only=only or (), watch=watch, **asked)
+        overrides = {k: v for k, v in overrides.items() if v is not None}
+        found = measure(data, minutes=minutes, seeds=seeds, only=only or (), watch=watch, **overrides)
     if as_json:
         print_json(found.to_dict())
     else:

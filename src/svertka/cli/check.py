@@ -17,12 +17,12 @@ def print_checked(found: Checked, page: Path | None) -> None:
     """How many of what, then each finding as a sentence."""
     from rich.table import Table
 
-    told = found.to_dict()
+    result = found.to_dict()
     console = rich_console()
-    classes = told["classes"]
-    of = f" of {told['files']:,}" if told["readable"] < told["files"] else ""
+    classes = result["classes"]
+    of = f" of {result['files']:,}" if result["readable"] < result["files"] else ""
     console.print(
-        f"[bold]{told['readable']:,}{of} pictures[/] in {len(classes):,} classes  [dim]{told['seconds']:.1f} s[/]"
+        f"[bold]{result['readable']:,}{of} pictures[/] in {len(classes):,} classes  [dim]{result['seconds']:.1f} s[/]"
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("class", overflow="fold")
@@ -33,14 +33,14 @@ def print_checked(found: Checked, page: Path | None) -> None:
         table.add_row(f"[dim]and {len(classes) - FEW:,} more[/]", "")
     console.print(table)
     counts = {
-        "files that cannot be read": told["unreadable"],
-        "families of identical files": told["duplicates"],
-        "families of nearly the same picture": told["near_duplicates"],
-        "leaks between parts": told["leaks"],
-        "groups in several parts": told["parted_groups"],
-        "copies under several labels": told["disagreements"],
-        "odd pictures": told["oddities"],
-        "shortcuts": told["shortcuts"],
+        "files that cannot be read": result["unreadable"],
+        "families of identical files": result["duplicates"],
+        "families of nearly the same picture": result["near_duplicates"],
+        "leaks between parts": result["leaks"],
+        "groups in several parts": result["parted_groups"],
+        "copies under several labels": result["disagreements"],
+        "odd pictures": result["oddities"],
+        "shortcuts": result["shortcuts"],
     }
     summary = Table(box=None, pad_edge=False, show_header=False)
     summary.add_column()
@@ -48,9 +48,9 @@ def print_checked(found: Checked, page: Path | None) -> None:
     for what, things in counts.items():
         summary.add_row(what, f"[yellow]{len(things):,}[/]" if things else "[dim]none[/]")
     console.print(summary)
-    for sentence in told["warnings"]:
+    for sentence in result["warnings"]:
         console.print(f"- {sentence}", markup=False)
-    if not told["warnings"]:
+    if not result["warnings"]:
         console.print("Nothing was found that would mislead a network or its scores.")
     if page is not None:
         console.print(f"page    {page}", markup=False)

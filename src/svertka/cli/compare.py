@@ -61,7 +61,7 @@ def print_compared(found: Compared, page: Path | None) -> None:
 
 def train_repeatedly(
     data: list[str] | None, times: int | None, folds: int | None, resume: Path | None, *, as_json: bool, quiet: bool,
-    **asked: Any,
+    **settings: Any,
 ) -> None:  # fmt: skip
     """Train several times; print mean, spread and interval. Exit status 130 where that was stopped."""
     if resume is not None:
@@ -70,7 +70,7 @@ def train_repeatedly(
     from svertka.cli.progress import watching
 
     with watching(quiet=quiet) as watch:
-        done = run(data or [], times, folds=folds, watch=watch, **asked)
+        done = run(data or [], times, folds=folds, watch=watch, **settings)
     if as_json:
         print_json(done.summary)
     else:

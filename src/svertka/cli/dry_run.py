@@ -13,7 +13,7 @@ from svertka.errors import UsageError
 
 def rehearse(
     data: list[str] | None, out: Path | None, others: Mapping[str, Any], *,
-    find: bool, prove: bool, as_json: bool, quiet: bool, **asked: Any,
+    find: bool, prove: bool, as_json: bool, quiet: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Ask one of the two and print the answer; the exit status is 1 where the proof fails.
 
@@ -21,7 +21,7 @@ def rehearse(
     """
     from svertka.cli.progress import watching
 
-    others = {"--manifest": asked.get("manifest"), "--resume": not data, **others}
+    others = {"--manifest": settings.get("manifest"), "--resume": not data, **others}
     refused = [word for word, given in others.items() if given]
     if find and prove:
         refused.append("--find-rate together with --verify")
@@ -33,16 +33,16 @@ def rehearse(
         if find:
             from svertka.api.lr_range_test import find_rate
 
-            found = find_rate(data or [], out=out, watch=watch, **asked)
-            said = f"{found.reason}\n--set learning_rate={found.peak:g}\n{found.path}"
+            found = find_rate(data or [], out=out, watch=watch, **settings)
+            message = f"{found.reason}\n--set learning_rate={found.peak:g}\n{found.path}"
             if as_json:
                 print_json(found.to_dict())
             else:
-                print(said)
+                print(message)
             return
         from svertka.api.verify import verify
 
-        proof = verify(data or [], watch=watch, **asked)
+        proof = verify(data or [], watch=watch, **settings)
     if as_json:
         print_json(proof.to_dict())
     else:

@@ -28,14 +28,14 @@ def embed(
         from svertka.api.predict import open_model
 
     opened = open_model(model)
-    asked = run(opened, [like]).vectors[0] if like is not None else None  # first: it may be no picture
+    query = run(opened, [like]).vectors[0] if like is not None else None  # first: it may be no picture
     found = run(opened, files, out=out)
-    alike = found.similar(asked, count, besides=like) if asked is not None else []
+    alike = found.similar(query, count, besides=like) if query is not None else []
     bad = [{"path": u.path, "error": u.reason} for u in found.unreadable]
     if as_json:
-        told = {"out": out and str(out), "pictures": len(found.paths), "width": found.vectors.shape[1]}
+        payload = {"out": out and str(out), "pictures": len(found.paths), "width": found.vectors.shape[1]}
         rows = [{"path": path, "cosine": round(cosine, 6)} for path, cosine in alike]
-        print_json({**told, **({"similar": rows} if like is not None else {}), "unreadable": bad})
+        print_json({**payload, **({"similar": rows} if like is not None else {}), "unreadable": bad})
         return
     if out is not None:
         print(f"{len(found.paths):,} vectors of {found.vectors.shape[1]:,} numbers are in {out}.")

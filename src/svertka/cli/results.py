@@ -68,8 +68,8 @@ def print_evaluated(found: Evaluated) -> None:
     console.print(table)
     means = {"balanced accuracy": result["balanced"], **{f"macro {k}": result["macro"][k] for k in ("precision", "f1")}}
     means |= {f"truth among the first {k}": v | {"value": v["accuracy"]} for k, v in result["top"].items()}
-    told = (f"{name} {v['value']:.1%} ({v['low']:.1%} to {v['high']:.1%})" for name, v in means.items())
-    console.print("  ".join(told))
+    scores = (f"{name} {v['value']:.1%} ({v['low']:.1%} to {v['high']:.1%})" for name, v in means.items())
+    console.print("  ".join(scores))
     console.print(f"{result['calibration']['sentence']} Expected calibration error: {result['ece']:.3f}.")
     if result["resolution"]["sentence"]:
         console.print(result["resolution"]["sentence"])
@@ -80,19 +80,19 @@ def print_evaluated(found: Evaluated) -> None:
 
 def failing_sentences(result: dict[str, Any]) -> list[str]:
     """Where a model fails, as far as `evaluate` has seen, in sentences."""
-    found, told = result["failing"], []
+    found, sentences = result["failing"], []
     pairs = [f"{p['truth']!r} for {p['guess']!r} ({p['count']:,})" for p in found["confused"][:3]]
     if pairs:
-        told.append(f"Most often it takes {', '.join(pairs)}.")
-    told += [s["sentence"] for s in found["slices"]["shown"] if s["sentence"]][:4]
+        sentences.append(f"Most often it takes {', '.join(pairs)}.")
+    sentences += [s["sentence"] for s in found["slices"]["shown"] if s["sentence"]][:4]
     if found["suspects"]["count"]:
         first = found["suspects"]["shown"][0]
-        told.append(
+        sentences.append(
             f"{found['suspects']['count']:,} labels look wrong, first of all {first['path']}: labeled "
             f"{first['label']!r}, taken for {first['guess']!r}. On pictures that it learned from this means little."
         )
-    told += [kind["sentence"] for kind in result.get("robustness", {}).get("kinds", {}).values()]
-    return told
+    sentences += [kind["sentence"] for kind in result.get("robustness", {}).get("kinds", {}).values()]
+    return sentences
 
 
 def print_predictions(answers: Sequence[Prediction | Unreadable]) -> None:
@@ -162,11 +162,11 @@ def write_csv(answers: Iterable[Prediction | Unreadable], path: Path) -> None:
         raise SvertkaError(f"{path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
 
 
-def promise(point: Point, wanted: float) -> str:
+def promise(point: Point, accuracy: float) -> str:
     """What `--reject` comes to, in a sentence."""
     return (
         f"Below a confidence of {point.threshold:.3g} the answer is unsure: on the validation pictures "
-        f"{point.coverage:.1%} are answered, {point.accuracy:.1%} of those right, and {wanted:.6g} is promised."
+        f"{point.coverage:.1%} are answered, {point.accuracy:.1%} of those right, and {accuracy:.6g} is promised."
     )
 
 

@@ -70,9 +70,9 @@ class Selection:
 
     def run(self, candidates: dict[str, tuple[Any, ...]]) -> Iterator[Trial]:
         """Try the candidates one by one, yielding each trial when it is decided."""
-        begun = self.clock()
+        started = self.clock()
         now = self.base = np.stack([self.attempt({}, seed) for seed in range(self.seeds)])
-        cost = (self.clock() - begun) / self.seeds  # seconds a training
+        cost = (self.clock() - started) / self.seeds  # seconds a training
         for name, strengths in candidates.items():
             for value in strengths:
                 reserve = 2 * self.seeds * cost if self.kept else 0.0  # to confirm what was kept
@@ -89,7 +89,7 @@ class Selection:
             self.together = self._confirm()
 
     def _try(self, name: str, value: Any, now: np.ndarray) -> tuple[Trial, np.ndarray]:
-        begun, rows = self.clock(), []
+        started, rows = self.clock(), []
         for seed in range(self.seeds):
             rows.append(self.attempt({**self.kept, name: value}, seed))
             if len(rows) == HOPELESS and all(row.mean() <= old.mean() for row, old in zip(rows, now, strict=False)):
@@ -97,7 +97,7 @@ class Selection:
         after = np.stack(rows)
         gain = paired(now[: len(after)], after)
         kept = len(after) == self.seeds and gain.low > 0
-        return Trial(name, value, gain, kept, self.clock() - begun), after
+        return Trial(name, value, gain, kept, self.clock() - started), after
 
     def _confirm(self) -> Gain:
         """A gain that was selected for being large is too large on the seeds that selected it; so others judge it."""

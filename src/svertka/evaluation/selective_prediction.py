@@ -41,8 +41,8 @@ def curve(probabilities: np.ndarray, labels: np.ndarray, points: int = POINTS) -
     hits = np.cumsum((probabilities.argmax(1) == labels)[order])
     n = len(order)
     last = np.flatnonzero(np.append(sure[1:] < sure[:-1], True))  # equal confidences are answered together
-    wanted = np.linspace(n / points, n, points) - 1
-    kept = np.unique(last[np.searchsorted(last, np.ceil(wanted - 1e-9), side="left").clip(max=len(last) - 1)])
+    ranks = np.linspace(n / points, n, points) - 1
+    kept = np.unique(last[np.searchsorted(last, np.ceil(ranks - 1e-9), side="left").clip(max=len(last) - 1)])
     found = []
     for k in kept.tolist():
         right = wilson(int(hits[k]), k + 1)
@@ -50,21 +50,21 @@ def curve(probabilities: np.ndarray, labels: np.ndarray, points: int = POINTS) -
     return tuple(found)
 
 
-def threshold_for(points: Sequence[Point], wanted: float) -> Point:
-    """The point that answers most while the accuracy is surely at least `wanted`, a share of 1.
+def threshold_for(points: Sequence[Point], accuracy: float) -> Point:
+    """The point that answers most while the accuracy is surely at least `accuracy`, a share of 1.
 
     Raises:
-        UsageError: `wanted` is no share, or more than the curve can promise.
+        UsageError: `accuracy` is no share, or more than the curve can promise.
     """
-    if not 0 < wanted < 1:
-        raise UsageError(f"A wanted accuracy is a share between 0 and 1, such as 0.99; received {wanted:g}.")
-    good = [p for p in points if p.low >= wanted]
+    if not 0 < accuracy < 1:
+        raise UsageError(f"A wanted accuracy is a share between 0 and 1, such as 0.99; received {accuracy:g}.")
+    good = [p for p in points if p.low >= accuracy]
     if good:
         return max(good, key=lambda p: p.coverage)
     most = max(points, key=lambda p: p.low, default=None)
     can = "there is none" if most is None else f"at most {most.low:.4g}, on {most.coverage:.0%} of them"
     raise UsageError(
-        f"The validation pictures cannot promise an accuracy of {wanted:g} for any share of answers ({can}); "
+        f"The validation pictures cannot promise an accuracy of {accuracy:g} for any share of answers ({can}); "
         "ask for less, or validate on more pictures."
     )
 

@@ -20,7 +20,7 @@ from svertka.explanation.feature_visualization import (
     nearest,
     seen,
 )
-from svertka.explanation.frozen_network import bare, borrowed
+from svertka.explanation.frozen_network import bare, frozen_network
 from svertka.explanation.heatmap import Heat
 from svertka.explanation.layers import layers
 from svertka.explanation.methods.gradients import attributions
@@ -29,6 +29,7 @@ from svertka.explanation.top_patches import Patch, exciting
 
 __all__ = [
     "METHODS", "Arithmetic", "Curve", "Heat", "Method", "Patch", "Randomized", "Term", "arithmetic", "attributions",
-    "bare", "borrowed", "deletion", "effective_field", "embeddings", "exciting", "feature_maps", "field", "filters",
-    "heats", "imagined", "insertion", "layers", "method", "nearest", "randomization", "rank_correlation", "seen",
+    "bare", "deletion", "effective_field", "embeddings", "exciting", "feature_maps", "field", "filters",
+    "frozen_network", "heats", "imagined", "insertion", "layers", "method", "nearest", "randomization",
+    "rank_correlation", "seen",
 ]  # fmt: skip

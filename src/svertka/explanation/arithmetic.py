@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from svertka.blocks.conv import TensorflowConv
 from svertka.errors import ShapeError, UsageError
 from svertka.explanation import layers
-from svertka.explanation.frozen_network import borrowed
+from svertka.explanation.frozen_network import frozen_network
 from svertka.explanation.methods.registry import on_device_of
 
 Place = tuple[int, ...]
@@ -110,7 +110,7 @@ def arithmetic(module: nn.Module, x: Tensor, layer: str, at: Place) -> Arithmeti
     """
     if len(x) != 1:
         raise ShapeError(f"The arithmetic is that of one input; received {len(x)}.")
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         part = layers.find(net, layer)
         if not isinstance(part, nn.Conv1d | nn.Conv2d | nn.Linear):
             raise UsageError(

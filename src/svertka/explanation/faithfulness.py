@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from svertka.errors import ShapeError
-from svertka.explanation.frozen_network import bare, borrowed
+from svertka.explanation.frozen_network import bare, frozen_network
 from svertka.explanation.heatmap import Heat
 from svertka.explanation.layers import forward
 from svertka.explanation.methods.cam import stretched
@@ -113,7 +113,7 @@ def _curve(
 ) -> Curve:
     if len(x) != 1:
         raise ShapeError(f"A curve is that of one input; received {len(x)}.")
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         x = on_device_of(net, x)
         flat = other(x)  # type: ignore[operator]
         start, end = (flat, x) if towards else (x, flat)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from svertka.errors import ShapeError, UsageError
 from svertka.explanation import layers as places
-from svertka.explanation.frozen_network import borrowed, watching
+from svertka.explanation.frozen_network import frozen_network, watching
 from svertka.explanation.heatmap import scaled
 from svertka.explanation.methods.registry import on_device_of
 from svertka.shapes import Field
@@ -44,7 +44,7 @@ def feature_maps(module: nn.Module, x: Tensor, layer: str) -> np.ndarray:
 
 def layer_maps(module: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
     """`feature_maps` of several layers from one pass, in the order in which they are named."""
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         return {name: maps.cpu().numpy() for name, maps in maps_of(net, on_device_of(net, x), layers).items()}
 
 
@@ -56,7 +56,7 @@ def filters(module: nn.Module) -> np.ndarray:
     Raises:
         UsageError: the network has no convolution over pictures.
     """
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         first = next((part for part in net.modules() if isinstance(part, nn.Conv2d)), None)
     if first is None:
         raise UsageError(f"{type(net).__name__} has no convolution over pictures.")
@@ -96,7 +96,7 @@ def fields(module: nn.Module, shape: tuple[int, ...], layers: Sequence[str]) -> 
     Raises:
         UnknownName: no such layer.
     """
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         for layer in layers:
             places.find(net, layer)
         weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
@@ -124,7 +124,7 @@ def effective_field(module: nn.Module, x: Tensor, layer: str, at: tuple[int, ...
         layer: its name.
         at: the place; the middle one where None.
     """
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         x = on_device_of(net, x).requires_grad_()
         part, met = places.find(net, layer), list[Tensor]()
         handle = part.register_forward_hook(lambda _m, _i, output: met.append(output.clone()))
@@ -153,7 +153,7 @@ def imagined(
     It is the sum of coarse and fine pictures, moved at random by a few pixels at each step and kept smooth, or it would
     be noise that no one else sees.
     """
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         places.find(net, layer)
         generator = torch.Generator().manual_seed(seed)
         weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
@@ -188,7 +188,7 @@ def embeddings(module: nn.Module, batches: Iterable[Tensor]) -> Tensor:
     Raises:
         UsageError: the network has no `embed`, or there are no pictures.
     """
-    with borrowed(module) as net, torch.no_grad():
+    with frozen_network(module) as net, torch.no_grad():
         embed = getattr(net, "embed", None)
         if embed is None:
             raise UsageError(f"{type(net).__name__} has no embed(x); a network of stem, stages, pool and head has.")
@@ -210,7 +210,7 @@ def nearest(own: Tensor, many: Tensor, count: int = 5) -> tuple[np.ndarray, np.n
 
 @torch.no_grad()
 def maps_of(net: nn.Module, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-    """What some layers of a borrowed network give for x, from one pass.
+    """What some layers of a frozen network give for x, from one pass.
 
     Raises:
         UnknownName: no such layer.

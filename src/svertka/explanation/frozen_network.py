@@ -33,7 +33,7 @@ def bare(module: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def borrowed(module: nn.Module) -> Iterator[nn.Module]:
+def frozen_network(module: nn.Module) -> Iterator[nn.Module]:
     """The network in evaluation mode with frozen weights, inside a block where autograd works; then as it was."""
     net = bare(module)
     modes = [(part, part.training) for part in net.modules()]

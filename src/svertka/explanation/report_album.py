@@ -134,7 +134,7 @@ def album(
 def _heat(look: Look, count: int) -> None:
     """Explain the next `count` pictures: the answer, and the strongest other class."""
     some = look.order[len(look.own) : len(look.own) + count]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     answers = look.model.probabilities(look.pixels[some]).topk(min(2, len(look.model.classes)), dim=1)
     found = [
         heats(look.model.net, look.x[some], METHOD, target=answers.indices[:, rank], batch=count) for rank in (0, -1)
@@ -142,7 +142,7 @@ def _heat(look: Look, count: int) -> None:
     for kept, new in zip((look.own, look.against), found, strict=True):
         kept += new
     look.shares += list(answers.values[:, [0, -1]].cpu().numpy().astype(np.float32))
-    look.pace = (time.perf_counter() - begun) / (2 * len(some))
+    look.pace = (time.perf_counter() - started) / (2 * len(some))
 
 
 def _heats(look: Look, budget: Budget) -> None:

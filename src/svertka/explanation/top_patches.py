@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from svertka.explanation.feature_visualization import Box, channel_of, maps_of, within
 from svertka.explanation.feature_visualization import field as field_of
-from svertka.explanation.frozen_network import borrowed
+from svertka.explanation.frozen_network import frozen_network
 from svertka.explanation.methods.registry import on_device_of
 
 
@@ -72,7 +72,7 @@ def peaks(module: nn.Module, batches: Iterable[Tensor], layer: str, channel: int
     total: np.ndarray | float = 0.0
     size: tuple[int, ...] = ()
     shape: tuple[int, ...] = ()
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         for batch in batches:
             maps = maps_of(net, on_device_of(net, batch), [layer])[layer]  # (n, c, h, w)
             maps = channel_of(maps, layer, channel)

@@ -152,14 +152,25 @@ class Preprocess(Protocol):
 
     kind     name of its kind
     dtype    of samples in the store
-    mean, std  per channel, of what `normalize` is given
     """
 
     kind: ClassVar[str]
     dtype: ClassVar[Any]
-    channels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        """Of a sample."""
+        ...
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, of what `normalize` is given."""
+        ...
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """As `mean`."""
+        ...
 
     @property
     def stored(self) -> tuple[int, ...]:

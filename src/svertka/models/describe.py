@@ -43,7 +43,7 @@ def describe(net: Net, what: str, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def build(spec: Mapping[str, Any], classes: int, structure: Mapping[str, Any] | None = None) -> Net:
-    """The network that `describe` told of, with fresh weights: of this structure, or by name where it is None.
+    """The network that `describe` gives, with fresh weights: of this structure, or by name where it is None.
 
     Raises:
         RunError: the structure is damaged, of a newer version, or of another number of classes.

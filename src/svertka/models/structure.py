@@ -43,28 +43,28 @@ def outline(module: nn.Module) -> dict[str, Any]:
             f"A network with a {type(module).__name__} ({type(module).__module__}) cannot be saved: svertka could not "
             "build it again. Networks of the zoo and of notation can be."
         )
-    told: dict[str, Any] = {"kind": kind.name}
+    config: dict[str, Any] = {"kind": kind.name}
     if kind.keeps is None:
-        return told | _arguments(module, kind)
-    told |= {name: _written(getattr(module, name)) for name in kind.keeps if name in vars(module)}
+        return config | _arguments(module, kind)
+    config |= {name: _written(getattr(module, name)) for name in kind.keeps if name in vars(module)}
     for field, own in (("parameters", module._parameters), ("buffers", module._buffers)):
         tensors = {name: [_type_name(t), *t.shape] for name, t in own.items() if t is not None}
-        told |= {field: tensors} if tensors else {}
+        config |= {field: tensors} if tensors else {}
     parts = {name: outline(part) for name, part in module.named_children()}
-    return told | ({"parts": parts} if parts else {})
+    return config | ({"parts": parts} if parts else {})
 
 
-def rebuild(told: Mapping[str, Any]) -> nn.Module:
-    """The network that `outline` told of, for weights that follow; on torch's default device.
+def rebuild(config: Mapping[str, Any]) -> nn.Module:
+    """The network that `outline` gives, for weights that follow; on torch's default device.
 
     Raises:
         RunError: it tells of a kind of module that this version does not know, or not what that kind needs.
     """
-    name = told.get("kind") if isinstance(told, Mapping) else None
+    name = config.get("kind") if isinstance(config, Mapping) else None
     kind = find_saved_class(str(name))
     if kind is None:
         raise RunError(f"The network has a part of kind {name!r}, which this version of svertka does not know.")
-    rest = {key: value for key, value in told.items() if key != "kind"}
+    rest = {key: value for key, value in config.items() if key != "kind"}
     try:
         return _layer(kind, rest) if kind.keeps is None else _block(kind, kind.keeps, rest)
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as why:
@@ -85,32 +85,32 @@ def find_saved_class(name: str) -> SavedClass | None:
     return SAVED.get(name)
 
 
-def _layer(kind: SavedClass, told: Mapping[str, Any]) -> nn.Module:
-    return kind.made(**{name: _read(value) for name, value in told.items()})
+def _layer(kind: SavedClass, config: Mapping[str, Any]) -> nn.Module:
+    return kind.made(**{name: _read(value) for name, value in config.items()})
 
 
-def _block(kind: SavedClass, keeps: tuple[str, ...], told: Mapping[str, Any]) -> nn.Module:
+def _block(kind: SavedClass, keeps: tuple[str, ...], config: Mapping[str, Any]) -> nn.Module:
     """A module without its own `__init__`, which would ask for what its parts already are."""
-    unknown = set(told) - {*keeps, "parameters", "buffers", "parts"}
+    unknown = set(config) - {*keeps, "parameters", "buffers", "parts"}
     if unknown:
         raise ValueError(f"it has no {', '.join(sorted(unknown))}")
     made = kind.made.__new__(kind.made)
     nn.Module.__init__(made)
     for name in keeps:
-        if name in told or not hasattr(kind.made, name):  # else it is as usual in its class
-            setattr(made, name, _read(told[name]))
-    for name, (dtype, *shape) in told.get("parameters", {}).items():
+        if name in config or not hasattr(kind.made, name):  # else it is as usual in its class
+            setattr(made, name, _read(config[name]))
+    for name, (dtype, *shape) in config.get("parameters", {}).items():
         made.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=TYPES[dtype])))
-    for name, (dtype, *shape) in told.get("buffers", {}).items():
+    for name, (dtype, *shape) in config.get("buffers", {}).items():
         made.register_buffer(name, torch.zeros(shape, dtype=TYPES[dtype]))
-    for name, part in told.get("parts", {}).items():
+    for name, part in config.get("parts", {}).items():
         made.add_module(name, rebuild(part))
     return made
 
 
 def _arguments(layer: nn.Module, kind: SavedClass) -> dict[str, Any]:
     """The arguments that a layer was made with, those left out whose value is the usual one."""
-    told = {}
+    config = {}
     for name, usual in _usual(kind).items():
         value = getattr(layer, name)
         if name == "bias":  # the layer keeps its numbers under that name
@@ -118,8 +118,8 @@ def _arguments(layer: nn.Module, kind: SavedClass) -> dict[str, Any]:
         if isinstance(layer, PAIRED) and isinstance(value, tuple) and len(set(value)) == 1:
             value = value[0]
         if value != usual:
-            told[name] = _written(value)
-    return told
+            config[name] = _written(value)
+    return config
 
 
 @cache

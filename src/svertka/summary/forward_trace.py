@@ -30,7 +30,7 @@ class Row:
         self.name, self.module = name, module
         self.operations: list[str] = []
         self.output: tuple[int, ...] = ()
-        self.seen: receptive_field.Sight | None = None
+        self.seen: receptive_field.ReceptiveField | None = None
         self.memory = self.weights = self.biases = self.macs = 0
 
     def layer(self, input: tuple[int, ...]) -> Layer:
@@ -49,7 +49,7 @@ class Row:
         )
 
 
-def reach(seen: receptive_field.Sight | None, input: tuple[int, ...]) -> Reach:
+def reach(seen: receptive_field.ReceptiveField | None, input: tuple[int, ...]) -> Reach:
     """What a number sees along each axis of the input, in pixels; one number where all agree."""
     if seen is None or receptive_field.UNKNOWN in seen.views:
         return None
@@ -115,7 +115,7 @@ class _Watch(TorchDispatchMode):
 
     def __init__(self, module: nn.Module, x: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.known: dict[int, receptive_field.Sight] = {id(x): receptive_field.of_input(x.shape)}
+        self.known: dict[int, receptive_field.ReceptiveField] = {id(x): receptive_field.of_input(x.shape)}
         self.alive: list[Any] = [x]  # an id stays one tensor's as long as the tensor lives
         self.waiting = {id(p): p for p in module.parameters()}  # the parameters that no row has counted yet
         self.biases = {id(p) for name, p in module.named_parameters() if name.endswith("bias")}

@@ -1,6 +1,6 @@
 """What one number of a tensor sees of the input, followed through every operation of a forward pass.
 
-A tensor's sight is, for each axis of the input, a field (shapes.Field), WHOLE where some operation has mixed
+A tensor's receptive field is, for each axis of the input, a field (shapes.Field), WHOLE where some operation has mixed
 all places, or UNKNOWN; and, for each dimension of the tensor, the axes along which one moves there. Branches
 that meet see what either saw. Sums over a dimension (a product of matrices, a mean, a softmax, a norm) see
 all of its axes.
@@ -51,7 +51,7 @@ FREE: Dim = (Piece(NONE, 1),)
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ReceptiveField:
     """Views, one for each axis of the input; and for each dimension of the tensor what it runs along."""
 
     views: tuple[View, ...]
@@ -61,16 +61,16 @@ class Sight:
         """The axes that these dimensions run along."""
         return NONE.union(*(piece.axes for d in dims for piece in self.dims[d]))
 
-    def whole(self, axes: Axes) -> Sight:
+    def whole(self, axes: Axes) -> ReceptiveField:
         """The same after all places along these axes were mixed."""
         return replace(self, views=tuple(WHOLE if a in axes else v for a, v in enumerate(self.views)))
 
-    def unknown(self, axes: Axes) -> Sight:
+    def unknown(self, axes: Axes) -> ReceptiveField:
         """The same after something happened along these axes that has no rule; what was whole stays whole."""
         lost = tuple(UNKNOWN if a in axes and v is not WHOLE else v for a, v in enumerate(self.views))
         return replace(self, views=lost)
 
-    def then(self, dim: int, step: Field) -> Sight:
+    def then(self, dim: int, step: Field) -> ReceptiveField:
         """The same after a window has moved along a dimension."""
         axes = self.axes(dim)
         if not axes:
@@ -83,26 +83,26 @@ class Sight:
         moved = view.then(step) if isinstance(view, Field) else view
         return replace(self, views=(*self.views[:axis], moved, *self.views[axis + 1 :]))
 
-    def sized(self, shape: Sequence[int]) -> Sight:
+    def sized(self, shape: Sequence[int]) -> ReceptiveField:
         """The same with the sizes of the tensor that it belongs to; merged dimensions keep theirs."""
         dims = zip(self.dims, shape, strict=True)
         return replace(self, dims=tuple(d if len(d) > 1 else (d[0]._replace(size=size),) for d, size in dims))
 
 
-def of_input(shape: Sequence[int]) -> Sight:
-    """The sight of an input (n, channels, *sizes), or of (n, numbers): each number sees itself."""
+def of_input(shape: Sequence[int]) -> ReceptiveField:
+    """The field of an input (n, channels, *sizes), or of (n, numbers): each number sees itself."""
     first = min(2, len(shape) - 1)
     axes = len(shape) - first
     dims = tuple((Piece(frozenset((d - first,)) if d >= first else NONE, n),) for d, n in enumerate(shape))
-    return Sight((Field(),) * axes, dims)
+    return ReceptiveField((Field(),) * axes, dims)
 
 
-def join(sights: Sequence[Sight], rank: int) -> Sight:
+def join(fields: Sequence[ReceptiveField], rank: int) -> ReceptiveField:
     """Of tensors that meet number by number: all that any of them saw; dimensions align from the right."""
-    first, *others = (replace(s, dims=(FREE,) * (rank - len(s.dims)) + s.dims) for s in sights)
+    first, *others = (replace(s, dims=(FREE,) * (rank - len(s.dims)) + s.dims) for s in fields)
     for other in others:
         views = tuple(map(_either, first.views, other.views))
-        first = Sight(views, tuple(map(_merge, first.dims, other.dims)))
+        first = ReceptiveField(views, tuple(map(_merge, first.dims, other.dims)))
     return first
 
 
@@ -125,11 +125,13 @@ def _either(a: View, b: View) -> View:
         return WHOLE
 
 
-Look = Callable[[dict[int, Sight], Sequence[Any], torch.Size], Sight]
+Look = Callable[[dict[int, ReceptiveField], Sequence[Any], torch.Size], ReceptiveField]
 
 
-def after(func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, Sight], shape: torch.Size) -> Sight | None:
-    """The sight of the first output of an operation; None where nothing of the input came in."""
+def after(
+    func: torch._ops.OpOverload, args: Sequence[Any], known: dict[int, ReceptiveField], shape: torch.Size
+) -> ReceptiveField | None:
+    """The field of the first output of an operation; None where nothing of the input came in."""
     seen = [known[id(t)] for t in tensors(args) if id(t) in known]
     if not seen:
         return None
@@ -162,27 +164,27 @@ def tensors(args: Any) -> list[Tensor]:
     return [t for a in args for t in tensors(a)]
 
 
-def _same(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _same(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     return join([known[id(t)] for t in tensors(args) if id(t) in known], len(shape))
 
 
-def _convolution(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _convolution(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, weight, _, stride, padding, dilation, transposed, *_ = args
-    sight = known[id(x)].whole(known[id(x)].axes(1))
+    field = known[id(x)].whole(known[id(x)].axes(1))
     for i in range(len(shape) - 2):
         step = _step(weight.shape[2 + i], stride, padding, dilation, i)
-        sight = sight.unknown(sight.axes(2 + i)) if transposed else sight.then(2 + i, step)
-    return replace(sight, dims=(sight.dims[0], FREE, *sight.dims[2:]))
+        field = field.unknown(field.axes(2 + i)) if transposed else field.then(2 + i, step)
+    return replace(field, dims=(field.dims[0], FREE, *field.dims[2:]))
 
 
-def _pool(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _pool(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, kernel, *rest = args
     stride, padding = (rest[0] if rest and rest[0] else kernel), (rest[1] if len(rest) > 1 else 0)
     dilation = rest[2] if len(rest) > 2 and not isinstance(rest[2], bool) else 1
-    sight, axes = known[id(x)], len(kernel)
+    field, axes = known[id(x)], len(kernel)
     for i in range(axes):
-        sight = sight.then(i - axes, _step(kernel[i], stride, padding, dilation, i))
-    return sight
+        field = field.then(i - axes, _step(kernel[i], stride, padding, dilation, i))
+    return field
 
 
 def _step(kernel: int, stride: Any, padding: Any, dilation: Any, i: int) -> Field:
@@ -191,65 +193,65 @@ def _step(kernel: int, stride: Any, padding: Any, dilation: Any, i: int) -> Fiel
     return Field.of(Window(int(kernel), each[0], each[1], each[2]))
 
 
-def _adaptive(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _adaptive(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     """Windows of equal size where the output divides the input; all where one number is left."""
     x, out = args[0], args[1]
-    sight = known[id(x)]
+    field = known[id(x)]
     for i in range(-len(out), 0):
         size, places = x.shape[i], shape[i]
         if places == 1 and size > 1:
-            sight = sight.whole(sight.axes(i))
+            field = field.whole(field.axes(i))
         elif size % places:
-            sight = sight.unknown(sight.axes(i))
+            field = field.unknown(field.axes(i))
         elif size > places:
-            sight = sight.then(i, Field.of(Window(size // places, size // places)))
-    return sight
+            field = field.then(i, Field.of(Window(size // places, size // places)))
+    return field
 
 
-def _reduce(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _reduce(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     """Mean, sum, largest over some dimensions (all where none are named), which go or stay with size 1."""
     x = args[0]
-    sight, rank = known[id(x)], x.dim()
+    field, rank = known[id(x)], x.dim()
     rest = args[2:] if len(args) > 1 and isinstance(args[1], float) else args[1:]  # behind the order of a norm
     named = rest[0] if rest and rest[0] is not None and not isinstance(rest[0], bool) else range(rank)
     gone = {d % rank for d in ([named] if isinstance(named, int) else named or range(rank))}
-    sight = sight.whole(_mixed_by(x, sight, gone))
+    field = field.whole(_mixed_by(x, field, gone))
     if len(shape) == rank:
-        return replace(sight, dims=tuple(FREE if d in gone else dim for d, dim in enumerate(sight.dims)))
-    return replace(sight, dims=tuple(dim for d, dim in enumerate(sight.dims) if d not in gone))
+        return replace(field, dims=tuple(FREE if d in gone else dim for d, dim in enumerate(field.dims)))
+    return replace(field, dims=tuple(dim for d, dim in enumerate(field.dims) if d not in gone))
 
 
-def _norm(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _norm(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     """As `_reduce`; the dimensions stand behind the order of the norm."""
     return _reduce(known, (args[0], *args[2:]), shape)
 
 
-def _mixed_by(x: Tensor, sight: Sight, dims: set[int]) -> Axes:
+def _mixed_by(x: Tensor, field: ReceptiveField, dims: set[int]) -> Axes:
     """The axes whose places an operation over these dimensions mixes: none where there is one place only."""
-    return sight.axes(*(d for d in dims if x.shape[d] > 1))
+    return field.axes(*(d for d in dims if x.shape[d] > 1))
 
 
-def _softmax(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _softmax(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, dim, *_ = args
     return known[id(x)].whole(_mixed_by(x, known[id(x)], {dim % x.dim()}))
 
 
-def _layer_norm(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _layer_norm(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, normalized, *_ = args
     return known[id(x)].whole(_mixed_by(x, known[id(x)], set(range(x.dim() - len(normalized), x.dim()))))
 
 
-def _group_norm(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _group_norm(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x = args[0]
     return known[id(x)].whole(_mixed_by(x, known[id(x)], set(range(1, x.dim()))))
 
 
-def _batch_norm(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _batch_norm(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, in_training = args[0], next((a for a in args[1:] if isinstance(a, bool)), False)
     return _group_norm(known, args, shape) if in_training else known[id(x)]
 
 
-def _product(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _product(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     """A product of matrices, perhaps added to a tensor: what is summed over is mixed."""
     *added, a, b = (t for t in args if isinstance(t, Tensor))
     parts = []
@@ -260,17 +262,17 @@ def _product(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) ->
             kept = (s.dims[free], FREE) if t is a else (FREE, s.dims[free])
             parts.append(replace(s, dims=(*s.dims[:-2], *kept)))
     parts += [known[id(t)] for t in added if id(t) in known]
-    sight = join(parts, len(shape))
-    rank, axes = range(len(sight.dims)), range(len(sight.views))
-    twice = frozenset(a for a in axes if sum(a in sight.axes(d) for d in rank) > 1)
-    return sight.whole(twice)  # every place meets every place, as in attention
+    field = join(parts, len(shape))
+    rank, axes = range(len(field.dims)), range(len(field.views))
+    twice = frozenset(a for a in axes if sum(a in field.axes(d) for d in rank) > 1)
+    return field.whole(twice)  # every place meets every place, as in attention
 
 
-def _view(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _view(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     """The same numbers in another shape: the pieces keep their order, new dimensions take their share."""
     x = args[0]
-    sight = known[id(x)].sized(x.shape)
-    pieces = [piece for dim in sight.dims for piece in dim if piece.size > 1]
+    field = known[id(x)].sized(x.shape)
+    pieces = [piece for dim in field.dims for piece in dim if piece.size > 1]
     dims: list[Dim] = []
     for size in shape:
         taken: list[Piece] = []
@@ -278,21 +280,21 @@ def _view(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Si
             piece = pieces.pop(0)
             share = gcd(piece.size, size)
             if share == 1:  # not even a part of the piece fits: nothing is known of the order any more
-                every = frozenset(range(len(sight.views)))
-                return replace(sight, dims=tuple((Piece(every, n, cut=True),) for n in shape))
+                every = frozenset(range(len(field.views)))
+                return replace(field, dims=tuple((Piece(every, n, cut=True),) for n in shape))
             if share < piece.size:
                 pieces.insert(0, Piece(piece.axes, piece.size // share, cut=bool(piece.axes)))
                 piece = Piece(piece.axes, share, cut=bool(piece.axes))
             taken.append(piece)
             size //= share
         dims.append(tuple(taken) or FREE)
-    return replace(sight, dims=tuple(dims))
+    return replace(field, dims=tuple(dims))
 
 
-def _moved(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _moved(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     """Dimensions in another order: all turned round (t), two swapped (transpose), or as listed (permute)."""
     x, *rest = args
-    sight = known[id(x)]
+    field = known[id(x)]
     order = list(range(x.dim()))
     if not rest:
         order = order[::-1]
@@ -301,15 +303,15 @@ def _moved(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> S
         order[a], order[b] = order[b], order[a]
     else:
         order = [d % x.dim() for d in rest[0]]
-    return replace(sight, dims=tuple(sight.dims[d] for d in order))
+    return replace(field, dims=tuple(field.dims[d] for d in order))
 
 
-def _unsqueeze(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
-    sight, at = known[id(args[0])], args[1] % len(shape)
-    return replace(sight, dims=(*sight.dims[:at], FREE, *sight.dims[at:]))
+def _unsqueeze(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
+    field, at = known[id(args[0])], args[1] % len(shape)
+    return replace(field, dims=(*field.dims[:at], FREE, *field.dims[at:]))
 
 
-def _squeeze(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _squeeze(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, *rest = args
     named = rest[0] if rest else range(x.dim())
     gone = {d % x.dim() for d in ([named] if isinstance(named, int) else named)}
@@ -317,40 +319,40 @@ def _squeeze(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) ->
     return replace(known[id(x)], dims=tuple(kept))
 
 
-def _select(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _select(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, dim = args[0], (args[1] if len(args) > 1 else 0)
     at = dim % x.dim()
     return replace(known[id(x)], dims=tuple(dim for d, dim in enumerate(known[id(x)].dims) if d != at))
 
 
-def _slice(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _slice(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, dim, start = args[0], (args[1] if len(args) > 1 else 0), (args[2] if len(args) > 2 else 0) or 0
     first = start + x.shape[dim] if start < 0 else start
     return known[id(x)].then(dim, Field(1, args[4] if len(args) > 4 else 1, max(first, 0)))
 
 
-def _pad(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _pad(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     x, pads, *_ = args
-    sight = known[id(x)]
+    field = known[id(x)]
     for i, before in enumerate(pads[::2]):
-        sight = sight.then(-1 - i, Field(1, 1, -before)) if before else sight
-    return sight
+        field = field.then(-1 - i, Field(1, 1, -before)) if before else field
+    return field
 
 
-def _concat(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
+def _concat(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
     parts, dim = args[0], (args[1] if len(args) > 1 else 0)
-    sight = join([known[id(t)] for t in parts if id(t) in known], len(shape))
-    return sight.unknown(sight.axes(dim))
+    field = join([known[id(t)] for t in parts if id(t) in known], len(shape))
+    return field.unknown(field.axes(dim))
 
 
-def _embedding(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
-    sight = known[id(args[1])]
-    return replace(sight, dims=(*sight.dims, FREE))
+def _embedding(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
+    field = known[id(args[1])]
+    return replace(field, dims=(*field.dims, FREE))
 
 
-def _stretched(known: dict[int, Sight], args: Sequence[Any], shape: torch.Size) -> Sight:
-    sight = known[id(args[0])]
-    return sight.unknown(sight.axes(*range(2, len(sight.dims))))
+def _stretched(known: dict[int, ReceptiveField], args: Sequence[Any], shape: torch.Size) -> ReceptiveField:
+    field = known[id(args[0])]
+    return field.unknown(field.axes(*range(2, len(field.dims))))
 
 
 _NAMES: tuple[tuple[Look, str], ...] = (

@@ -35,23 +35,23 @@ def histograms(pixels: np.ndarray) -> np.ndarray:
 def by_color(
     pixels: np.ndarray,
     train: np.ndarray,
-    asked: np.ndarray,
+    queries: np.ndarray,
     labels: np.ndarray,
     classes: int,
     *,
     budget: Budget | None = None,
     seed: int = 0,
 ) -> Interval:
-    """Accuracy on the pictures `asked` (m,) of the nearest neighbors in color among `train` (k,) of (n, h, w, c).
+    """Accuracy on the pictures `queries` (m,) of the nearest neighbors in color among `train` (k,) of (n, h, w, c).
 
-    With a budget, as many of `train` are remembered as half of it allows, drawn by `seed`, and as many of `asked` are
+    With a budget, as many of `train` are remembered as half of it allows, drawn by `seed`, and as many of `queries` are
     answered as the rest does: the interval's n. One batch of each is always taken.
     """
     budget = budget or Budget()
     generator = np.random.default_rng(seed)
     if len(train) > MOST or budget.seconds is not None:
         train = generator.permutation(train)[:MOST]
-        asked = generator.permutation(asked)
+        queries = generator.permutation(queries)
     step, known = _at_once(pixels), list[np.ndarray]()
     half = budget.part(0.5)
     for first in range(0, len(train), step):
@@ -61,8 +61,8 @@ def by_color(
     remembered = np.concatenate(known)
     answer = np.concatenate([labels[np.sort(train[k : k + step])] for k in range(0, len(remembered), step)])
     right = answered = 0
-    for first in range(0, len(asked), step):
-        part = np.sort(asked[first : first + step])
+    for first in range(0, len(queries), step):
+        part = np.sort(queries[first : first + step])
         near = histograms(np.asarray(pixels[part])) @ remembered.T  # (b, k), 1 where the same
         k = min(NEAREST, len(remembered))
         best = np.argpartition(-near, k - 1, axis=1)[:, :k]
@@ -76,10 +76,10 @@ def by_color(
     return wilson(right, answered)
 
 
-def majority(train: np.ndarray, asked: np.ndarray, classes: int) -> Interval:
-    """Accuracy of the class that is most frequent in the labels `train` (k,), on the labels `asked` (m,)."""
+def majority(train: np.ndarray, queries: np.ndarray, classes: int) -> Interval:
+    """Accuracy of the class that is most frequent in the labels `train` (k,), on the labels `queries` (m,)."""
     usual = int(np.bincount(train, minlength=classes).argmax())
-    return wilson(int((asked == usual).sum()), len(asked))
+    return wilson(int((queries == usual).sum()), len(queries))
 
 
 def _at_once(pixels: np.ndarray) -> int:

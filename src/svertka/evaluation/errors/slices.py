@@ -79,11 +79,11 @@ class Slice:
         which = f"{self.fact} {self.value}" + (f", of {self.of!r}" if self.of is not None else "")
         if self.proven:
             how = "fewer" if self.accuracy.value < self.rest else "more"
-            said = (
+            sentence = (
                 f"Pictures with {which} are right in {how} cases: {self.accuracy.value:.1%} of {self.accuracy.n:,} "
                 f"({self.accuracy.low:.1%} to {self.accuracy.high:.1%}), {self.rest:.1%} of the others."
             )
-            return f"{said} {self._owned_by()}".strip() if self.owned else said
+            return f"{sentence} {self._owned_by()}".strip() if self.owned else sentence
         if self.owned:
             return f"Pictures with {which}: {self._owned_by()}"
         return None

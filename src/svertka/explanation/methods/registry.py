@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from svertka.errors import ShapeError, UnknownName, UsageError
 from svertka.explanation import layers
-from svertka.explanation.frozen_network import borrowed
+from svertka.explanation.frozen_network import frozen_network
 from svertka.explanation.heatmap import Heat, scaled
 from svertka.explanation.methods import cam, gradients, perturbation
 from svertka.explanation.request import Ask
@@ -101,17 +101,17 @@ def heats(
     """
     row = how if isinstance(how, Method) else method(how)
     check_samples(samples)
-    with borrowed(module) as net:
+    with frozen_network(module) as net:
         x = on_device_of(net, x)
         where = _place(net, x, layer) if row.layer else ""
         found: list[Heat] = []
-        for part, wanted in zip(x.split(batch), _targets(target, len(x)).split(batch), strict=True):
+        for part, targets in zip(x.split(batch), _targets(target, len(x)).split(batch), strict=True):
             with torch.no_grad():
                 shares = torch.softmax(layers.forward(net, part).float(), 1)
-            wanted = _classes(wanted.to(x.device), shares)
-            maps = row.look(Ask(net, part, wanted, where, samples, seed, batch)).detach().cpu().numpy()
-            scores = shares.gather(1, wanted[:, None])[:, 0].tolist()
-            rows = zip(maps, wanted.tolist(), scores, strict=True)
+            targets = _classes(targets.to(x.device), shares)
+            maps = row.look(Ask(net, part, targets, where, samples, seed, batch)).detach().cpu().numpy()
+            scores = shares.gather(1, targets[:, None])[:, 0].tolist()
+            rows = zip(maps, targets.tolist(), scores, strict=True)
             found += [Heat(scaled(m, row.full), row.name, where or "input", t, round(s, 6)) for m, t, s in rows]
         return found
 
@@ -159,8 +159,8 @@ def _targets(target: int | Tensor | None, n: int) -> Tensor:
     return chosen.long().expand(n)
 
 
-def _classes(wanted: Tensor, shares: Tensor) -> Tensor:
+def _classes(targets: Tensor, shares: Tensor) -> Tensor:
     known = shares.shape[1]
-    if bool((wanted >= known).any()):
-        raise UnknownName("class", str(int(wanted.max())), [], where=f"This network has the classes 0 to {known - 1}.")
-    return torch.where(wanted < 0, shares.argmax(1), wanted)
+    if bool((targets >= known).any()):
+        raise UnknownName("class", str(int(targets.max())), [], where=f"This network has the classes 0 to {known - 1}.")
+    return torch.where(targets < 0, shares.argmax(1), targets)

@@ -77,8 +77,8 @@ def load_state(
         WeightsError: a tensor is missing, extra, or of another shape; names the first such with both shapes.
     """
     given = rename_all(tensors, renames)
-    wanted = net.state_dict()
-    differs = differences(wanted, given)
+    expected = net.state_dict()
+    differs = differences(expected, given)
     in_head = [name for name in differs if name.startswith(HEADS)]
     if len(differs) > (len(in_head) if drop_head else 0):
         raise WeightsError(sentence(differs, only_head=len(in_head) == len(differs)))
@@ -86,14 +86,14 @@ def load_state(
     dropped = {layer_of(name) for name in in_head}
     filling = {
         name: given[name].to(own.dtype)
-        for name, own in wanted.items()
+        for name, own in expected.items()
         if name in given and layer_of(name) not in dropped
     }
-    empty = any(own.is_meta for own in wanted.values())
+    empty = any(own.is_meta for own in expected.values())
     net.load_state_dict(filling, strict=False, assign=empty)
     if empty:
         initialize_rest(net, next((t.device for t in filling.values()), torch.device("cpu")))
-    return tuple(name for name in wanted if name not in filling)
+    return tuple(name for name in expected if name not in filling)
 
 
 def layer_of(name: str) -> str:
@@ -101,18 +101,18 @@ def layer_of(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, str]:
+def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, str]:
     """What keeps weights from fitting: tensor name -> what is wrong with it, in the network's order."""
-    has_aux = any(name.startswith("aux.") for name in wanted)
+    has_aux = any(name.startswith("aux.") for name in expected)
     wrong: dict[str, str] = {}
-    for name, own in wanted.items():
+    for name, own in expected.items():
         if name not in given:
             if not name.endswith(".num_batches_tracked"):
                 wrong[name] = f"{name} ({dims(own)}) is missing from the weights"
         elif given[name].shape != own.shape:
             wrong[name] = f"{name} is {dims(given[name])} in the weights and {dims(own)} in the network"
     for name, theirs in given.items():
-        if name not in wanted and (has_aux or not name.startswith("aux.")):
+        if name not in expected and (has_aux or not name.startswith("aux.")):
             wrong[name] = f"{name} ({dims(theirs)}) has no place in the network"
     return wrong
 
