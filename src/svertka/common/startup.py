@@ -30,7 +30,8 @@ def own_process() -> None:
 def ahead() -> None:
     """Begin to load PyTorch's largest library, where importing torch needs no other before it; returns at once."""
     if "torch" not in sys.modules and (library := _library()) is not None:
-        threading.Thread(target=_load, args=(library,), daemon=True, name="svertka-library").start()
+        # no daemon: an interpreter that ends while libraries are being loaded crashes, so its end waits for this one
+        threading.Thread(target=_load, args=(library,), name="svertka-library").start()
 
 
 @contextlib.contextmanager

@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 T = TypeVar("T")
+END = object()
 
 
 def ahead(things: Iterator[T], most: int = 2) -> Iterator[T]:
     """The same things in the same order, up to `most` of them made before they are asked for.
 
-    What goes wrong while one is made is raised when its turn comes. The thread ends when the last one has been taken,
-    or the caller stops asking.
+    What goes wrong while one is made is raised when its turn comes. The thread is an executor's, which makes one
+    thing at a time: an interpreter that ends waits for that one, where a thread cut off within PyTorch would abort it.
     """
-    made: queue.Queue[tuple[str, Any]] = queue.Queue(most)
-    enough = threading.Event()
-
-    def put(what: str, value: Any) -> bool:
-        while not enough.is_set():
-            try:
-                made.put((what, value), timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for thing in things:
-                if not put("thing", thing):
-                    return
-            put("end", None)
-        except BaseException as why:  # whatever happens in a thread must reach the one that asks
-            put("trouble", why)
-
-    threading.Thread(target=work, daemon=True, name="svertka-ahead").start()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="svertka-ahead")
+    made: deque[Future[T | object]] = deque()
     try:
-        while True:
-            what, value = made.get()
-            if what == "trouble":
-                raise value
-            if what == "end":
-                return
-            yield value
+        for _ in range(most):
+            made.append(pool.submit(next, things, END))
+        while (thing := made.popleft().result()) is not END:
+            made.append(pool.submit(next, things, END))
+            yield thing  # type: ignore[misc]  # everything but END is a T
     finally:
-        enough.set()
+        pool.shutdown(wait=False, cancel_futures=True)
