@@ -98,7 +98,7 @@ class Bench:
         preprocess = Preprocess(case.side, case.side, case.channels)
         self.net = zoo.make(case.net, preprocess.shape, CLASSES)
         shape = (case.batch, *preprocess.shape)
-        self.plan = make_plan(self.net, shape, CLASSES, wanted={"threads": threads, "compile": False})
+        self.plan = make_plan(self.net, shape, CLASSES, requested={"threads": threads, "compile": False})
         self.recipe = Recipe(
             net=case.net, epochs=100_000, batch_size=case.batch, optimizer="nesterov", learning_rate=1e-4,
             weight_decay=5e-4, label_smoothing=0.1, ema_decay=0.0,

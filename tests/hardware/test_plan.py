@@ -45,7 +45,7 @@ def clock(**seconds):
 
 
 def plan_by(timer, **wanted):
-    return make_plan(small(), SHAPE, 2, timer=timer, wanted=wanted)
+    return make_plan(small(), SHAPE, 2, timer=timer, requested=wanted)
 
 
 def test_the_plan_is_measured_kept_and_changes_nothing():

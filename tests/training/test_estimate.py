@@ -233,7 +233,7 @@ def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
         file = tmp_path / "data" / "ab"[k % 2] / f"{k}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(g.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(file)
-    monkeypatch.setattr(from_scratch, "PLENTY", 20)
+    monkeypatch.setattr("svertka.kinds.image.defaults.PLENTY", 20)
     begun = []
     carry_out = train_network._carry_out
     monkeypatch.setattr(

@@ -89,7 +89,7 @@ def make_plan(
     *,
     steps: int = 0,
     length: float | None = None,
-    wanted: dict[str, Any] | None = None,
+    requested: dict[str, Any] | None = None,
     seconds: float = 0.2,
     timer: Timer | None = None,
 ) -> Plan:
@@ -101,22 +101,22 @@ def make_plan(
         classes: outputs of the network.
         steps: that the run will take; few are not worth compiling for.
         length: seconds that it will take in place of that, where its steps are as many as fit.
-        wanted: fields of the plan that are not to be chosen, as `override.parse_plan` gives them.
+        requested: fields of the plan that are not to be chosen, as `options.parse_plan` gives them.
         seconds: about how long measuring may take on a small network.
         timer: what times a step; real steps where None.
 
     Raises:
-        UsageError: what is wanted cannot be had here.
+        UsageError: what is requested cannot be had here.
     """
-    wanted = dict(wanted or {})
-    refuse_impossible(wanted)
-    compile_wanted = wanted.pop("compile", None)
-    device = wanted.get("device", pick_device())
-    start = Plan(device=device, threads=torch.get_num_threads()).replace(**wanted)
+    requested = dict(requested or {})
+    refuse_impossible(requested)
+    with_compile = requested.pop("compile", None)
+    device = requested.get("device", pick_device())
+    start = Plan(device=device, threads=torch.get_num_threads()).replace(**requested)
     size, free = footprint(net, start, shape), free_memory(device)
-    start = start.replace(pieces=wanted.get("pieces", size.pieces(shape[0], free)))
-    planner = _Planner(net, start, shape, classes, wanted, timer)
-    key = _key(net, shape, start, wanted)
+    start = start.replace(pieces=requested.get("pieces", size.pieces(shape[0], free)))
+    planner = _Planner(net, start, shape, classes, requested, timer)
+    key = _key(net, shape, start, requested)
     plan = _kept_plan(key)
     if plan is None:
         plan = planner.choose(seconds)
@@ -125,27 +125,27 @@ def make_plan(
     else:  # load changes from run to run, the choice does not
         timing = planner.time(plan.replace(pieces=start.pieces), seconds / 4)
         plan = plan.replace(step=timing.seconds, shares=timing.shares)
-    if start.pieces > 1 and "pieces" not in wanted:  # what was chosen may need less than the default
+    if start.pieces > 1 and "pieces" not in requested:  # what was chosen may need less than the default
         size = footprint(net, plan, shape)
         start = start.replace(pieces=min(start.pieces, size.pieces(shape[0], free)))
     plan = plan.replace(pieces=start.pieces, memory=size.of(-(-shape[0] // start.pieces)))
     if length is not None:
         steps = int(length / plan.step)
-    if compile_wanted or (compile_wanted is None and compile.earns_trial(device, plan.step * steps)):
-        plan = planner.compiled(plan, seconds, None if compile_wanted else steps)
+    if with_compile or (with_compile is None and compile.earns_trial(device, plan.step * steps)):
+        plan = planner.compiled(plan, seconds, None if with_compile else steps)
     return plan
 
 
-def refuse_impossible(wanted: dict[str, Any]) -> None:
+def refuse_impossible(requested: dict[str, Any]) -> None:
     """Refuse, in one sentence, what this machine cannot do.
 
     Raises:
         UsageError: it cannot.
     """
-    device = wanted.get("device", pick_device())
+    device = requested.get("device", pick_device())
     if device not in devices():
         raise UsageError(f"--plan device={device}: PyTorch sees no such device here, only {', '.join(devices())}.")
-    precision = wanted.get("precision", "float32")
+    precision = requested.get("precision", "float32")
     if precision == "tf32" and not _has_tf32(device):
         raise UsageError(
             f"--plan precision=tf32: TF32 is a mode of NVIDIA GPUs from Ampere on, not of this {device}; "
@@ -154,9 +154,9 @@ def refuse_impossible(wanted: dict[str, Any]) -> None:
     if precision == "bfloat16" and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise UsageError("--plan precision=bfloat16: this GPU has none; take float16 or float32.")
     _, logical = cores()
-    if wanted.get("threads", 1) > logical:
-        raise UsageError(f"--plan threads={wanted['threads']}: this process may use {logical} processor cores.")
-    if wanted.get("compile"):
+    if requested.get("threads", 1) > logical:
+        raise UsageError(f"--plan threads={requested['threads']}: this process may use {logical} processor cores.")
+    if requested.get("compile"):
         compile.refuse_without_compiler(device)
 
 
@@ -164,10 +164,10 @@ class _Planner:
     """Times choices and remembers what they took."""
 
     def __init__(
-        self, net: nn.Module, start: Plan, shape: tuple[int, ...], classes: int, wanted: dict[str, Any],
+        self, net: nn.Module, start: Plan, shape: tuple[int, ...], classes: int, requested: dict[str, Any],
         timer: Timer | None,
     ) -> None:  # fmt: skip
-        self.net, self.start, self.shape, self.classes, self.wanted = net, start, shape, classes, wanted
+        self.net, self.start, self.shape, self.classes, self.requested = net, start, shape, classes, requested
         self.time = timer or self._really
         self.batch: int | None = None  # pictures of a timed step, once known
         self.measured: dict[str, float] = {}
@@ -197,7 +197,9 @@ class _Planner:
             "threads": _thread_counts(threads) if device == "cpu" else (threads,),
         }
         return {
-            field: [{field: value} for value in values] for field, values in table.items() if field not in self.wanted
+            field: [{field: value} for value in values]
+            for field, values in table.items()
+            if field not in self.requested
         }
 
     def _fastest(self, plans: list[Plan], share: float) -> Plan:
@@ -231,18 +233,18 @@ class _Planner:
                 raise UsageError(f"--plan compile=yes: this network cannot be compiled here ({found.why}).")
             return plan.replace(reason=f"{plan.reason}; torch.compile does not work here: {found.why}")
         faster = plan.replace(compile=True, step=found.step)
-        told = f"{plan.step / found.step:.2f}x as fast, after {found.cost:.0f} s of compiling"
+        gain = f"{plan.step / found.step:.2f}x as fast, after {found.cost:.0f} s of compiling"
         if steps is not None and not found.pays(plan.step, steps):
-            return plan.replace(reason=f"{plan.reason}; not compiled: that would be {told}")
+            return plan.replace(reason=f"{plan.reason}; not compiled: that would be {gain}")
         measured = {**plan.measured, self._name(faster): found.step}
-        return faster.replace(measured=measured, reason=f"{plan.reason}; compiled: {told}")
+        return faster.replace(measured=measured, reason=f"{plan.reason}; compiled: {gain}")
 
     def _reason(self, plan: Plan) -> str:
         others = [f"{t / plan.step:.2f}x with {name}" for name, t in plan.measured.items() if name != self._name(plan)]
-        told = [f"one step takes {plan.step * 1000:.1f} ms", ", ".join(others), *self.notes]
-        if self.wanted:
-            told.append(f"{', '.join(self.wanted)} as asked for")
-        return "; ".join(text for text in told if text)
+        parts = [f"one step takes {plan.step * 1000:.1f} ms", ", ".join(others), *self.notes]
+        if self.requested:
+            parts.append(f"{', '.join(self.requested)} as asked for")
+        return "; ".join(text for text in parts if text)
 
     def _name(self, plan: Plan) -> str:
         threads = f" {plan.threads} threads" if plan.threads != self.start.threads else ""
@@ -277,8 +279,8 @@ def _kept_plan(key: str) -> Plan | None:
         return None  # never measured here, or by another version: measure now
 
 
-def _key(net: nn.Module, shape: tuple[int, ...], start: Plan, wanted: dict[str, Any]) -> str:
+def _key(net: nn.Module, shape: tuple[int, ...], start: Plan, requested: dict[str, Any]) -> str:
     facts = {k: v for k, v in machine().items() if k != "python"}
     usual = [start.device, start.threads, cores(), "OMP_NUM_THREADS" in os.environ]
-    what = json.dumps([FORMAT, facts, usual, list(shape), wanted, str(net)], sort_keys=True)
+    what = json.dumps([FORMAT, facts, usual, list(shape), requested, str(net)], sort_keys=True)
     return hashlib.sha256(what.encode()).hexdigest()[:32]

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,15 +41,15 @@ def earns_trial(device: str, seconds: float) -> bool:
 
 def try_compiling(trial: Trial, budget: float, batch: int) -> Compiled:
     """Compile a trial's network and time its steps; a failure is an answer, not an error."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     try:
         with _quietly():
             trial.outputs = torch.compile(trial.outputs)
             trial.time(0.0, batch)  # the first steps compile
-            cost = time.perf_counter() - begun
+            cost = time.perf_counter() - start
             return Compiled(cost, trial.time(budget, batch).seconds)
     except Exception as why:  # whatever is missing or not supported: the run goes on without
-        return Compiled(time.perf_counter() - begun, None, _first_line(why))
+        return Compiled(time.perf_counter() - start, None, _first_line(why))
 
 
 def refuse_without_compiler(device: str) -> None:
@@ -70,7 +70,7 @@ def compiled(outputs: Outputs) -> Outputs:
     with _quietly():
         fast = torch.compile(outputs)
 
-    def call(x: Tensor) -> list[Tensor]:
+    def call(x: Tensor) -> Sequence[Tensor]:
         with _quietly():
             return fast(x)
 

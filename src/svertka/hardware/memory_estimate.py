@@ -59,6 +59,6 @@ def footprint(net: nn.Module, plan: Plan, shape: tuple[int, ...]) -> Footprint:
 
     x = torch.rand((FEW, *shape[1:]), device=plan.device).to(memory_format=plan.memory_format)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), plan.autocast():
-        trial.outputs(x)  # type: ignore[operator]
+        trial.outputs(x)
     each = (sum(kept.values()) + 2 * largest) // FEW  # and, while stepping back, a gradient and what it is made from
     return Footprint(COPIES * weights, each)

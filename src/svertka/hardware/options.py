@@ -19,7 +19,7 @@ SETTABLE: dict[str, tuple[str, ...] | None] = {
 }  # fmt: skip
 
 
-def parse_plan(wanted: str | Mapping[str, Any] | None) -> dict[str, Any]:
+def parse_plan(requested: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """The fields of the plan that are set, in their types.
 
     >>> parse_plan("layout=channels-last,threads=1,compile=no")
@@ -29,15 +29,15 @@ def parse_plan(wanted: str | Mapping[str, Any] | None) -> dict[str, Any]:
         UsageError: no `=`, or a value that is none of the field's.
         UnknownName: the plan has no such field.
     """
-    if wanted is None:
+    if requested is None:
         return {}
-    if isinstance(wanted, str):
-        pairs = [text.strip().partition("=") for text in wanted.split(",") if text.strip()]
+    if isinstance(requested, str):
+        pairs = [text.strip().partition("=") for text in requested.split(",") if text.strip()]
         for key, equals, _ in pairs:
             if not equals:
                 raise UsageError(f"--plan takes key=value, with commas between; received {key!r}.")
-        wanted = {key.strip(): value.strip() for key, _, value in pairs}
-    return {key: _value(key, value) for key, value in wanted.items()}
+        requested = {key.strip(): value.strip() for key, _, value in pairs}
+    return {key: _value(key, value) for key, value in requested.items()}
 
 
 def _value(key: str, value: Any) -> Any:

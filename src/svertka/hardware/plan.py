@@ -1,6 +1,6 @@
 """The plan: how to compute on this machine. Nothing in it changes what is learned beyond rounding.
 
-It is made by `planning.make_plan`, saved with the run, and used again by a resume.
+It is made by `autotune.make_plan`, saved with the run, and used again by a resume.
 """
 
 from __future__ import annotations
@@ -82,20 +82,20 @@ class Plan:
     @contextmanager
     def torch_settings(self) -> Iterator[None]:
         """PyTorch's own settings as the plan wants them, for training as a whole; they are put back afterwards."""
-        threads, rooms = torch.get_num_threads(), (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
-        before, tried = [room.fp32_precision for room in rooms], torch.backends.cudnn.benchmark
+        threads, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+        switches = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
+        before = [switch.fp32_precision for switch in switches]
         try:
-            torch.backends.cudnn.benchmark = self.device.startswith(
-                "cuda"
-            )  # batches have one shape: try every kernel once
+            # batches have one shape: try every kernel once
+            torch.backends.cudnn.benchmark = self.device.startswith("cuda")
             if threads != self.threads:
                 torch.set_num_threads(self.threads)  # other threads sum in another order
-            for room in rooms:
-                room.fp32_precision = "tf32" if self.precision == "tf32" else "ieee"
+            for switch in switches:
+                switch.fp32_precision = "tf32" if self.precision == "tf32" else "ieee"
             yield
         finally:
             if threads != self.threads:
                 torch.set_num_threads(threads)
-            torch.backends.cudnn.benchmark = tried
-            for room, was in zip(rooms, before, strict=True):
-                room.fp32_precision = was
+            torch.backends.cudnn.benchmark = benchmark
+            for switch, was in zip(switches, before, strict=True):
+                switch.fp32_precision = was

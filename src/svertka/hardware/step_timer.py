@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,7 +20,7 @@ FEWEST, MOST = 3, 12  # steps that are timed
 SMALL = 2  # pictures that a heavy network is tried with first
 PARTS = ("forward", "backward", "step")
 
-Outputs = Callable[[Tensor], list[Tensor]]
+Outputs = Callable[[Tensor], Sequence[Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,10 @@ class Trial:
         x, y = self._noise(batch)
         marks = [self._now()]
         with self.plan.autocast():
-            loss = sum(F.cross_entropy(logits, y) for logits in self.outputs(x))
-        loss.item()  # type: ignore[union-attr]  # the loop looks at it, too
+            loss = torch.stack([F.cross_entropy(logits, y) for logits in self.outputs(x)]).sum()
+        loss.item()  # the loop looks at it, too
         marks.append(self._now())
-        self.scaler.scale(loss).backward()  # type: ignore[union-attr, arg-type]
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         marks.append(self._now())
         self.scaler.step(self.optimizer)  # type: ignore[arg-type]
         self.scaler.update()

@@ -72,8 +72,8 @@ class Stepper(ABC):
         for i, entries in saved["state"].items():
             own = parameters[int(i)]
             self.state[own] = {k: v.to(own, copy=True) if isinstance(v, Tensor) else v for k, v in entries.items()}
-        for group, told in zip(self.param_groups, saved["param_groups"], strict=True):
-            group.update({k: v for k, v in told.items() if k != "params"})
+        for group, entries in zip(self.param_groups, saved["param_groups"], strict=True):
+            group.update({k: v for k, v in entries.items() if k != "params"})
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]

@@ -107,7 +107,7 @@ def orthogonal(matrix: Tensor, dtype: torch.dtype = torch.float32, rounds: int =
         factor = step if factor is None else step @ factor
         if left:
             gram = step @ gram @ step
-    found = x if factor is None else factor.to(dtype) @ x
+    found: Tensor = x if factor is None else factor.to(dtype) @ x
     return found.T if tall else found
 
 
@@ -117,7 +117,9 @@ def hidden_matrices(net: Net) -> set[Tensor]:
     Dense layers wider than LARGEST both ways, as VGG's, are left to AdamW.
     """
     first, last = ([p for p in part.parameters() if p.ndim > 1] for part in (net.stem, net.head))
-    hidden = {p for p in net.parameters() if p.ndim > 1 and p.shape[1] > 1 and min(p.flatten(1).shape) <= LARGEST}
+    hidden: set[Tensor] = {
+        p for p in net.parameters() if p.ndim > 1 and p.shape[1] > 1 and min(p.flatten(1).shape) <= LARGEST
+    }
     return hidden - {*first[:1], *last[-1:]}
 
 

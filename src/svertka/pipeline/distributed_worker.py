@@ -198,4 +198,4 @@ def _passes(state: State, train: Loader, validation: Loader | None, job: Job, pl
 
 
 def _fingerprint(store: rooms.Store) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(store.digests).view(np.uint8), digest_size=16).hexdigest()
+    return hashlib.blake2b(np.ascontiguousarray(store.digests).tobytes(), digest_size=16).hexdigest()

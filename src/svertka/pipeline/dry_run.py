@@ -60,7 +60,7 @@ class Rehearsal:
         shape = (min(self.recipe.batch_size or 1, self.job.count("train")), *self.job.preprocess.shape)
         with torch.random.fork_rng():
             torch.manual_seed(self.recipe.seed)
-            self.plan: Plan = make_plan(first_net(self.job), shape, len(manifest.classes), wanted=wanted)
+            self.plan: Plan = make_plan(first_net(self.job), shape, len(manifest.classes), requested=wanted)
         watch(self.plan.chosen)
 
     @property

@@ -194,7 +194,7 @@ class Climb:
 
         def decide() -> dict[str, Any]:
             shape = (job.recipe.batch_size or 1, *job.preprocess.shape)
-            plan = make_plan(net(), shape, self.ladder.classes, wanted=job.wanted)
+            plan = make_plan(net(), shape, self.ladder.classes, requested=job.wanted)
             epochs = self._epochs(name, job, plan, most, least) if timed else most
             return {"plan": plan.to_dict(), "epochs": epochs}
 

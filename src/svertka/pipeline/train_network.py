@@ -77,7 +77,7 @@ def _set_out(job: Job, free: bool) -> tuple[Net, Plan, Course]:
     shape = (-(-min(job.recipe.batch_size or 1, job.count("train")) // world().size), *job.preprocess.shape)
     minutes = job.recipe.minutes
     plan = make_plan(
-        net, shape, len(job.manifest.classes), wanted=job.wanted | alone, steps=_steps(job),
+        net, shape, len(job.manifest.classes), requested=job.wanted | alone, steps=_steps(job),
         length=60 * minutes if free and minutes is not None else None,
     )  # fmt: skip
     return net, plan, Course.of(job, plan)

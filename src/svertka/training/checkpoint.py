@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -88,7 +89,7 @@ def restore(state: State, folder: Path) -> State:
     return state
 
 
-def _fill(state: State, facts: dict, tensors: dict[str, Tensor]) -> None:
+def _fill(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 

@@ -46,7 +46,7 @@ def named_parts(net: Net, what: str) -> list[nn.Module]:
     if what == "backbone":
         return [net.stem, net.stages, net.pool]
     if what in map(str, range(len(net.stages) + 1)):
-        return [net.stem, *net.stages[: int(what)]]
+        return [net.stem, *list(net.stages)[: int(what)]]
     return [_part(net, name.strip()) for name in what.split(",")]
 
 

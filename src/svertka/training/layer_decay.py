@@ -13,7 +13,7 @@ from svertka.blocks import Ensemble, Net
 
 def depths(net: Net) -> list[list[nn.Module]]:
     """The parts of a network below its head, shallow to deep; of several side by side, those as far from the end."""
-    nets = list(net.stages[0].nets) if isinstance(net, Ensemble) else [net]  # type: ignore[arg-type, union-attr]
+    nets = list(net.stages[0].nets) if isinstance(net, Ensemble) else [net]  # type: ignore[arg-type]
     rows = [[one.stem, *one.stages] for one in nets]
     most = max(map(len, rows))
     return [[row[k - most + len(row)] for row in rows if k - most + len(row) >= 0] for k in range(most)]
@@ -21,7 +21,7 @@ def depths(net: Net) -> list[list[nn.Module]]:
 
 def distances(net: Net) -> dict[Tensor, int]:
     """For each parameter, how many parts lie between it and the output: 0 in pool and head, 1 in the last stage."""
-    far = dict.fromkeys(net.parameters(), 0)
+    far: dict[Tensor, int] = dict.fromkeys(net.parameters(), 0)
     for distance, modules in enumerate(reversed(depths(net)), 1):
         far.update((p, distance) for module in modules for p in module.parameters())
     return far

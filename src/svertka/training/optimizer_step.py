@@ -17,13 +17,13 @@ def update(state: State, recipe: Recipe) -> None:
     if recipe.lookahead:
         _remember_slow(state)
     if state.scaler is not None:
-        state.scaler.unscale_(state.optimizer)
+        state.scaler.unscale_(state.optimizer)  # type: ignore[arg-type]
     if recipe.clip_grad_norm:
         clip_grad_norm_(state.net.parameters(), recipe.clip_grad_norm)
     if state.scaler is None:
         state.optimizer.step()
     else:  # no step where a gradient overflowed: the next loss is scaled less
-        state.scaler.step(state.optimizer)
+        state.scaler.step(state.optimizer)  # type: ignore[arg-type]
         state.scaler.update()
     if recipe.lookahead and (state.step + 1) % recipe.lookahead == 0:
         _return_halfway(state)

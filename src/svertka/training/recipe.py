@@ -143,7 +143,7 @@ class Recipe:
             unknown = next((k for k in varied if k not in settings), None)
             if unknown is not None:
                 raise UnknownName("field of the recipe", unknown, sorted({*OWN, *settings}))
-            defaults = {f.name: f.default for f in fields(self.augment)}
+            defaults: dict[str, Any] = {f.name: f.default for f in fields(self.augment)}
             values = {k: defaults[k] if v is None else v for k, v in varied.items()}
             own["augment"] = dataclasses.replace(self.augment, **values)
             own["open"] = (self.open or frozenset()) - varied.keys() | {k for k, v in varied.items() if v is None}

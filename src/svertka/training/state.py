@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -65,7 +65,7 @@ class State:
     rescues: int = 0
     pieces: int = 1
     scaler: GradScaler | None = None
-    outputs: Callable[[Tensor], list[Tensor]] | None = None
+    outputs: Callable[[Tensor], Sequence[Tensor]] | None = None
     rate: float = 0.0  # of the last step
     loss_sum: float = 0.0  # over the current epoch
     right: int = 0

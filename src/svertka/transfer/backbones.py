@@ -112,7 +112,7 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
     preprocess = Preprocess(
         size, size, channels, "crop", mean[:channels], std[:channels],
         zoom=row.size / row.resize if row else ZOOM if size > SMALL else 1.0,
-        interpolation=row.interpolation if row else "bilinear",
+        interpolation=row.interpolation if row else "bilinear",  # type: ignore[arg-type]
     )  # fmt: skip
     return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape), str(path))
 
@@ -150,15 +150,15 @@ def with_vlad(backbone: Backbone, pixels: np.ndarray) -> Backbone:
     if maps.shape[2:].numel() < 2:
         raise UsageError(f"The last feature maps of {backbone.name} have one place only: NetVLAD has nothing to pool.")
     clusters = min(CLUSTERS, max(4, LENGTH // maps.shape[1]))
-    put_netvlad(net, maps.shape[1], clusters).pool.initialize(maps)  # type: ignore[operator, union-attr]
+    put_netvlad(net, maps.shape[1], clusters).pool.initialize(maps)  # type: ignore[operator]
     spec = {**backbone.spec, "pool": dict(net.made_pool or {})}
     return Backbone(f"{backbone.name} NetVLAD", net, backbone.preprocess, spec, backbone.source)
 
 
 def same_pixels(a: Preprocess, b: Preprocess) -> bool:
     """Whether two ways to prepare pictures differ in mean and deviation only, so that one store serves both."""
-    plain = {"mean": (), "std": ()}
-    return a.fit != "pad" and dataclasses.replace(a, **plain) == dataclasses.replace(b, **plain)
+    plain = [dataclasses.replace(one, mean=(), std=()) for one in (a, b)]
+    return a.fit != "pad" and plain[0] == plain[1]
 
 
 def side_by_side(backbones: Sequence[Backbone]) -> Backbone:

@@ -41,14 +41,14 @@ def nearest(x: Tensor, y: Tensor, classes: int) -> Head:
     most = min(max(COUNTS), len(x) - 1)
     right: dict[int, float] = {}
     if most > 0:
-        asked = _some(len(x))  # (m,)
+        queries = _some(len(x))  # (m,)
         order = []
-        for some in asked.split(1024):
+        for some in queries.split(1024):  # type: ignore[no-untyped-call]
             block = unit[some] @ unit.T  # (b, n)
             block[torch.arange(len(some)), some] = -2.0  # not itself
             order.append(block.topk(most, dim=1).indices)
         votes = F.one_hot(y[torch.cat(order)], classes)  # (m, most, c), nearest first
-        right = {k: (votes[:, :k].sum(1).argmax(1) == y[asked]).double().mean().item() for k in COUNTS if k <= most}
+        right = {k: (votes[:, :k].sum(1).argmax(1) == y[queries]).double().mean().item() for k in COUNTS if k <= most}
     k = max(right, key=lambda count: right[count]) if right else 1
     options = {"count": len(x), "k": k}
     module = Neighbors(x.shape[1], classes, **options)
@@ -96,13 +96,13 @@ def dense(x: Tensor, y: Tensor, classes: int, seed: int = 0) -> Head:
         optimizer = torch.optim.AdamW(module.parameters(), lr=PEAK, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps + 1)
         for _ in range(EPOCHS):
-            for some in torch.randperm(len(z)).split(BATCH):
+            for some in torch.randperm(len(z)).split(BATCH):  # type: ignore[no-untyped-call]
                 loss = F.cross_entropy(module(z[some]), y[some], label_smoothing=0.1)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
-    first = module[0]
+    first: nn.Linear = module[0]  # type: ignore[assignment]
     with torch.no_grad():
         first.weight.div_(std)
         first.bias.sub_(first.weight @ mean)
@@ -160,9 +160,9 @@ def _upright(z: Tensor) -> tuple[Tensor, Tensor]:
 def _folds(y: Tensor, groups: Tensor) -> Tensor:
     """A fold for each vector: the groups of each class are dealt out in turn."""
     fold = torch.zeros_like(y)
-    for label in y.unique().tolist():
+    for label in y.unique().tolist():  # type: ignore[no-untyped-call]
         rows = (y == label).nonzero()[:, 0]
-        _, turn = groups[rows].unique(return_inverse=True)
+        _, turn = groups[rows].unique(return_inverse=True)  # type: ignore[no-untyped-call]
         fold[rows] = turn % FOLDS
     return fold
 

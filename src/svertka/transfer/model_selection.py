@@ -75,9 +75,9 @@ def seconds_each(backbone: Backbone) -> float:
     try:
         with torch.inference_mode():
             for _ in range(TURNS):
-                begun = time.thread_time()
+                start = time.thread_time()
                 backbone.net.embed(x)
-                times.append((time.thread_time() - begun) / threads)
+                times.append((time.thread_time() - start) / threads)
     finally:
         torch.set_num_threads(threads)
     return min([*times[1:], *streams(backbone).measured.values()])

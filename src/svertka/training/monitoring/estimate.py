@@ -38,9 +38,9 @@ class Forecast:
 
     def beside(self, seconds: float, memory: int | None, disk: int) -> dict[str, Any]:
         """The forecast and the truth, for metrics.json."""
-        told = {"seconds": round(self.seconds, 3), "memory": self.memory, "disk": self.disk}
+        forecast = {"seconds": round(self.seconds, 3), "memory": self.memory, "disk": self.disk}
         truth = {"seconds": round(seconds, 3), "memory": memory, "disk": disk}
-        return {key: {"forecast": told[key], "truth": truth[key]} for key in told}
+        return {key: {"forecast": forecast[key], "truth": truth[key]} for key in forecast}
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,14 +40,14 @@ class Timed:
         return self._timed(self._loader.epoch(*which, **how))
 
     def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        asked = time.perf_counter()
+        since = time.perf_counter()
         for batch in batches:
             given = time.perf_counter()
-            self.waited += given - asked
+            self.waited += given - since
             yield batch
-            asked = time.perf_counter()
-            self.used += asked - given
-        self.waited += time.perf_counter() - asked
+            since = time.perf_counter()
+            self.used += since - given
+        self.waited += time.perf_counter() - since
 
     @property
     def share(self) -> float:

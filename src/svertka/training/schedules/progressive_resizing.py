@@ -51,8 +51,8 @@ def work(grow: float, done: int, passes: int) -> float:
     (2.0, 6.276, 4.0)
     """
     edges = [grow * stage / len(SIZES) for stage in range(len(SIZES) + 1)] + [1.0]
-    begun = done / passes
-    spans = (max(0.0, b - max(a, begun)) for a, b in itertools.pairwise(edges))
+    start = done / passes
+    spans = (max(0.0, b - max(a, start)) for a, b in itertools.pairwise(edges))
     return passes * sum(span * cost(size) for span, size in zip(spans, (*SIZES, 1.0), strict=True))
 
 
