@@ -87,7 +87,7 @@ class Trial:
             loss = torch.stack([F.cross_entropy(logits, y) for logits in self.outputs(x)]).sum()
         loss.item()  # the loop looks at it, too
         marks.append(self._now())
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()
         marks.append(self._now())
         self.scaler.step(self.optimizer)  # type: ignore[arg-type]
         self.scaler.update()

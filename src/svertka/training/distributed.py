@@ -76,7 +76,7 @@ class Group:
         """Batch norms that learn measure the whole batch; what is frozen stays as it is."""
         self._usual = _learning_norms(net)
         for parent, name, norm in self._usual:
-            setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(norm))  # type: ignore[no-untyped-call]
+            setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(norm))
 
     def unwrap(self) -> None:
         """The usual batch norms again, with the weights and statistics that have been learned."""

@@ -151,7 +151,7 @@ def _gradients(state: State, batch: Batch, share: float, recipe: Recipe, plan: P
         loss = state.scaler.scale(loss)
     if share != 1:  # a product, since `backward(share)` would import torch's symbolic shapes and sympy: 0.3 s
         loss, value = share * loss, share * value
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     truth = batch.y if batch.y.ndim == 1 else batch.y.argmax(1)  # of a mixed picture, the class it has most of
     return value, (logits.argmax(1) == truth).sum()
 

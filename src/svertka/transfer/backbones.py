@@ -112,7 +112,7 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
     preprocess = Preprocess(
         size, size, channels, "crop", mean[:channels], std[:channels],
         zoom=row.size / row.resize if row else ZOOM if size > SMALL else 1.0,
-        interpolation=row.interpolation if row else "bilinear",  # type: ignore[arg-type]
+        interpolation=row.interpolation if row else "bilinear",
     )  # fmt: skip
     return Backbone(name, loaded, preprocess, describe(loaded, name, preprocess.shape), str(path))
 

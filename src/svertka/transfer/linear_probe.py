@@ -43,7 +43,7 @@ def nearest(x: Tensor, y: Tensor, classes: int) -> Head:
     if most > 0:
         queries = _some(len(x))  # (m,)
         order = []
-        for some in queries.split(1024):  # type: ignore[no-untyped-call]
+        for some in queries.split(1024):
             block = unit[some] @ unit.T  # (b, n)
             block[torch.arange(len(some)), some] = -2.0  # not itself
             order.append(block.topk(most, dim=1).indices)
@@ -96,10 +96,10 @@ def dense(x: Tensor, y: Tensor, classes: int, seed: int = 0) -> Head:
         optimizer = torch.optim.AdamW(module.parameters(), lr=PEAK, weight_decay=0.05)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK, total_steps=steps + 1)
         for _ in range(EPOCHS):
-            for some in torch.randperm(len(z)).split(BATCH):  # type: ignore[no-untyped-call]
+            for some in torch.randperm(len(z)).split(BATCH):
                 loss = F.cross_entropy(module(z[some]), y[some], label_smoothing=0.1)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
                 schedule.step()
     first: nn.Linear = module[0]  # type: ignore[assignment]
@@ -160,9 +160,9 @@ def _upright(z: Tensor) -> tuple[Tensor, Tensor]:
 def _folds(y: Tensor, groups: Tensor) -> Tensor:
     """A fold for each vector: the groups of each class are dealt out in turn."""
     fold = torch.zeros_like(y)
-    for label in y.unique().tolist():  # type: ignore[no-untyped-call]
+    for label in y.unique().tolist():
         rows = (y == label).nonzero()[:, 0]
-        _, turn = groups[rows].unique(return_inverse=True)  # type: ignore[no-untyped-call]
+        _, turn = groups[rows].unique(return_inverse=True)
         fold[rows] = turn % FOLDS
     return fold
 
