@@ -7,7 +7,7 @@ import pytest
 from svertka.analysis import tsne
 from svertka.analysis.training_report import laid_out as _laid_out
 from svertka.reporting import write_report
-from svertka.reporting.run_results import read_run
+from svertka.runs.results import read_results
 
 
 def axes(each=20, groups=3, k=12):
@@ -38,8 +38,8 @@ def test_the_caption_says_how_it_is_laid_out(seconds, word, tmp_path):
         arrays = {name: found[name] for name in found.files}
     g = np.random.default_rng(0)
     np.savez(run / "map.npz", **arrays, axes=g.normal(size=(len(arrays["index"]), 6)).astype(np.float32))
-    made = _laid_out(read_run(run), seconds=seconds)
-    assert ("near" in read_run(run).map) == (word == "t-SNE")
+    made = _laid_out(read_results(run), seconds=seconds)
+    assert ("near" in read_results(run).map) == (word == "t-SNE")
     text = write_report(made).read_text(encoding="utf-8")
     assert word in text
     russian = write_report(made, lang="ru").read_text(encoding="utf-8")

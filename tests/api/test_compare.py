@@ -112,7 +112,7 @@ def test_runs_that_cannot_be_compared_say_why(tmp_path):
         compare([a])
     with pytest.raises(UsageError, match="named twice"):
         compare([a, a])
-    with pytest.raises(RunError, match="not a run folder"):
+    with pytest.raises(RunError, match="no run folder"):
         compare([a, tmp_path / "nowhere"])
     with pytest.raises(RunError, match="no predictions for test"):
         compare([a, other], part="test")

@@ -19,8 +19,8 @@ from svertka.api.report import report
 from svertka.errors import RunError, UsageError
 from svertka.explanation.report_album import CHECKED, CURVE, album
 from svertka.models import Model
-from svertka.reporting.run_results import read_run
 from svertka.runs.layout import FORMAT
+from svertka.runs.results import read_results
 from svertka.runs.run_folder import Run
 
 NET = "conv3-8 relu maxpool2 conv3-12 relu maxpool2 gap fc"
@@ -70,8 +70,8 @@ def page_of(run, **options):
 
 
 def test_the_square_that_makes_the_class_rings_the_alarm_and_gets_the_heat(squares):
-    run = read_run(squares[0])
-    assert {(s["fact"], s["class"]) for s in run.check["shortcuts"]} >= {("border color", "marked")}
+    run = read_results(squares[0])
+    assert {(s.fact, s.label) for s in run.findings.shortcuts} >= {("border color", "marked")}
     assert "border color alone gives away" in page_of(squares[0])
     model = Model.load(squares[0])
     marked = np.flatnonzero(run.manifest.labels[run.examples.index] == run.manifest.classes.index("marked"))
@@ -87,31 +87,31 @@ def test_the_square_that_makes_the_class_rings_the_alarm_and_gets_the_heat(squar
 
 def test_the_album_is_what_the_network_does(squares):
     report(squares[0])
-    run, model = read_run(squares[0]), Model.load(squares[0])
+    run, model = read_results(squares[0]), Model.load(squares[0])
     x = model.preprocess.normalize(run.examples.pixels)
-    at = run.album["heat_place"]
+    at = run.explanations["heat_place"]
     shares = model.probabilities(run.examples.pixels[at]).numpy()
     order = np.argsort(-shares, axis=1)
-    np.testing.assert_array_equal(run.album["heat_target"], order[:, 0])
-    np.testing.assert_array_equal(run.album["heat_rival"], order[:, 1])
-    np.testing.assert_allclose(run.album["heat_share"], np.sort(shares, axis=1)[:, ::-1][:, :2], atol=1e-6)
+    np.testing.assert_array_equal(run.explanations["heat_target"], order[:, 0])
+    np.testing.assert_array_equal(run.explanations["heat_rival"], order[:, 1])
+    np.testing.assert_allclose(run.explanations["heat_share"], np.sort(shares, axis=1)[:, ::-1][:, :2], atol=1e-6)
     for name, target in (("own", order[:, 0]), ("against", order[:, 1])):
         heats = explanation.heats(model.net, x[at], target=torch.from_numpy(target))
         found = np.stack([h.values for h in heats])
-        np.testing.assert_allclose(run.album[f"heat_{name}"] / 255, found, atol=0.01)
-    np.testing.assert_array_equal(run.album["filters"], explanation.filters(model.net))
-    for k, layer in enumerate(run.album["maps_layers"]):
-        maps = explanation.feature_maps(model.net, x[run.album["maps_sample"]][None], str(layer))[0]
-        *channels, of = run.album[f"maps_{k}_channels"].tolist()
+        np.testing.assert_allclose(run.explanations[f"heat_{name}"] / 255, found, atol=0.01)
+    np.testing.assert_array_equal(run.explanations["filters"], explanation.filters(model.net))
+    for k, layer in enumerate(run.explanations["maps_layers"]):
+        maps = explanation.feature_maps(model.net, x[run.explanations["maps_sample"]][None], str(layer))[0]
+        *channels, of = run.explanations[f"maps_{k}_channels"].tolist()
         assert of == len(maps)
         own = maps[channels]
         own = (own - own.min((1, 2), keepdims=True)) / np.maximum(np.ptp(own, axis=(1, 2)), 1e-12)[:, None, None]
-        np.testing.assert_allclose(run.album[f"maps_{k}"] / 255, own, atol=0.01)
+        np.testing.assert_allclose(run.explanations[f"maps_{k}"] / 255, own, atol=0.01)
 
 
 def test_every_number_of_the_new_sections_can_be_computed_again(squares):
     page = re.sub(r"<[^>]*>", "|", page_of(squares[0]))
-    run, model = read_run(squares[0]), Model.load(squares[0])
+    run, model = read_results(squares[0]), Model.load(squares[0])
     table = summary.table(model.net, model.preprocess.shape)
     assert f"{table.totals.macs:,} multiply-adds" in page
     for layer in table.layers:
@@ -126,7 +126,7 @@ def test_every_number_of_the_new_sections_can_be_computed_again(squares):
             number = f"{scaled[0, middle + row, middle + column]:.2f}".replace("-", "−")
             assert f"|{number}|" in page
     assert f"{SIDE + 8} × {SIDE}" in page  # the picture as it was
-    for part, scored in run.scored.items():
+    for part, scored in run.predictions.items():
         right = 100 * np.mean(scored.probability.argmax(1) == scored.labels)
         assert f"on {len(scored.labels)} {part} pictures: {right:.0f}" in page
 
@@ -136,8 +136,8 @@ def test_a_full_report_changes_pictures_and_stands_beside_simpler_answers(run, s
     page = html.unescape(re.sub(r"<[^>]*>", "|", page_of(run, full=True)))
     changed = json.loads((run / "robustness.json").read_text())
     simpler = json.loads((run / "baselines.json").read_text())
-    found, model = read_run(run), Model.load(run)
-    index, truth = found.scored["validation"].index, found.scored["validation"].labels
+    found, model = read_results(run), Model.load(run)
+    index, truth = found.predictions["validation"].index, found.predictions["validation"].labels
     n = len(index)
     assert (changed["n"], simpler["n"], changed["left_out"]) == (n, n, [])
     files = [Image.open(squares[1] / found.manifest.paths[i]) for i in index]
@@ -184,7 +184,7 @@ def test_what_was_measured_with_other_weights_is_not_shown(run):
 
 
 def test_the_picture_as_it_was_is_the_file(squares):
-    run = read_run(squares[0])
+    run = read_results(squares[0])
     file = run.manifest.paths[run.examples.index[run.examples.of]]
     with Image.open(squares[1] / file) as image:
         np.testing.assert_array_equal(run.examples.original, np.asarray(image))
@@ -194,18 +194,18 @@ def test_the_picture_as_it_was_is_the_file(squares):
 def test_a_full_report_tests_its_explanations(run):
     told = []
     page = page_of(run, full=True, progress=told.append)
-    found = read_run(run)
+    found = read_results(run)
     assert told[0].startswith("where it looked")
     assert "whether these explanations are true" in told
     assert "nothing was left out" in page
     assert "Are these explanations true?" in page
     assert "Score-CAM" in page
-    model, places = Model.load(run), found.album["slow_place"][: int(found.album["check_pictures"])]
+    model, places = Model.load(run), found.explanations["slow_place"][: int(found.explanations["check_pictures"])]
     x = model.preprocess.normalize(found.examples.pixels[places])
     heats = explanation.heats(model.net, x, "grad-cam")
     areas = [explanation.deletion(model.net, x[k : k + 1], h, steps=CURVE).area for k, h in enumerate(heats)]
-    row = found.album["check_method"].tolist().index("grad-cam")
-    assert found.album["check"][row, 0] == pytest.approx(np.mean(areas), abs=1e-6)
+    row = found.explanations["check_method"].tolist().index("grad-cam")
+    assert found.explanations["check"][row, 0] == pytest.approx(np.mean(areas), abs=1e-6)
     assert len(page) < 5_000_000
 
 
@@ -221,7 +221,7 @@ def slowed(model, seconds):
 @pytest.mark.parametrize("seconds", [0.5, 1.5])
 @pytest.mark.parametrize("full", [False, True])
 def test_an_album_of_a_slow_network_keeps_to_its_time_and_names_what_it_lacks(squares, seconds, full):
-    run, model = read_run(squares[0]), slowed(Model.load(squares[0]), 0.02)
+    run, model = read_results(squares[0]), slowed(Model.load(squares[0]), 0.02)
     pixels = run.examples.pixels[[0, 1] * 4]
     begun = time.perf_counter()
     found = album(model, pixels, list(range(1, 8)), 0, seconds=seconds, full=full)
@@ -237,7 +237,7 @@ def test_an_album_of_a_slow_network_keeps_to_its_time_and_names_what_it_lacks(sq
 
 
 def test_an_album_with_time_lacks_nothing(squares):
-    run, model = read_run(squares[0]), Model.load(squares[0])
+    run, model = read_results(squares[0]), Model.load(squares[0])
     found = album(model, run.examples.pixels[[0, 1] * 4], list(range(1, 8)), 0, seconds=60.0, full=True)
     assert found["left_out"].tolist() == []
     assert found["check_method"].tolist() == list(CHECKED)
@@ -246,7 +246,7 @@ def test_an_album_with_time_lacks_nothing(squares):
 
 
 def test_with_no_time_one_picture_is_explained_and_nothing_else(squares):
-    run, model = read_run(squares[0]), Model.load(squares[0])
+    run, model = read_results(squares[0]), Model.load(squares[0])
     places = list(range(len(run.examples.index)))
     found = album(model, run.examples.pixels, places[1:], places[0], seconds=0.0)
     assert found["heat_place"].tolist() == [0]
@@ -272,13 +272,13 @@ def test_a_full_report_of_a_slow_network_ends_in_time_and_says_what_it_left_out(
 
 
 def test_what_a_training_had_no_time_for_is_looked_up_by_the_next_report(run, squares):
-    found, model = read_run(run), Model.load(run)
+    found, model = read_results(run), Model.load(run)
     mistakes = [k for k in range(len(found.examples.index)) if k != found.sample()]
     brief = album(model, found.examples.pixels, mistakes, found.sample(), seconds=0.0)
     np.savez(run / "explanations.npz", **brief)
     page = page_of(run)
     assert "not enough for" not in page
-    assert len(read_run(run).album["left_out"]) == 0
+    assert len(read_results(run).explanations["left_out"]) == 0
 
 
 def test_the_report_at_the_end_of_a_training_is_a_small_part_of_it(tmp_path, monkeypatch):
@@ -371,6 +371,6 @@ def test_a_run_that_goes_on_forgets_what_was_seen_in_other_examples(run):
         arrays = dict(seen)
     np.savez(run / "explanations.npz", **{**arrays, "heat_place": arrays["heat_place"] + 99})
     with pytest.raises(RunError, match="points outside"):
-        read_run(run)
+        read_results(run)
     svertka.resume(run)
-    assert read_run(run).album["heat_place"].max() < 99
+    assert read_results(run).explanations["heat_place"].max() < 99

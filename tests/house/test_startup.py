@@ -13,7 +13,7 @@ from PIL import Image
 from svertka.common import startup
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.report import page_of
-from svertka.reporting.run_results import read_run
+from svertka.runs.results import read_results
 
 DEAR = ("sympy", "scipy", "sklearn", "matplotlib", "pandas", "torch._dynamo", "torch._inductor")
 PROGRAM = """
@@ -91,7 +91,7 @@ startup.ahead()
 
 def test_a_page_is_the_same_from_templates_compiled_before(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    run = read_run(make_run.invented(tmp_path / "run"))
+    run = read_results(make_run.invented(tmp_path / "run"))
 
     def pages(place):
         monkeypatch.setattr(sys, "pycache_prefix", str(place))

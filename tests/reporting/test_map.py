@@ -11,8 +11,8 @@ from visible_words import english_in
 from svertka.errors import RunError
 from svertka.reporting import write_report
 from svertka.reporting.charts import charts
-from svertka.reporting.run_results import read_run
 from svertka.reporting.sections.map import section
+from svertka.runs.results import read_results
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_one_place_for_all_points_is_drawn_in_the_middle():
 
 
 def test_panels_count_what_the_predictions_say(made):
-    found = section.section(read_run(made))
+    found = section.section(read_results(made))
     with np.load(made / "predictions.npz") as p, np.load(made / "map.npz") as m:
-        labels = read_run(made).manifest.labels
+        labels = read_results(made).manifest.labels
         guess = dict(zip(p["validation_index"].tolist(), p["validation_probability"].argmax(1).tolist(), strict=True))
         index = m["index"].tolist()
     missed = [sum(labels[i] == c and guess.get(i, c) != c for i in index) for c in range(15)]
@@ -72,7 +72,7 @@ def test_panels_count_what_the_predictions_say(made):
 
 def test_the_page_shows_what_mistakes_are_like(made):
     text = shown(write_report(made).read_text(encoding="utf-8"))
-    manifest = read_run(made).manifest
+    manifest = read_results(made).manifest
     with np.load(made / "map.npz") as found:
         for asked, similar, cosine in zip(found["asked"], found["similar"], found["cosine"], strict=True):
             assert manifest.paths[asked] in text

@@ -19,7 +19,7 @@ from svertka.data import Manifest
 from svertka.pipeline import embedding_map
 from svertka.pipeline.embedding_map import principal, write_map
 from svertka.pipeline.feature_extraction import Looking
-from svertka.reporting.run_results import read_run
+from svertka.runs.results import read_results
 from svertka.transfer.backbones import side_by_side
 from svertka.transfer.features import PLAIN
 from svertka.transfer.ladder import Candidate
@@ -122,7 +122,7 @@ def test_a_report_never_lays_a_large_map_out(tmp_path, monkeypatch):
         raise AssertionError(f"{len(axes)} pictures would take minutes")
 
     monkeypatch.setattr(tsne, "laid_out", never)
-    assert "near" not in _laid_out(read_run(run), seconds=SECONDS).map
+    assert "near" not in _laid_out(read_results(run), seconds=SECONDS).map
 
 
 def test_the_largest_map_that_is_laid_out_keeps_its_time():

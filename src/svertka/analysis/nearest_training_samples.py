@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from svertka import data as rooms
-from svertka.errors import DataError, RunError
 from svertka.explanation import embeddings, nearest
 from svertka.models import Model
-from svertka.runs import layout
-from svertka.runs.run_folder import Run
+from svertka.runs.files import read_recipe
+from svertka.runs.predictions import read_manifest
+from svertka.runs.reopen import open_data, open_pictures
 
 BATCH = 64
 
@@ -37,17 +36,10 @@ class Neighbors:
     """
 
     def __init__(self, model: Model, run: str | Path) -> None:
-        folder = Run.open(run)
-        try:
-            source = rooms.reopen_source(folder.read(layout.RECIPE)["data"])
-        except (KeyError, TypeError) as why:
-            raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
-        self.store = rooms.begin_store(source, model.preprocess).finish()
-        self.manifest = rooms.Manifest.load(folder.path / layout.MANIFEST)
-        if not self.manifest.matches(self.store):
-            raise DataError(
-                f"{source.where} has changed since {folder.path} learned from it: its neighbors cannot be shown."
-            )
+        run = Path(run)
+        self.manifest = read_manifest(run)
+        source = open_data(run, read_recipe(run))
+        self.store = open_pictures(run, source, model.preprocess, self.manifest)
         self.model, self.index = model, self.manifest.indices("train")
         pixels, preprocess = self.store.pixels, model.preprocess
         groups = (self.index[k : k + BATCH] for k in range(0, len(self.index), BATCH))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import convert
 
 from svertka.analysis import tsne
 from svertka.common.atomic_write import write_bytes, write_npz
@@ -22,8 +23,9 @@ from svertka.errors import DataError, ReadError, RunError, ShapeError, WeightsEr
 from svertka.records import encoded
 from svertka.reporting import write_report
 from svertka.reporting.i18n.translate import say
-from svertka.reporting.run_results import PROBES, RunFolder, read_run
 from svertka.runs import layout
+from svertka.runs.records import Baselines, Layers, Robustness
+from svertka.runs.results import Results, read_results
 
 if TYPE_CHECKING:
     from svertka.models import Model
@@ -34,11 +36,11 @@ MOST = 25.0  # seconds, for the same
 
 def report_training(run: Path, model: Model, seconds: float) -> Path:
     """The report at the end of a training that took so long, with the network still at hand."""
-    found, most = read_run(run), min(MOST, LOOKING * seconds)
+    found, most = read_results(run), min(MOST, LOOKING * seconds)
     return write_report(_looked(laid_out(found, seconds=most), model, seconds=most, full=False))
 
 
-def laid_out(run: RunFolder, *, seconds: float) -> RunFolder:
+def laid_out(run: Results, *, seconds: float) -> Results:
     """The run with neighbors near on its map, kept in its folder, where laying it out so takes no more seconds."""
     if "axes" not in run.map or "near" in run.map or tsne.seconds(len(run.map["axes"])) > seconds:
         return run
@@ -47,7 +49,7 @@ def laid_out(run: RunFolder, *, seconds: float) -> RunFolder:
     return dataclasses.replace(run, map=found)
 
 
-def with_looks(run: RunFolder, *, seconds: float, full: bool, progress: Callable[[str], None]) -> RunFolder:
+def with_looks(run: Results, *, seconds: float, full: bool, progress: Callable[[str], None]) -> Results:
     """The run with what its network looks at; with a sentence instead where the network cannot be opened."""
     from svertka.models import Model
 
@@ -59,18 +61,18 @@ def with_looks(run: RunFolder, *, seconds: float, full: bool, progress: Callable
     return _looked(run, model, seconds=seconds, full=full, progress=progress)
 
 
-def lacks_looks(run: RunFolder) -> bool:
+def lacks_looks(run: Results) -> bool:
     """Whether nothing was looked at, or the end of a training left less time for it than there is now."""
-    album = run.album
+    album = run.explanations
     return not album or (len(album.get("left_out", ())) > 0 and float(album.get("allowed", MOST)) < MOST)
 
 
-def lacks_probes(run: RunFolder) -> bool:
+def lacks_probes(run: Results) -> bool:
     """Whether something that a full report measures was not, or not wholly."""
-    return len(run.probes) < len(PROBES) or bool(run.probes["robustness"].get("left_out"))
+    return run.robustness is None or run.baselines is None or bool(run.robustness.left_out)
 
 
-def probed(run: RunFolder, seconds: float) -> RunFolder:
+def probed(run: Results, seconds: float) -> Results:
     """The run with what `probe` measures on its data; where these are gone, with a sentence instead."""
     from svertka.analysis.full_report import probe
     from svertka.models import Model
@@ -86,13 +88,17 @@ def probed(run: RunFolder, seconds: float) -> RunFolder:
             why=str(why),
         )
         return dataclasses.replace(run, cautions=(*run.cautions, told))
-    _keep(run.path, {f"{name}.json": probed for name, probed in found.items()})
-    return dataclasses.replace(run, probes=found)
+    _keep(run.path, {f"{name}.json": content for name, content in found.items()})
+    return dataclasses.replace(
+        run,
+        robustness=convert(found["robustness"], Robustness),
+        baselines=convert(found["baselines"], Baselines),
+    )
 
 
 def _looked(
-    run: RunFolder, model: Model, *, seconds: float, full: bool, progress: Callable[[str], None] = lambda _: None
-) -> RunFolder:
+    run: Results, model: Model, *, seconds: float, full: bool, progress: Callable[[str], None] = lambda _: None
+) -> Results:
     """The run with the layer table and the album of its network, which are kept in its folder where that can be."""
     from svertka.explanation.report_album import album
     from svertka.summary import table
@@ -105,12 +111,13 @@ def _looked(
     examples, sample = run.examples, run.sample()
     if examples is not None and sample is not None and examples.pixels.shape[1:] == _shape(model):
         _, rows = run.mistakes()
-        scored = run.looked_at
+        scored = run.shown
         mistakes = [] if scored is None else [run.place_of(int(scored.index[row])) for row in rows]
         wrong = [m for m in mistakes if m is not None]
         found = album(model, examples.pixels, wrong, sample, seconds=seconds, full=full, progress=progress)
     _keep(run.path, {layout.NETWORK: layers, layout.EXPLANATIONS: found})
-    return dataclasses.replace(run, layers=layers, album=found)
+    table_rows = None if layers is None else convert(layers, Layers)
+    return dataclasses.replace(run, layers=table_rows, explanations=found)
 
 
 def _shape(model: Model) -> tuple[int, int, int]:

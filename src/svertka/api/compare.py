@@ -17,9 +17,10 @@ import numpy as np
 from svertka.errors import DataError, RunError, UnknownName, UsageError
 from svertka.evaluation import Difference, difference, wilson
 from svertka.records import Interval
-from svertka.runs.predictions import PARTS, Answers, read_answers
+from svertka.runs.predictions import Predictions, required_predictions
 
-TOLD = 200  # changed pictures that are listed
+PARTS = ("test", "validation")  # the first that all runs have
+LISTED = 200  # changed pictures that are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Pair:
         return {
             "one": self.one, "other": self.other, **self.found.to_dict(), "sentence": self.sentence(),
             "per_class": {name: d.to_dict() for name, d in self.classes.items()},
-            "changed": list(self.changed[:TOLD]),
+            "changed": list(self.changed[:LISTED]),
         }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def compare(runs: Sequence[str | Path], *, part: str | None = None) -> Compared:
         raise UsageError(f"{twice} is named twice; a run cannot differ from itself.")
     if part is not None and part not in PARTS:
         raise UnknownName("part", part, PARTS)
-    answers, part = _of_part([read_answers(f) for f in folders], folders, part)
+    answers, part = _of_part([required_predictions(f) for f in folders], folders, part)
     _same_classes(answers)
     rows, left_out = _shared(answers)
     names = answers[0].manifest.classes
@@ -114,7 +115,9 @@ def compare(runs: Sequence[str | Path], *, part: str | None = None) -> Compared:
     return Compared(part, n, left_out, accuracy, pairs)
 
 
-def _of_part(found: list[dict[str, Answers]], folders: list[Path], part: str | None) -> tuple[list[Answers], str]:
+def _of_part(
+    found: list[dict[str, Predictions]], folders: list[Path], part: str | None
+) -> tuple[list[Predictions], str]:
     if part is None:
         part = next((p for p in PARTS if all(p in answers for answers in found)), "validation")
     lacking = next((f for f, answers in zip(folders, found, strict=True) if part not in answers), None)
@@ -123,7 +126,7 @@ def _of_part(found: list[dict[str, Answers]], folders: list[Path], part: str | N
     return [answers[part] for answers in found], part
 
 
-def _same_classes(answers: list[Answers]) -> None:
+def _same_classes(answers: list[Predictions]) -> None:
     first = answers[0]
     for other in answers[1:]:
         differing = set(first.manifest.classes) ^ set(other.manifest.classes)
@@ -135,7 +138,7 @@ def _same_classes(answers: list[Answers]) -> None:
             )
 
 
-def _shared(answers: list[Answers]) -> tuple[list[np.ndarray], int]:
+def _shared(answers: list[Predictions]) -> tuple[list[np.ndarray], int]:
     """Rows of each run's answers that show the same pictures in the same order, and how many were left out."""
     learned: set[bytes] = set()
     for a in answers:
@@ -156,7 +159,7 @@ def _keys(digests: np.ndarray) -> list[bytes]:
 
 
 def _pair(
-    answers: list[Answers],
+    answers: list[Predictions],
     rows: list[np.ndarray],
     guesses: list[np.ndarray],
     truth: np.ndarray,

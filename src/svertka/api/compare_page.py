@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 
 from svertka.api.compare import Compared
-from svertka.data import reopen_source
 from svertka.errors import ReadError, SvertkaError
-from svertka.kinds.image import Preprocess
 from svertka.kinds.image.reader import read
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.pages.compare import SHOWN, page
 from svertka.reporting.templates import replace_page
-from svertka.runs import layout
+from svertka.runs.files import read_recipe
+from svertka.runs.reopen import open_data, prepared
 
 
 def write_page(found: Compared, out: Path, lang: str = "en") -> Path:
@@ -36,9 +34,9 @@ def _pictures(found: Compared, run: Path) -> dict[str, np.ndarray]:
     """Pixels by digest of the pictures that changed, as far as the run's data are still where they were."""
     wanted = {row["path"]: row["digest"] for pair in found.pairs for row in pair.changed[:SHOWN]}
     try:
-        recipe = json.loads((run / layout.RECIPE).read_text(encoding="utf-8"))
-        source, how = reopen_source(recipe["data"]), Preprocess.from_dict(recipe["preprocess"])
-    except (OSError, ValueError, KeyError, TypeError, SvertkaError):
+        recipe = read_recipe(run)
+        source, how = open_data(run, recipe), prepared(run, recipe)
+    except SvertkaError:
         return {}  # the page says that pictures are shown where they are still there
     pixels = {}
     for i, path in enumerate(source.paths):

@@ -20,6 +20,7 @@ from svertka.models import Model
 from svertka.pipeline.context import Where
 from svertka.records import FilesDecoded, Unreadable, Watch, silent
 from svertka.runs import layout
+from svertka.runs.predictions import read_manifest
 
 BATCH = 256
 PARTS = {"train": 1, "validation": 2, "test": 3}
@@ -96,7 +97,7 @@ def learned_from(model: str | Path | Model) -> np.ndarray | None:
     """Digests uint8 (k, 16) of the pictures that a run learned from; None of what is no run folder."""
     if isinstance(model, Model) or not (Path(model) / layout.MANIFEST).is_file():
         return None
-    files = rooms.Manifest.load(Path(model) / layout.MANIFEST)
+    files = read_manifest(Path(model))
     return files.digests[files.indices("train")]
 
 

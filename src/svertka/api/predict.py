@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from svertka.data import Manifest, picture_files
+from svertka.data import picture_files
 from svertka.errors import RunError, UsageError
 from svertka.evaluation import selective_prediction
 from svertka.models import Model
 from svertka.records import Prediction, Unreadable
 from svertka.runs import layout
+from svertka.runs.predictions import read_predictions
 from svertka.zoo import variants
 from svertka.zoo.weights.catalog import catalog
 
@@ -78,13 +76,11 @@ def promised(model: Model, wanted: float, where: str | Path | Model | None = Non
 
 
 def _of_predictions(run: Path) -> tuple[selective_prediction.Point, ...]:
-    """The curve of a run folder whose model does not hold it."""
-    try:
-        with np.load(run / layout.PREDICTIONS, allow_pickle=False) as found:
-            index, shares = found["validation_index"], found["validation_probability"]
-        return selective_prediction.curve(shares, Manifest.load(run / layout.MANIFEST).labels[index])
-    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile, RunError):
-        return ()  # no run, or one without validation; the caller says what is missing
+    """The curve of a run folder whose model does not hold it; none of what is no run, or one without validation."""
+    if not (run / layout.PREDICTIONS).is_file():
+        return ()
+    judged = read_predictions(run).get("validation")
+    return () if judged is None else selective_prediction.curve(judged.probability, judged.labels)
 
 
 def open_model(model: str | Path | Model, weights: str | Path | None = None) -> Model:

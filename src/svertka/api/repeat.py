@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 
 from svertka import data as rooms
 from svertka.analysis.error_analysis import failures
@@ -32,12 +33,15 @@ from svertka.data.splitting.holdout import joined
 from svertka.data.splitting.k_fold import folds as deal
 from svertka.errors import TrainingError, UsageError
 from svertka.evaluation.repeats import Repeats, of_folds, of_seeds
-from svertka.kinds.image import Preprocess
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Trained
 from svertka.records import FilesDecoded, Note, Watch, silent
 from svertka.reporting.pages.repeat import write_page
 from svertka.runs import layout
+from svertka.runs.files import read_recipe
+from svertka.runs.predictions import PARTS, Predictions, read_predictions
+from svertka.runs.records import RepeatsFile
+from svertka.runs.reopen import open_pictures, prepared
 from svertka.runs.run_folder import Run
 from svertka.training.recipe import Recipe
 
@@ -138,15 +142,11 @@ def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], par
 
 
 def _summarize(parent: Run, done: list[Trained], source: rooms.Source, folded: bool, seconds: float) -> dict[str, Any]:
-    manifests = [rooms.Manifest.load(run.path / layout.MANIFEST) for run in done]
-    answers = [_answers(run.path) for run in done]
-    right = {
-        part: [_right(a, m, part) for a, m in zip(answers, manifests, strict=True) if f"{part}_index" in a]
-        for part in ("validation", "test")
-    }
+    answers = [read_predictions(run.path) for run in done]
+    right = {part: [a[part].guess == a[part].labels for a in answers if part in a] for part in PARTS}
     if folded:
-        judged = of_folds(right["validation"], [len(m.indices("train")) for m in manifests])
-        _write_out_of_fold(parent, answers, manifests, source)
+        judged = of_folds(right["validation"], [len(a["validation"].manifest.indices("train")) for a in answers])
+        _write_out_of_fold(parent, [a["validation"] for a in answers], source)
     else:
         judged = of_seeds(np.stack(right["validation"]))
     tested = of_seeds(np.stack(right["test"])) if len(right["test"]) == len(done) else None
@@ -161,31 +161,18 @@ def _summarize(parent: Run, done: list[Trained], source: rooms.Source, folded: b
         "seconds": round(seconds, 3),
     }
     parent.write(layout.REPEATS, summary)
-    write_page(parent.path, summary)
+    write_page(parent.path, convert(summary, RepeatsFile))
     return summary
 
 
-def _answers(run: Path) -> dict[str, np.ndarray]:
-    with np.load(run / layout.PREDICTIONS, allow_pickle=False) as found:
-        return {name: found[name] for name in found.files}
-
-
-def _right(arrays: dict[str, np.ndarray], manifest: rooms.Manifest, part: str) -> np.ndarray:
-    right: np.ndarray = arrays[f"{part}_probability"].argmax(1) == manifest.labels[arrays[f"{part}_index"]]
-    return right
-
-
-def _write_out_of_fold(
-    parent: Run, answers: list[dict[str, np.ndarray]], manifests: list[rooms.Manifest], source: rooms.Source
-) -> None:
+def _write_out_of_fold(parent: Run, answers: list[Predictions], source: rooms.Source) -> None:
     """What each picture was called by the run that had not seen it."""
-    index = np.concatenate([a["validation_index"] for a in answers])
+    index = np.concatenate([a.index for a in answers])
     order = np.argsort(index, kind="stable")
-    shares = np.concatenate([a["validation_probability"] for a in answers])[order]
-    fold = np.repeat(np.arange(1, len(answers) + 1), [len(a["validation_index"]) for a in answers])[order]
+    shares = np.concatenate([a.probability for a in answers])[order]
+    fold = np.repeat(np.arange(1, len(answers) + 1), [len(a.index) for a in answers])[order]
     write_npz(parent.path / layout.PREDICTIONS, {"index": index[order], "probability": shares, "fold": fold})
-    told = Run(parent.path / "1").read(layout.RECIPE)
-    store = rooms.begin_store(source, Preprocess.from_dict(told["preprocess"])).finish()
-    files = manifests[0]
+    first, files = parent.path / "1", answers[0].manifest
+    store = open_pictures(first, source, prepared(first, read_recipe(first)), files)
     found = failures(shares, index[order], files.labels, files.classes, files.paths, store, groups=source.groups)
     parent.write(layout.FAILING, {"part": "out of fold", **found})

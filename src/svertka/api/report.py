@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from svertka.analysis.training_report import MOST, lacks_looks, lacks_probes, laid_out, probed, with_looks
 from svertka.common.time_budget import Budget
-from svertka.errors import RunError, UsageError
+from svertka.errors import UsageError
 from svertka.reporting import write_report
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.pages.repeat import write_page as write_repeats
-from svertka.reporting.run_results import optional, read_run
 from svertka.runs import layout
+from svertka.runs.files import read_optional
+from svertka.runs.records import RepeatsFile
+from svertka.runs.results import read_results
 
 FULL = 2.0  # minutes that `--full` may take
 INSIDE, DRAWN = 0.5, 0.95  # shares of what is left for looking at the network, and then for its pictures
@@ -42,9 +43,9 @@ def report(
         raise UsageError(f"A full report takes more than 0 minutes; received {minutes:g}.")
     budget = Budget(60 * minutes if full else MOST)
     with speaking(lang):
-        if (repeats := optional(Path(run) / layout.REPEATS)) is not None:
+        if (repeats := read_optional(Path(run) / layout.REPEATS, RepeatsFile)) is not None:
             return _of_repeats(Path(run), repeats, Path(out) if out is not None else None, full=full)
-        found = read_run(Path(run))
+        found = read_results(Path(run))
         if full or found.layers is None or lacks_looks(found):
             looking = budget.part(INSIDE).left() if full else MOST
             found = with_looks(found, seconds=looking, full=full, progress=progress)
@@ -55,10 +56,7 @@ def report(
     return write_report(found, Path(out) if out is not None else None, lang)
 
 
-def _of_repeats(parent: Path, found: Mapping[str, Any], out: Path | None, *, full: bool) -> Path:
+def _of_repeats(parent: Path, found: RepeatsFile, out: Path | None, *, full: bool) -> Path:
     if full:
         raise UsageError(f"{parent} holds repeated trainings: a full report is that of one of them.")
-    try:
-        return write_repeats(parent, found, out)
-    except (KeyError, TypeError, AttributeError) as why:
-        raise RunError(f"{parent / layout.REPEATS} is damaged: {why!r}.") from why
+    return write_repeats(parent, found, out)

@@ -11,10 +11,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import numpy as np
+from typing import IO, Any
 
 PART = ".part"  # how a file aside ends, which a process that was killed leaves behind
 
@@ -50,9 +47,9 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         file.write(data)
 
 
-def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: str | Path, arrays: Mapping[str, Any]) -> None:
     """An .npz file; see `atomic_write`."""
     import numpy as np
 
     with atomic_write(path) as file:
-        np.savez(file, **dict[str, Any](arrays))  # numpy's own types take the names for `allow_pickle`
+        np.savez(file, **arrays)

@@ -61,7 +61,10 @@ def restored(fields: dict[str, Any]) -> Any:
     """A stored message as a message, any other object as it is: the `object_hook` of `json.loads`."""
     if fields.keys() != _KEYS:
         return fields
-    return Message(fields["text"], fields["id"], fields["values"])
+    text, id, values = fields["text"], fields["id"], fields["values"]
+    if not (isinstance(text, str) and isinstance(id, str) and isinstance(values, dict)):
+        return fields
+    return Message(text, id, values) if all(isinstance(value, Value) for value in values.values()) else fields
 
 
 def fill(sentence: str, values: Mapping[str, Any], write: Callable[[Any, str], str] | None = None) -> str:

@@ -8,7 +8,6 @@ its `model/`; what predicts is the same code that trained: `signals` makes the p
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,15 +23,18 @@ import svertka
 from svertka import zoo
 from svertka.blocks import Net
 from svertka.common.atomic_write import write_bytes
+from svertka.common.text import shorten
 from svertka.errors import ReadError, RecipeError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
 from svertka.kinds import image
 from svertka.kinds.image import Preprocess
 from svertka.models.describe import build, describe
 from svertka.models.structure import outline
 from svertka.records import Prediction, Unreadable, encoded, readable
+from svertka.runs.files import as_preprocess, as_record, renewed
 from svertka.runs.layout import MODEL
 from svertka.runs.layout import MODEL_FACTS as FACTS
 from svertka.runs.layout import MODEL_WEIGHTS as WEIGHTS
+from svertka.runs.records import ModelFile
 from svertka.zoo.weights import catalog as catalog
 from svertka.zoo.weights.rename_tensors import load_state
 
@@ -102,21 +104,19 @@ class Model:
         """
         folder = Path(where)
         folder = folder / MODEL if (folder / MODEL / FACTS).is_file() else folder
-        facts = _facts(folder)
+        content, facts = _read_facts(folder)
         data = _bytes(folder / WEIGHTS)
+        if hashlib.sha256(data).hexdigest() != facts.weights.sha256:
+            raise RunError(f"{folder / WEIGHTS} is damaged: its sha256 is not the one in {FACTS}.")
         try:
-            if hashlib.sha256(data).hexdigest() != facts["weights"]["sha256"]:
-                raise RunError(f"{folder / WEIGHTS} is damaged: its sha256 is not the one in {FACTS}.")
-            tensors = load(data)
-            classes = tuple(map(str, facts["classes"]))
-            net = _filled(facts, tensors, len(classes), folder)
-            preprocess = Preprocess.from_dict(facts["preprocess"])
-            temperature, mirror = float(facts["temperature"]), bool(facts.get("mirror", False))
-            abstaining = [list(map(float, row)) for row in facts.get("abstaining", ())]
+            net = _filled(facts, load(data), folder)
         except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecipeError) as why:
-            raise RunError(f"{folder / FACTS} does not describe a model: {why!r}.") from why
-        net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(net, classes, preprocess, facts["network"], temperature, abstaining, mirror, facts)
+            raise RunError(f"{folder / FACTS} does not describe a model: {shorten(repr(why))}.") from why
+        return cls(
+            net.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            tuple(facts.classes), as_preprocess(facts.preprocess, folder / FACTS), facts.network, facts.temperature,
+            [list(row) for row in facts.abstaining], facts.mirror, content,
+        )  # fmt: skip
 
     @classmethod
     def published(cls, what: str, weights: str | Path | None = None) -> Model:
@@ -203,37 +203,37 @@ def _picture_bytes(picture: Any) -> bytes:
         raise ReadError(str(picture), (why.strerror or str(why)).lower()) from why
 
 
-def _filled(facts: dict[str, Any], tensors: dict[str, Tensor], classes: int, folder: Path) -> Net:
+def _filled(facts: ModelFile, tensors: dict[str, Tensor], folder: Path) -> Net:
     """The network of model.json with its weights."""
-    named = facts["format"] == 1
+    named = facts.format == 1
+    if not named and facts.structure is None:
+        raise RunError(f"{folder / FACTS} does not describe a model: it has no structure.")
     try:
         with zoo.without_storage():
-            net = build(facts["network"], classes, None if named else facts["structure"])
+            net = build(facts.network, len(facts.classes), None if named else facts.structure)
         load_state(net, tensors)
     except (RunError, UsageError, ShapeError, WeightsError) as why:
         if not named:
-            raise RunError(f"{folder / FACTS} does not describe its weights: {why}") from why
+            raise RunError(f"{folder / FACTS} does not describe its weights: {shorten(str(why), 200)}") from why
+        name = shorten(repr(facts.network.get("name")), 40)
         raise RunError(
-            f"{folder} was written by an earlier svertka, whose network {facts['network']['name']!r} was not today's: "
-            f"open it with that version, or train anew. ({why})"
+            f"{folder} was written by an earlier svertka, whose network {name} was not today's: open it with that "
+            f"version, or train anew. ({shorten(str(why), 80)})"
         ) from why
     return net
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def _read_facts(folder: Path) -> tuple[dict[str, Any], ModelFile]:
+    """What model.json holds, as plain data and as a record."""
     if not (folder / FACTS).is_file():
         what = "holds no model.json" if folder.is_dir() else "does not exist"
         raise RunError(f"{folder} {what}; a model is a run folder of `svertka train`, or its model/.")
-    try:
-        facts: dict[str, Any] = json.loads(_bytes(folder / FACTS))
-        version = facts["format"] = int(facts["format"])
-    except (ValueError, KeyError, TypeError, RecursionError) as why:
-        raise RunError(f"{folder / FACTS} is damaged: {why!r}.") from why
-    if version > FORMAT:
-        raise RunError(
-            f"{folder} was written by a newer svertka ({facts.get('svertka')}); this is {svertka.__version__}."
-        )
-    return facts
+    content = renewed(folder / FACTS)
+    version = content.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        writer = shorten(str(content.get("svertka")), 40)
+        raise RunError(f"{folder} was written by a newer svertka ({writer}); this is {svertka.__version__}.")
+    return content, as_record(content, ModelFile, str(folder / FACTS))
 
 
 def _bytes(path: Path) -> bytes:

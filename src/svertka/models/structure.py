@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka.blocks import SAVED, SavedClass, saved_class_of
+from svertka.common.text import shorten
 from svertka.errors import RunError, UsageError
 from svertka.zoo import FAMILIES
 
@@ -63,12 +64,17 @@ def rebuild(config: Mapping[str, Any]) -> nn.Module:
     name = config.get("kind") if isinstance(config, Mapping) else None
     kind = find_saved_class(str(name))
     if kind is None:
-        raise RunError(f"The network has a part of kind {name!r}, which this version of svertka does not know.")
+        raise RunError(
+            f"The network has a part of kind {shorten(repr(name), 60)}, which this version of svertka does not know."
+        )
     rest = {key: value for key, value in config.items() if key != "kind"}
     try:
         return _layer(kind, rest) if kind.keeps is None else _block(kind, kind.keeps, rest)
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as why:
-        raise RunError(f"The network has a {kind.name} that cannot be built from {rest!r:.200}: {why}.") from why
+        raise RunError(
+            f"The network has a {kind.name} that cannot be built from {shorten(repr(rest), 80)}: "
+            f"{shorten(str(why), 80)}."
+        ) from why
 
 
 def find_saved_class(name: str) -> SavedClass | None:

@@ -150,7 +150,7 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     """
     backbones = begun_with(job, told["transfer"])
     job.notes = job.run.notes()
-    job.run.strike(lambda record: record["kind"] == "rung")  # each is climbed again, what was learned on it is kept
+    job.run.strike(lambda record: record.kind == "rung")  # each is climbed again, what was learned on it is kept
     return climb(job, backbones, [], rooms.survey(job.source).side, again=True)
 
 

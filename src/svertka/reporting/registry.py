@@ -11,7 +11,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Section:
         """The place of its template."""
         return f"sections/{self.name}/page.html"
 
-    def make(self, run: RunFolder) -> dict[str, Any] | None:
+    def make(self, run: Results) -> dict[str, Any] | None:
         """What its template takes; None: the page leaves it out."""
         made: dict[str, Any] | None = importlib.import_module(
             f"svertka.reporting.sections.{self.name}.section"

@@ -13,9 +13,10 @@ from svertka.reporting import format as words
 from svertka.reporting.charts import charts
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import say, translated
-from svertka.reporting.run_results import RunFolder, Scored
 from svertka.reporting.sections.learning.section import GROWING
 from svertka.reporting.sections.network.section import name_of
+from svertka.runs.predictions import Predictions
+from svertka.runs.results import Results
 
 # what makes a finding of the check one that the head repeats: without it the numbers would be taken for more
 SERIOUS = ("accuracy there will flatter", "one of the labels is wrong", "alone gives away")
@@ -23,23 +24,24 @@ SERIOUS = ("accuracy there will flatter", "one of the labels is wrong", "alone g
 ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as", GROWING)
 
 
-def head(run: RunFolder) -> dict[str, Any]:
+def head(run: Results) -> dict[str, Any]:
     """Title, verdict and cautions, as the template takes them."""
-    main = run.scored.get("test") or run.scored.get("validation")
+    main = run.predictions.get("test") or run.predictions.get("validation")
     return {"title": _title(run), "head": _headline(run, main), "cautions": _cautions(run, main)}
 
 
-def _title(run: RunFolder) -> dict[str, str]:
+def _title(run: Results) -> dict[str, str]:
     """Names for the head of the page: the data, and the network."""
-    where = str(run.recipe.get("data", {}).get("where") or run.path.resolve().name)
+    where = str(run.recipe.data.where or run.path.resolve().name)
     return {"data": PurePosixPath(where.replace("\\", "/")).name or where, "net": name_of(run)["name"]}
 
 
-def _headline(run: RunFolder, main: Scored | None) -> dict[str, Any] | None:
-    looked_at = run.looked_at
+def _headline(run: Results, main: Predictions | None) -> dict[str, Any] | None:
+    looked_at = run.shown
     if main is None or looked_at is None:
         return None
-    found, n = main.evaluation, main.evaluation.accuracy.n
+    found = run.evaluations[main.part]
+    n = found.accuracy.n
     rows = [
         {
             "name": say("Always the most frequent class"),
@@ -47,8 +49,8 @@ def _headline(run: RunFolder, main: Scored | None) -> dict[str, Any] | None:
             "value": percent(found.majority, n),
         }
     ]
-    for part, scored in run.scored.items():
-        a = scored.evaluation.accuracy
+    for part, evaluation in run.evaluations.items():
+        a = evaluation.accuracy
         name = say("Test pictures") if part == "test" else say("Validation pictures")
         chart = charts.whisker(a.value, a.low, a.high, (0, 1))
         rows.append({"name": name, "chart": chart, "value": percent(a.value, a.n)})
@@ -56,20 +58,20 @@ def _headline(run: RunFolder, main: Scored | None) -> dict[str, Any] | None:
         "on": say(words.ON[main.part], n=n),
         "accuracy": percent(found.accuracy.value, n),
         "interval": words.interval(found.accuracy),
-        "sentences": words.verdict(main.part, found, words.weakest(looked_at.part, looked_at.evaluation)),
+        "sentences": words.verdict(main.part, found, words.weakest(looked_at.part, run.evaluations[looked_at.part])),
         "rows": rows,
         "scale": charts.scale((0, 1)),
     }
 
 
-def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
+def _cautions(run: Results, main: Predictions | None) -> list[str]:
     """What the reader must know before relying on the numbers."""
     found: list[str] = []
     if main is None:
         found.append(say("This run holds no predictions, so how well the network does is not known."))
     else:
-        found.append(words.caution(main.evaluation.accuracy))
-        few = [name for name, s in main.evaluation.per_class.items() if s.support < 5]
+        found.append(words.caution(run.evaluations[main.part].accuracy))
+        few = [name for name, s in run.evaluations[main.part].per_class.items() if s.support < 5]
         if few:
             names = ", ".join(map(words.quoted, few[:5]))
             if len(few) > 5:
@@ -81,8 +83,9 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
                     "Fewer than five validation pictures show {names}: their own accuracy is hardly known.", names=names
                 )
             )
-    for part, scored in run.scored.items():
-        written, computed = (run.metrics.get(part) or {}).get("accuracy"), scored.evaluation.accuracy.value
+    for part, evaluation in run.evaluations.items():
+        score = run.metrics.test if part == "test" else run.metrics.validation
+        written, computed = score.accuracy if score else None, evaluation.accuracy.value
         if written is not None and abs(written - computed) > 1e-4:
             found.append(
                 say(
@@ -93,11 +96,11 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
                     computed=percent(computed, 1000),
                 )
             )
-    if run.metrics.get("stopped"):
+    if run.metrics.stopped:
         found.append(say("Training was stopped before its end; this is the best of what had been learned by then."))
-    notes = [r.get("text") or r.get("message") or r.get("note") for r in run.records("note")]
-    found += _notes(run, [str(n) for n in [*run.metrics.get("notes", []), *notes] if n])
-    if run.examples is not None and run.recipe.get("format", 1) < 2:
+    notes = [r.text for r in run.log.notes]
+    found += _notes(run, [n for n in [*run.metrics.notes, *notes] if n])
+    if run.examples is not None and run.recipe.format < 2:
         found.append(
             say(
                 "This run was written by an earlier version, which kept its pictures smaller: where the network "
@@ -108,9 +111,9 @@ def _cautions(run: RunFolder, main: Scored | None) -> list[str]:
     return [text for text in dict.fromkeys(found) if text]
 
 
-def _notes(run: RunFolder, notes: list[str]) -> list[str]:
+def _notes(run: Results, notes: list[str]) -> list[str]:
     """What was noted; of the findings of the check only serious ones, and how many more it has."""
-    checked = set(run.check["warnings"]) if run.check is not None else set()
+    checked = set(run.findings.warnings) if run.findings is not None else set()
     kept = [n for n in dict.fromkeys(notes) if not any(words in n for words in ELSEWHERE)]
     shown = [n for n in kept if n not in checked or any(words in n for words in SERIOUS)]
     more = len(kept) - len(shown)

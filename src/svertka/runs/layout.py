@@ -1,6 +1,6 @@
 """The names of everything in a run folder, each once; what is in them: docs/architecture.md and `results`."""
 
-FORMAT = 2  # of the run folder: recipe.json says it; see `run_folder.check_format`
+FORMAT = 2  # of the run folder: recipe.json says it; see `files.recipe_of`
 
 # what was asked and what happened
 RECIPE = "recipe.json"

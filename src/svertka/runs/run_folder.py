@@ -12,10 +12,14 @@ from typing import Any
 
 from svertka.cache.locks import Lock, hold
 from svertka.common.atomic_write import write_bytes
+from svertka.common.messages import storable
 from svertka.errors import RunError, TrainingError, UsageError
 from svertka.records import encoded, readable
 from svertka.runs import layout
+from svertka.runs.files import as_record, log_lines, read_recipe, renewed
+from svertka.runs.records import LogRecord
 
+PLACED = ("step", "epoch", "climb", "note", "rung")  # kinds of records that say where in the training they belong
 Reader = Callable[[Mapping[str, Any]], None]  # of records, as log.jsonl holds them
 
 
@@ -54,9 +58,8 @@ class Run:
         """
         if not (Path(path) / layout.RECIPE).is_file():
             raise RunError(f"{path} is not a run folder: it holds no recipe.json.")
-        run = cls(Path(path))
-        check_format(run.path, run.read(layout.RECIPE))
-        return run
+        read_recipe(Path(path))
+        return cls(Path(path))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -86,27 +89,19 @@ class Run:
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write one JSON file of the run, whole or not at all."""
-        text = readable(content)
+        text = readable(storable(content))
         try:
             write_bytes(self.path / name, encoded(text + "\n"))
         except OSError as why:
             raise TrainingError(f"{self.path / name} cannot be written: {_reason(why)}.") from why
 
     def read(self, name: str) -> dict[str, Any]:
-        """One JSON file of the run.
+        """One JSON file of the run, in today's names.
 
         Raises:
             RunError: it is missing or damaged.
         """
-        try:
-            content = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except OSError as why:
-            raise RunError(f"{self.path / name} cannot be read: {_reason(why)}.") from why
-        except ValueError as why:
-            raise RunError(f"{self.path / name} is damaged: {why}.") from why
-        if not isinstance(content, dict):
-            raise RunError(f"{self.path / name} is damaged: it holds no JSON object.")
-        return content
+        return renewed(self.path / name)
 
     def rewind(self, step: int, per_epoch: int, rung: str | None = None) -> None:
         """Take out of log.jsonl what lies beyond a step: a run that was killed learned it, but it is lost.
@@ -115,13 +110,13 @@ class Run:
         """
         kinds = ("step", "epoch") if rung is None else ("climb",)
 
-        def beyond(record: dict[str, Any]) -> bool:
-            at = record.get("step", record.get("epoch", 0) * per_epoch)
-            return record["kind"] in kinds and record.get("rung") == rung and at > step
+        def beyond(record: LogRecord) -> bool:
+            at = record.epoch * per_epoch if record.step is None else record.step
+            return record.kind in kinds and record.rung == rung and at > step
 
         self.strike(beyond)
 
-    def strike(self, gone: Callable[[dict[str, Any]], bool]) -> None:
+    def strike(self, gone: Callable[[LogRecord], bool]) -> None:
         """Take the records out of log.jsonl of which `gone` is true."""
         path = self.path / layout.LOG
         try:
@@ -132,27 +127,26 @@ class Run:
 
     def notes(self) -> list[str]:
         """The sentences that were logged so far, in order."""
-        return list(dict.fromkeys(record["text"] for _, record in self._lines() if record["kind"] == "note"))
+        found: list[str] = []
+        for _, record in self._lines():
+            if record.kind == "note" and record.text not in found:
+                found.append(record.text)
+        return found
 
-    def _lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _lines(self) -> Iterator[tuple[str, LogRecord]]:
         """The lines of log.jsonl with their records; but for one that a killed process or a full disk has cut."""
         path = self.path / layout.LOG
-        # cut in the middle of a letter, too; and some letters count as ends of lines to `splitlines`
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict) and "kind" in record:
-                yield line, record
+        for number, (line, content) in enumerate(log_lines(path) if path.exists() else (), 1):
+            if content is not None:
+                placed = content if content.get("kind") in PLACED else {"kind": str(content.get("kind"))}
+                yield line, as_record(placed, LogRecord, f"{path}, line {number},")
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one record to log.jsonl, and hand it to those who read along."""
         record = {**record, "time": round(time.time(), 3)}
         try:
             with open(self.path / layout.LOG, "ab", opener=_through_no_link) as file:
-                file.write(encoded(json.dumps(record, ensure_ascii=False) + "\n"))
+                file.write(encoded(json.dumps(storable(record), ensure_ascii=False) + "\n"))
         except OSError as why:
             raise TrainingError(f"{self.path / 'log.jsonl'} cannot be written: {_reason(why)}.") from why
         for reader in self.readers:
@@ -195,21 +189,3 @@ def _numbered(folder: Path, name: str) -> Path:
 
 def _reason(why: OSError) -> str:
     return f"{(why.strerror or str(why)).lower()}" + (f" ({why.filename})" if why.filename else "")
-
-
-def check_format(path: Path, recipe: dict[str, Any]) -> int:
-    """The format of a run folder by its recipe.json; 1 is that of runs before it was written down.
-
-    2: examples.npz holds its pictures at the size of the input, and one picture as it was. In 1 they may be thinned
-    out, so that nothing can be explained in them.
-
-    Raises:
-        RunError: it is a newer one than this version knows.
-    """
-    found = recipe.get("format", 1)
-    if not isinstance(found, int) or not 1 <= found <= layout.FORMAT:
-        raise RunError(
-            f"{path} was written by a newer svertka ({recipe.get('svertka', 'version unknown')}, format {found!r}; "
-            f"this one knows the formats 1 to {layout.FORMAT}): update it."
-        )
-    return found

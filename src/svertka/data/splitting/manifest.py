@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from svertka.common.atomic_write import atomic_write
+from svertka.common.text import shorten
 from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.path_array import Paths, counted
 from svertka.data.sources.groups import groups_by_pattern
@@ -117,14 +118,14 @@ class Manifest:
             data = _read(Path(path))
         except OSError as why:
             raise RunError(f"The manifest {path} cannot be read ({why.strerror}).") from why
-        except (ValueError, TypeError, AttributeError, OverflowError) as why:
-            raise RunError(f"The manifest {path} is damaged ({type(why).__name__}: {why}).") from why
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as why:
+            raise RunError(f"The manifest {path} is damaged ({type(why).__name__}: {shorten(str(why))}).") from why
         if not isinstance(data, dict) or data.get("svertka") != _VERSION:
             raise RunError(f"The manifest {path} is of another version than this svertka reads ({_VERSION}).")
         try:
             return _from_json(data)
-        except (KeyError, TypeError, ValueError, OverflowError) as why:
-            raise RunError(f"The manifest {path} is damaged ({type(why).__name__}: {why}).") from why
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as why:
+            raise RunError(f"The manifest {path} is damaged ({type(why).__name__}: {shorten(str(why))}).") from why
 
 
 def make_manifest(

@@ -6,14 +6,11 @@ Both are made of plain data: the object that `check --json` prints, and the pixe
 from __future__ import annotations
 
 import itertools
-import zipfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from svertka.errors import RunError
 from svertka.reporting import format, pictures
 from svertka.reporting.i18n.translate import say, to_say, translated
 from svertka.reporting.templates import render
@@ -79,21 +76,6 @@ def page(found: Found, pixels: Pixels, name: str) -> str:
         verdict=_verdict(found),
         readable=_readable(found),
     )
-
-
-def read_pixels(path: Path) -> dict[str, np.ndarray]:
-    """The pictures that a run keeps of its check, by path; none where there is no such file.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    if not path.exists():
-        return {}
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(zip(arrays["paths"].tolist(), arrays["pixels"], strict=True))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as why:
-        raise RunError(f"{path} is damaged: {why}.") from why
 
 
 def _verdict(found: Found) -> str:

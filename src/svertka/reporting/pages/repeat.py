@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ from svertka.reporting.charts import charts
 from svertka.reporting.format import interval, percent
 from svertka.reporting.i18n.translate import say
 from svertka.reporting.templates import place_of, render, replace_page
+from svertka.runs.records import Mean, RepeatsFile, RunScore
 
 
-def write_page(parent: Path, found: Mapping[str, Any], out: Path | None = None) -> Path:
+def write_page(parent: Path, found: RepeatsFile, out: Path | None = None) -> Path:
     """Write report.html into the parent folder (or `out`), from what repeats.json holds.
 
     Raises:
@@ -24,31 +24,32 @@ def write_page(parent: Path, found: Mapping[str, Any], out: Path | None = None) 
     return place
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(found: RepeatsFile) -> str:
     """The page as text."""
-    parts = [part for part in ("validation", "test") if found[part] is not None]
     tables = []
-    for part in parts:
-        rows = [(Path(run["run"]).name, run[part]) for run in found["runs"]]
-        axis = charts.axis_for(row["low"] for _, row in rows)
-        mean = found[part]
+    for part, mean in (("validation", found.validation), ("test", found.test)):
+        if mean is None:
+            continue
+        scores = [(Path(run.run).name, run.test if part == "test" else run.validation) for run in found.runs]
+        rows = [(name, score) for name, score in scores if score is not None]
+        axis = charts.axis_for(row.low for _, row in rows)
         tables.append(
             {
                 "part": part,
                 "scale": charts.scale(axis),
-                "rows": [_row(name, row["accuracy"], row["low"], row["high"], row["n"], axis) for name, row in rows],
-                "mean": _row(say("mean"), mean["accuracy"], mean["low"], mean["high"], mean["n"], axis, "base"),
-                "deviation": mean["deviation"],
+                "rows": [_row(name, row, axis) for name, row in rows],
+                "mean": _row(say("mean"), mean, axis, "base"),
+                "deviation": mean.deviation,
             }
         )
     return render("repeat", found=found, tables=tables)
 
 
-def _row(name: str, value: float, low: float, high: float, n: int, axis: Any, tone: str = "hit") -> dict[str, Any]:
+def _row(name: str, score: RunScore | Mean, axis: tuple[float, float], tone: str = "hit") -> dict[str, Any]:
     return {
         "name": name,
-        "chart": charts.whisker(value, low, high, axis, tone),
-        "value": percent(value, n),
-        "interval": interval(Interval(value, low, high, n)),
-        "n": n,
+        "chart": charts.whisker(score.accuracy, score.low, score.high, axis, tone),
+        "value": percent(score.accuracy, score.n),
+        "interval": interval(Interval(score.accuracy, score.low, score.high, score.n)),
+        "n": score.n,
     }

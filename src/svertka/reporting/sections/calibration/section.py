@@ -9,17 +9,18 @@ from svertka.reporting import format
 from svertka.reporting.charts import charts
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import decimal, number, say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """The reliability of each bin of confidence, the error beside its noise, and coverage against accuracy."""
-    scored = run.looked_at
+    scored = run.shown
     if scored is None:
         return None
-    found = scored.evaluation.calibration
+    evaluation = run.evaluations[scored.part]
+    found = evaluation.calibration
     used = [b for b in found.bins if b.n and b.accuracy is not None]
     axis = charts.axis_for(min(b.least, b.confidence) for b in used)
     rows = [
@@ -32,7 +33,7 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         }
         for b in used
     ]
-    points = scored.evaluation.abstaining
+    points = evaluation.abstaining
     answered = [min(points, key=lambda p: abs(p.coverage - share)) for share in COVERAGES]
     n = len(scored.labels)
     return {

@@ -12,13 +12,13 @@ import numpy as np
 from svertka.reporting import format
 from svertka.reporting.format import percent, quoted
 from svertka.reporting.i18n.translate import say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 NAMED = 12  # classes listed by name
 LOPSIDED = 3.0  # times that the largest class may exceed the smallest
 
 
-def section(run: RunFolder) -> dict[str, Any]:
+def section(run: Results) -> dict[str, Any]:
     """Use, limits and figures as lists of sentences."""
     return {
         "use": _use(run),
@@ -32,7 +32,7 @@ def section(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def _use(run: RunFolder) -> list[str]:
+def _use(run: Results) -> list[str]:
     names = run.manifest.classes
     listed = ", ".join(map(quoted, names[:NAMED]))
     if len(names) > NAMED:
@@ -49,12 +49,12 @@ def _use(run: RunFolder) -> list[str]:
     ]
 
 
-def _limits(run: RunFolder) -> list[str]:
+def _limits(run: Results) -> list[str]:
     limits = [say("It always answers with one of its classes, also for pictures that show none of them.")]
-    looked_at = run.looked_at
-    if looked_at is not None:
-        limits += format.weakest(looked_at.part, looked_at.evaluation)
-        caution = format.caution(looked_at.evaluation.accuracy)
+    if run.shown is not None:
+        found = run.evaluations[run.shown.part]
+        limits += format.weakest(run.shown.part, found)
+        caution = format.caution(found.accuracy)
         limits += [caution] if caution else []
     else:
         limits.append(say("How often it is right was not measured."))
@@ -67,7 +67,7 @@ def _limits(run: RunFolder) -> list[str]:
                 x=max(counts) / min(counts),
             )
         )
-    if run.check is not None and (n := len(run.check.get("shortcuts", []))):
+    if run.findings is not None and (n := len(run.findings.shortcuts)):
         limits.append(
             say(
                 (
@@ -81,22 +81,22 @@ def _limits(run: RunFolder) -> list[str]:
                 n=n,
             )
         )
-    found = run.model.get("preprocess") or {}
-    if {"width", "height"} <= found.keys():
+    sees = run.model.preprocess
+    if sees.width is not None and sees.height is not None:
         limits.append(
             say(
                 "It sees {width} × {height} pixels: what is smaller than a few of them is lost.",
-                width=found["width"],
-                height=found["height"],
+                width=sees.width,
+                height=sees.height,
             )
         )
     return limits
 
 
-def _figures(run: RunFolder) -> list[tuple[str, str]]:
+def _figures(run: Results) -> list[tuple[str, str]]:
     rows = []
-    for part, scored in run.scored.items():
-        accuracy = scored.evaluation.accuracy
+    for part, found in run.evaluations.items():
+        accuracy = found.accuracy
         rows.append(
             (
                 say(format.ON[part], n=accuracy.n),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
+
 from svertka.reporting.pages import check
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """The findings, where the run was begun with a check."""
-    return None if run.check is None else check.section(run.check, run.checked, brief=True)
+    return None if run.findings is None else check.section(to_builtins(run.findings), run.checked, brief=True)

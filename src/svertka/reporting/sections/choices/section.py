@@ -6,17 +6,17 @@ from typing import Any
 
 from svertka.reporting import format
 from svertka.reporting.i18n.translate import translated
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Every field of the recipe, with the reason where svertka chose it."""
-    settings, reasons = run.recipe.get("recipe", {}), run.recipe.get("reasons", {})
+    settings, reasons = run.recipe.recipe, run.recipe.reasons
     if not settings and not reasons:
         return None
     return {
         "chosen": [
-            (format.label(k), format.value(settings.get(k, "–")), translated(str(why))) for k, why in reasons.items()
+            (format.label(k), format.value(settings.get(k, "–")), translated(why)) for k, why in reasons.items()
         ],
         "others": [(format.label(k), format.value(v)) for k, v in settings.items() if k not in reasons],
     }

@@ -8,18 +8,18 @@ from svertka.records import Interval
 from svertka.reporting import format
 from svertka.reporting.charts import charts
 from svertka.reporting.format import UNKNOWN, percent
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 ROWS = 30  # classes listed at once; the others unfold
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Recall with its interval, precision and F1 of every class."""
-    scored = run.looked_at
+    scored = run.shown
     if scored is None:
         return None
     found = sorted(
-        scored.evaluation.per_class.items(),
+        run.evaluations[scored.part].per_class.items(),
         key=lambda item: (item[1].recall is None, item[1].recall, item[1].low),
     )
     axis = charts.axis_for(s.low for _, s in found if s.recall is not None)

@@ -10,19 +10,20 @@ from svertka.evaluation import most_confused
 from svertka.evaluation.errors.confusion_groups import grouped
 from svertka.reporting.charts import charts
 from svertka.reporting.charts.confusion_matrix import matrix
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 CLASSES = 40  # the most classes whose matrix is one table of numbers
 GROUPS = 6  # tables of groups when there are more
 PAIRS, MORE = 8, 16  # worst pairs that are listed; where the matrix is a drawing
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """The matrix, rows the truth: a table of numbers, or a drawing with tables of its groups; and the worst pairs."""
-    scored = run.looked_at
+    scored = run.shown
     if scored is None:
         return None
-    names, counts = list(scored.evaluation.per_class), np.array(scored.evaluation.confusion)
+    evaluation = run.evaluations[scored.part]
+    names, counts = list(evaluation.per_class), np.array(evaluation.confusion)
     many = len(names) > CLASSES
     pairs = most_confused(counts, names, MORE if many else PAIRS)
     return {

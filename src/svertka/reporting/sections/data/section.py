@@ -9,7 +9,7 @@ import numpy as np
 from svertka.data.folders.part_names import PART_NAMES
 from svertka.reporting import format
 from svertka.reporting.i18n.translate import say, to_say, translated
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 FILES = 50  # unreadable files listed
 FOR = {
@@ -20,19 +20,19 @@ FOR = {
 }
 
 
-def section(run: RunFolder) -> dict[str, Any]:
+def section(run: Results) -> dict[str, Any]:
     """The table of classes by parts, and the files that were passed over."""
-    manifest, source = run.manifest, run.recipe.get("data", {})
+    manifest = run.manifest
     usable = np.ones(len(manifest), dtype=bool)
     usable[list(manifest.reasons)] = False
     counts = np.zeros((len(manifest.classes), len(PART_NAMES)), dtype=np.int64)
     np.add.at(counts, (manifest.labels[usable], manifest.parts[usable]), 1)  # (classes, parts)
     shown = [p for p in range(len(PART_NAMES)) if counts[:, p].any()]
     totals = counts.sum(1)
-    skipped = [(u.get("path"), u.get("reason")) for u in run.metrics.get("skipped") or []]
+    skipped = [(u.path, u.reason) for u in run.metrics.skipped]
     unreadable = [(manifest.paths[i], why) for i, why in manifest.reasons.items()]
     return {
-        "where": source.get("where"),
+        "where": run.recipe.data.where,
         "pictures": int(totals.sum()),
         "parts": [say(format.PART[PART_NAMES[p]]) for p in shown],
         "divided": ", ".join(say(FOR[PART_NAMES[p]], n=int(counts[:, p].sum())) for p in shown),
@@ -54,9 +54,9 @@ def section(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def _files(what: str, files: list[tuple[Any, Any]]) -> dict[str, Any]:
+def _files(what: str, files: list[tuple[str, str]]) -> dict[str, Any]:
     return {
         "what": what,
         "count": len(files),
-        "files": [(str(path), translated(str(why))) for path, why in files[:FILES]],
+        "files": [(path, translated(why)) for path, why in files[:FILES]],
     }

@@ -12,8 +12,8 @@ from svertka.reporting import pictures
 from svertka.reporting.charts import raster
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import decimal, say, to_say
-from svertka.reporting.run_results import RunFolder
 from svertka.reporting.sections.mistakes.section import heat_of
+from svertka.runs.results import Results
 
 LEFT_OUT = {  # pieces of the album, as the page calls them where they were cut
     "heat": to_say("where it looked in all of the mistakes"),
@@ -28,9 +28,9 @@ LEFT_OUT = {  # pieces of the album, as the page calls them where they were cut
 BLIND = 0.5  # rank correlation with a shuffled network from which an explanation is marked
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Everything that the album holds; None without one."""
-    album, examples = run.album, run.examples
+    album, examples = run.explanations, run.examples
     if not album or examples is None:
         return None
     place = int(album["heat_place"][0])
@@ -66,8 +66,8 @@ def _filters(filters: np.ndarray) -> dict[str, Any]:
     return {**pictures.sheet(grid), "n": len(filters), "size": "×".join(map(str, filters.shape[1:3]))}
 
 
-def _maps(run: RunFolder) -> list[dict[str, Any]]:
-    album, found = run.album, []
+def _maps(run: Results) -> list[dict[str, Any]]:
+    album, found = run.explanations, []
     for k, name in enumerate(album.get("maps_layers", ())):
         maps, numbers = album[f"maps_{k}"], album[f"maps_{k}_channels"]
         grid = raster.grid(maps.astype(np.float32), columns=len(maps), side=64)
@@ -83,9 +83,9 @@ def _maps(run: RunFolder) -> list[dict[str, Any]]:
     return found
 
 
-def _fields(run: RunFolder) -> dict[str, Any] | None:
+def _fields(run: Results) -> dict[str, Any] | None:
     """The boxes that the middle places see, on the sample; and how much the watched layer makes of each pixel."""
-    album, examples = run.album, run.examples
+    album, examples = run.explanations, run.examples
     if "field_effective" not in album or examples is None:
         return None
     pixels = examples.pixels[int(album["maps_sample"])]
@@ -106,8 +106,8 @@ def _fields(run: RunFolder) -> dict[str, Any] | None:
     }
 
 
-def _patches(run: RunFolder) -> dict[str, Any] | None:
-    album, examples = run.album, run.examples
+def _patches(run: Results) -> dict[str, Any] | None:
+    album, examples = run.explanations, run.examples
     if "patch_box" not in album or examples is None:
         return None
     rows = []
@@ -120,9 +120,9 @@ def _patches(run: RunFolder) -> dict[str, Any] | None:
     return {"layer": str(album["patch_layer"]), "rows": rows}
 
 
-def _slow(run: RunFolder) -> list[dict[str, Any]]:
+def _slow(run: Results) -> list[dict[str, Any]]:
     """Score-CAM beside Grad-CAM, for the pictures that it was made for."""
-    album, examples = run.album, run.examples
+    album, examples = run.explanations, run.examples
     if "slow_place" not in album or examples is None:
         return []
     heat = dict(zip(album["heat_place"].tolist(), album["heat_own"], strict=True))
@@ -139,8 +139,8 @@ def _slow(run: RunFolder) -> list[dict[str, Any]]:
     ]
 
 
-def _checks(run: RunFolder) -> dict[str, Any] | None:
-    album = run.album
+def _checks(run: Results) -> dict[str, Any] | None:
+    album = run.explanations
     if "check" not in album:
         return None
     rows = [

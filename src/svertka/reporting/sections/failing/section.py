@@ -9,83 +9,83 @@ from svertka.reporting import format, pictures
 from svertka.reporting.charts import charts
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import number, say
-from svertka.reporting.run_results import RunFolder, optional
-from svertka.runs import layout
+from svertka.runs.records import Case, Failing, Slice
+from svertka.runs.results import Results
 
 SUSPECTS = 24
 SHOWN = 12  # pictures of each sort
 ROWS = 16
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """What failing.json holds, where the run has one."""
-    found = optional(run.path / layout.FAILING)
+    found = run.failing
     if found is None:
         return None
-    rows = [s for s in found["slices"]["shown"] if s["proven"] or s["owned"]][:ROWS]
-    axis = charts.axis_for(s["low"] for s in rows)
-    suspects = found["suspects"]
+    rows = [s for s in found.slices.shown if s.proven or s.owned][:ROWS]
+    axis = charts.axis_for(s.low for s in rows)
+    suspects, planted = found.suspects, found.suspects.planted
     return {
-        "looked_at": found["slices"]["looked_at"],
+        "looked_at": found.slices.looked_at,
         "scale": charts.scale(axis),
         "rows": [_slice(s, axis) for s in rows],
         "suspects": {
-            "count": suspects["count"],
-            "planted": suspects["planted"],
-            "found": percent(suspects["planted"]["found"]) if suspects["planted"] else None,
-            "precise": percent(suspects["planted"]["precise"]) if suspects["planted"] else None,
-            "rows": [
-                (s["path"], s["label"], s["guess"], percent(s["confidence"])) for s in suspects["shown"][:SUSPECTS]
-            ],
-            "cards": _cards(run, found, suspects["shown"]),
+            "count": suspects.count,
+            "planted": planted,
+            "found": percent(planted.found) if planted else None,
+            "precise": percent(planted.precise) if planted else None,
+            "rows": [(s.path, s.label, s.guess, percent(s.confidence)) for s in suspects.shown[:SUSPECTS]],
+            "cards": _cards(run, found, suspects.shown),
         },
-        "unsure": _cards(run, found, found["least_certain"]),
+        "unsure": _cards(run, found, found.least_certain),
     }
 
 
-def _cards(run: RunFolder, found: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _cards(run: Results, found: Failing, rows: list[Case]) -> list[dict[str, Any]]:
     """Those of the first SHOWN rows whose pictures the run keeps."""
-    scored, cards = run.scored.get(found.get("part", "validation")), []
-    if scored is None or len(scored.index) != found["n"]:
+    scored, cards = run.predictions.get(found.part), []
+    if scored is None or len(scored.index) != found.n:
         return []
     for row in rows[:SHOWN]:
-        place = run.place_of(int(scored.index[row["place"]]))
+        place = run.place_of(int(scored.index[row.place])) if row.place < len(scored.index) else None
         if place is not None and run.examples is not None:
             cards.append(
                 {
-                    **row,
+                    "path": row.path,
+                    "label": row.label,
+                    "guess": row.guess,
                     "picture": pictures.shown(run.examples.pixels[place]),
-                    "confidence": percent(row["confidence"]),
-                    "given": percent(row["given"]),
-                    "right": row["label"] == row["guess"],
+                    "confidence": percent(row.confidence),
+                    "given": percent(row.given),
+                    "right": row.label == row.guess,
                 }
             )
     return cards
 
 
-def _slice(found: dict[str, Any], axis: tuple[float, float]) -> dict[str, Any]:
-    n = found["n"]
+def _slice(found: Slice, axis: tuple[float, float]) -> dict[str, Any]:
+    n = found.n
     notes = []
-    if found["proven"]:
+    if found.proven:
         notes.append(say("beyond chance"))
-    if found["owned"]:
+    if found.owned:
         notes.append(
             say(
                 "{share} of them are {owner}, {usual} elsewhere: the network may have learned this instead",
-                share=percent(found["share"], n),
-                owner=format.quoted(found["owner"]),
-                usual=percent(found["usual"], n),
+                share=percent(found.share, n),
+                owner=format.quoted(found.owner),
+                usual=percent(found.usual, n),
             )
         )
     return {
-        "fact": say(found["fact"]),
-        "value": found["value"],
-        "of": found["class"],
-        "chart": charts.whisker(found["accuracy"], found["low"], found["high"], axis),
-        "accuracy": percent(found["accuracy"], n),
-        "interval": format.interval(Interval(found["accuracy"], found["low"], found["high"], n)),
-        "rest": percent(found["rest"], n),
+        "fact": say(found.fact),
+        "value": found.value,
+        "of": found.of,
+        "chart": charts.whisker(found.accuracy, found.low, found.high, axis),
+        "accuracy": percent(found.accuracy, n),
+        "interval": format.interval(Interval(found.accuracy, found.low, found.high, n)),
+        "rest": percent(found.rest, n),
         "n": number(n),
-        "p": format.chance(found["p"]),
+        "p": format.chance(found.p),
         "note": "; ".join(notes),
     }

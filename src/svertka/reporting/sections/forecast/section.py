@@ -6,7 +6,7 @@ from typing import Any
 
 from svertka.reporting import format
 from svertka.reporting.i18n.translate import NARROW, decimal, say, to_say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 PARTS = {
     "start": to_say("start, listing the files"),
@@ -29,27 +29,27 @@ PARTS = {
 FORECASTS = {"seconds": to_say("time"), "memory": to_say("memory"), "disk": to_say("disk")}
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Rows of parts, rows of forecasts, and the share of time in which training waited for pictures."""
-    parts = run.metrics.get("time") or {}
+    parts = run.metrics.time
     whole = sum(parts.values())
     if not whole:
         return None
-    limit = run.metrics.get("limit") or {}
+    limit = run.metrics.limit
     return {
         "parts": [
             (say(PARTS[name]) if name in PARTS else name, seconds, _share(seconds / whole), 100 * seconds / whole)
             for name, seconds in parts.items()
         ],
         "forecasts": [
-            (say(FORECASTS[name]), _amount(name, row.get("forecast")), _amount(name, row.get("truth")))
-            for name, row in (run.metrics.get("forecast") or {}).items()
+            (say(FORECASTS[name]), _amount(name, row.forecast), _amount(name, row.truth))
+            for name, row in run.metrics.forecast.items()
             if name in FORECASTS
         ],
-        "by": limit.get("by"),
-        "waiting": _share(limit.get("waiting") or 0.0),
-        "memory": _amount("memory", (run.metrics.get("memory") or {}).get("peak")),
-        "device": _amount("memory", (run.metrics.get("memory") or {}).get("device")),
+        "by": limit.by,
+        "waiting": _share(limit.waiting),
+        "memory": _amount("memory", run.metrics.memory.peak),
+        "device": _amount("memory", run.metrics.memory.device),
     }
 
 

@@ -7,36 +7,36 @@ from typing import Any
 from svertka.reporting.charts import charts
 from svertka.reporting.format import UNKNOWN, percent
 from svertka.reporting.i18n.translate import decimal, say, translated
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 CLOSING = ("onecycle", "cosine")  # schedules that end at rate zero, where the last epoch is the best as a rule
 GROWING = "Pictures grow from"  # how the note of progressive resizing begins
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Both drawings, and their numbers; None where no epoch was finished."""
-    epochs = list({r["epoch"]: r for r in run.records("epoch") if "epoch" in r}.values())  # after a resume the last
+    epochs = list({r.epoch: r for r in run.log.epochs}.values())  # after a resume the last
     if not epochs:
         return None
-    shift = 1 if epochs[0]["epoch"] == 0 else 0  # people count from 1
-    numbers = [r["epoch"] + shift for r in epochs]
-    recipe = run.recipe.get("recipe", {})
-    best = run.metrics.get("best_epoch")
+    shift = 1 if epochs[0].epoch == 0 else 0  # people count from 1
+    numbers = [r.epoch + shift for r in epochs]
+    recipe = run.recipe.recipe
+    best = run.metrics.best_epoch
     if best is None:
-        best = next((r["epoch"] for r in reversed(epochs) if r.get("best")), None)
+        best = next((r.epoch for r in reversed(epochs) if r.best), None)
     best = None if best is None else best + shift
 
     def lines(key: str) -> list[charts.Line]:
         pairs = ((say("training"), "train", key), (say("validation"), "valid", f"validation_{key}"))
         return [
-            charts.Line(label, role, [(n, r.get(k)) for n, r in zip(numbers, epochs, strict=True)])
+            charts.Line(label, role, [(n, getattr(r, k)) for n, r in zip(numbers, epochs, strict=True)])
             for label, role, k in pairs
         ]
 
-    growing = [r["text"] for r in run.records("note") if str(r.get("text")).startswith(GROWING)]
-    steps = [r for r in run.records("step") if r.get("steps") and r.get("loss") is not None]
-    of = epochs[-1].get("epochs") or numbers[-1]
-    faint = charts.Line("", "fine", [(of * r["step"] / r["steps"], r["loss"]) for r in steps]) if steps else None
+    growing = [r.text for r in run.log.notes if r.text.startswith(GROWING)]
+    steps = [(r.step / r.steps, r.loss) for r in run.log.steps if r.steps and r.loss is not None]
+    of = epochs[-1].epochs or numbers[-1]
+    faint = charts.Line("", "fine", [(of * share, loss) for share, loss in steps]) if steps else None
     return {
         "loss": charts.curves(
             lines("loss"), title=say("Loss per epoch, training and validation"), best=best, faint=faint
@@ -61,9 +61,9 @@ def section(run: RunFolder) -> dict[str, Any] | None:
             {
                 "epoch": n,
                 "best": n == best,
-                "seconds": r.get("seconds"),
-                "losses": [_loss(r.get(k)) for k in ("loss", "validation_loss")],
-                "accuracies": [percent(r.get(k), 1000) for k in ("accuracy", "validation_accuracy")],
+                "seconds": r.seconds,
+                "losses": [_loss(loss) for loss in (r.loss, r.validation_loss)],
+                "accuracies": [percent(share, 1000) for share in (r.accuracy, r.validation_accuracy)],
             }
             for n, r in zip(numbers, epochs, strict=True)
         ],

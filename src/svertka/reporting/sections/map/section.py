@@ -14,12 +14,12 @@ from svertka.reporting import pictures
 from svertka.reporting.charts import charts
 from svertka.reporting.format import percent, quoted
 from svertka.reporting.i18n.translate import decimal, say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 PANELS = 12  # classes with a panel: those with the most mistakes, and of them the largest
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Panels of the map, and the training pictures most alike to the worst mistakes; None without a map."""
     if not run.map:
         return None
@@ -30,24 +30,24 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "classes": len(run.manifest.classes),
         "near": "near" in run.map,
         "share": percent(float(run.map["share"]), 100) if "share" in run.map else None,
-        "judged": "validation" in run.scored,
+        "judged": "validation" in run.predictions,
         "panels": _panels(run, np.isin(index, list(wrong))),
         "alikes": _alikes(run, wrong),
     }
 
 
-def _wrong(run: RunFolder) -> dict[int, str]:
+def _wrong(run: Results) -> dict[int, str]:
     """Validation pictures that were taken for another class: which."""
-    scored = run.scored.get("validation")
+    scored = run.predictions.get("validation")
     if scored is None:
         return {}
-    guesses = scored.probability.argmax(1)
+    guesses = scored.guess
     missed = guesses != scored.labels
     names = run.manifest.classes
     return {int(i): names[g] for i, g in zip(scored.index[missed], guesses[missed], strict=True)}
 
 
-def _panels(run: RunFolder, wrong: np.ndarray) -> list[dict[str, Any]]:
+def _panels(run: Results, wrong: np.ndarray) -> list[dict[str, Any]]:
     points = run.map["near" if "near" in run.map else "points"]
     labels, names = run.manifest.labels[run.map["index"]], run.manifest.classes
     sizes, missed = (np.bincount(some, minlength=len(names)) for some in (labels, labels[wrong]))
@@ -67,7 +67,7 @@ def _panels(run: RunFolder, wrong: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def _alikes(run: RunFolder, wrong: dict[int, str]) -> list[dict[str, Any]]:
+def _alikes(run: Results, wrong: dict[int, str]) -> list[dict[str, Any]]:
     if "asked" not in run.map:
         return []
     names, labels, paths = run.manifest.classes, run.manifest.labels, run.manifest.paths

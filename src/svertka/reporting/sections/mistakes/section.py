@@ -7,14 +7,14 @@ from typing import Any
 from svertka.reporting import pictures
 from svertka.reporting.format import COUNTED, percent
 from svertka.reporting.i18n.translate import say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 AT_ONCE, FEW = 12, 4  # cards; the others unfold, where they are more than a few
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """Cards of mistakes, the surest first; those whose pictures the run keeps, if it keeps any."""
-    scored = run.looked_at
+    scored = run.shown
     if scored is None:
         return None
     worst, shown = run.mistakes()
@@ -26,12 +26,12 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "cards": cards,
         "at_once": AT_ONCE if len(cards) > AT_ONCE + FEW else len(cards),
         "explained": sum(card["heat"] is not None for card in cards),
-        "layer": str(run.album["heat_layer"]) if "heat_layer" in run.album else None,
+        "layer": str(run.explanations["heat_layer"]) if "heat_layer" in run.explanations else None,
     }
 
 
-def _card(run: RunFolder, row: int) -> dict[str, Any]:
-    scored, names = run.looked_at, run.manifest.classes
+def _card(run: Results, row: int) -> dict[str, Any]:
+    scored, names = run.shown, run.manifest.classes
     file, truth, guess = int(scored.index[row]), scored.labels[row], scored.probability[row].argmax()
     place = run.place_of(file)
     return {
@@ -45,9 +45,9 @@ def _card(run: RunFolder, row: int) -> dict[str, Any]:
     }
 
 
-def heat_of(run: RunFolder, place: int) -> dict[str, Any] | None:
+def heat_of(run: Results, place: int) -> dict[str, Any] | None:
     """Where the network looked in a picture of the examples: for its answer, and for the strongest other class."""
-    album, examples = run.album, run.examples
+    album, examples = run.explanations, run.examples
     if examples is None or "heat_place" not in album or place not in album["heat_place"]:
         return None
     k = album["heat_place"].tolist().index(place)

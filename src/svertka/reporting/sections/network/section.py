@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from svertka.reporting.format import UNKNOWN
 from svertka.reporting.i18n.translate import say
-from svertka.reporting.run_results import RunFolder
 from svertka.runs import layout
+from svertka.runs.records import Layer
+from svertka.runs.results import Results
 
 HIGH, LEAST = 116, 10  # of the tallest and the lowest box of the drawing
 GAP, BASE, LABELS = 26, 24, 40  # between boxes; the edge above; room for two lines below
@@ -19,41 +20,41 @@ NAMED = 12  # boxes beyond which only some are labeled
 LETTER = 10  # pixels that a letter of a label may take, so that labels never touch
 
 
-def section(run: RunFolder) -> dict[str, Any]:
+def section(run: Results) -> dict[str, Any]:
     """Name, size, input and output of the network; drawing and table where the run holds its layers."""
-    found = run.model.get("preprocess") or {}
+    found = run.model.preprocess
     weights = run.path / layout.MODEL / layout.MODEL_WEIGHTS
-    rows = [] if run.layers is None else run.layers["layers"]
-    totals = {} if run.layers is None else run.layers["totals"]
+    rows = [] if run.layers is None else run.layers.layers
+    totals = None if run.layers is None else run.layers.totals
     return {
         **name_of(run),
-        "parameters": run.metrics.get("parameters"),
-        "input": [found[k] for k in ("channels", "height", "width") if k in found],
+        "parameters": run.metrics.parameters,
+        "input": [n for n in (found.channels, found.height, found.width) if n is not None],
         "classes": len(run.manifest.classes),
         "bytes": weights.stat().st_size if weights.is_file() else None,
-        "macs": totals.get("macs"),
-        "forward_bytes": totals.get("forward_bytes"),
+        "macs": totals.macs if totals else None,
+        "forward_bytes": totals.forward_bytes if totals else None,
         "drawing": silhouette(rows) if rows else None,
         "rows": [_row(row) for row in rows],
     }
 
 
-def name_of(run: RunFolder) -> dict[str, Any]:
+def name_of(run: Results) -> dict[str, Any]:
     """The network by name, or by notation where it has no name."""
-    name = str(run.model.get("network", {}).get("name") or run.recipe.get("recipe", {}).get("net") or "network")
+    name = str(run.model.network.name or run.recipe.recipe.get("net") or "network")
     if " " in name:
         return {"name": say("network in notation"), "notation": name}
     return {"name": name, "notation": None}
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    reach = row["receptive_field"]
+def _row(row: Layer) -> dict[str, Any]:
+    reach = row.receptive_field
     return {
-        "name": row["name"],
-        "word": row["word"],
-        "output": " × ".join(map(str, row["output"])),
-        "weights": row["weights"] + row["biases"],
-        "macs": row["macs"],
+        "name": row.name,
+        "word": row.word,
+        "output": " × ".join(map(str, row.output)),
+        "weights": row.weights + row.biases,
+        "macs": row.macs,
         "field": UNKNOWN if reach is None else " × ".join(map(str, reach)) if isinstance(reach, list) else str(reach),
     }
 
@@ -64,10 +65,10 @@ def part_of(name: str) -> str:
     return ".".join(pieces[: 2 if pieces[0] == "stages" else 1])
 
 
-def silhouette(rows: list[dict[str, Any]]) -> Markup:
+def silhouette(rows: list[Layer]) -> Markup:
     """Input, stem, stages, pool and head as boxes: as high as the maps are, as wide as there are channels."""
-    shaped = [row for row in rows if row["output"]]  # a single number has no shape to draw
-    parts = [(name, list(group)[-1]["output"]) for name, group in groupby(shaped, lambda row: part_of(row["name"]))]
+    shaped = [row for row in rows if row.output]  # a single number has no shape to draw
+    parts = [(name, list(group)[-1].output) for name, group in groupby(shaped, lambda row: part_of(row.name))]
     largest = max(max(shape[1:], default=1) for _, shape in parts)
     x, boxes = 2.0, []
     for k, (name, shape) in enumerate(parts):

@@ -11,7 +11,8 @@ from svertka.kinds.image.geometry import lie
 from svertka.reporting import format, pictures
 from svertka.reporting.charts import raster
 from svertka.reporting.i18n.translate import decimal, say, to_say
-from svertka.reporting.run_results import Examples, RunFolder
+from svertka.runs.pictures import Examples
+from svertka.runs.results import Results
 
 PREPARED = 10  # pictures shown as the network sees them
 NUMBERS = 4  # pixels on a side of the block whose numbers are shown
@@ -23,27 +24,26 @@ FIT = {
 COLOR = {1: to_say("gray"), 3: to_say("red, green, blue")}
 
 
-def section(run: RunFolder) -> dict[str, Any]:
+def section(run: Results) -> dict[str, Any]:
     """The steps of the preparation as they are stored in the model, and examples."""
-    found = run.model.get("preprocess") or {}
-    mean, std = found.get("mean"), found.get("std")
+    found = run.model.preprocess
     return {
-        "size": [found[k] for k in ("width", "height")] if {"width", "height"} <= found.keys() else None,
-        "color": say(COLOR[found["channels"]]) if found.get("channels") in COLOR else None,
-        "fit": say(FIT[found["fit"]]) if found.get("fit") in FIT else None,
-        "mean": format.value([round(float(v), 4) for v in mean]) if mean else None,
-        "std": format.value([round(float(v), 4) for v in std]) if std else None,
-        "steps": _steps(run, found),
+        "size": None if found.width is None or found.height is None else [found.width, found.height],
+        "color": say(COLOR[found.channels]) if found.channels in COLOR else None,
+        "fit": say(FIT[found.fit]) if found.fit in FIT else None,
+        "mean": format.value([round(float(v), 4) for v in found.mean]) if found.mean else None,
+        "std": format.value([round(float(v), 4) for v in found.std]) if found.std else None,
+        "steps": _steps(run),
         "pictures": _examples(run),
     }
 
 
-def _steps(run: RunFolder, found: dict[str, Any]) -> dict[str, Any] | None:
+def _steps(run: Results) -> dict[str, Any] | None:
     """One example through all steps; None where the run keeps no picture as it was, or at another size."""
     kept = run.examples
     if kept is None or kept.original is None:
         return None
-    preprocess = Preprocess.from_dict(found)
+    preprocess = run.preprocess
     pixels = kept.pixels[kept.of]
     if pixels.shape != (preprocess.height, preprocess.width, preprocess.channels):
         return None
@@ -91,11 +91,11 @@ def _signed(x: float) -> str:
     return decimal(x, ".2f").replace("-", "−")
 
 
-def _examples(run: RunFolder) -> list[dict[str, Any]]:
+def _examples(run: Results) -> list[dict[str, Any]]:
     """Examples that are not mistakes, one of each class first."""
     if run.examples is None:
         return []
-    wrong = {int(i) for s in run.scored.values() for i in s.index[s.probability.argmax(1) != s.labels]}
+    wrong = run.wrong_files()
     fine = np.array([k for k, i in enumerate(run.examples.index.tolist()) if i not in wrong], dtype=np.int64)
     _, first = np.unique(run.manifest.labels[run.examples.index[fine]], return_index=True)
     order = [*fine[first], *np.delete(fine, first)]

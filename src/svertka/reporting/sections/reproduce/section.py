@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from svertka.reporting import format
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 
-def section(run: RunFolder) -> dict[str, Any]:
+def section(run: Results) -> dict[str, Any]:
     """The exact command, versions, machine and fingerprints."""
     return {
-        "command": format.command(run.recipe.get("command")),
-        "seed": run.recipe.get("recipe", {}).get("seed", run.manifest.seed),
-        "version": run.recipe.get("svertka"),
-        "machine": list(format.rows(run.metrics.get("machine"))),
+        "command": format.command(run.recipe.command),
+        "seed": run.recipe.recipe.get("seed", run.manifest.seed),
+        "version": run.recipe.svertka,
+        "machine": list(format.rows(run.metrics.machine)),
         "hashes": run.hashes,
     }

@@ -9,7 +9,8 @@ from svertka.reporting import format
 from svertka.reporting.charts import robustness_curve
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import decimal, say, to_say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.records import Change
+from svertka.runs.results import Results
 
 # kind -> its name, what its strengths are called on the page, and their factor
 KINDS = {
@@ -23,30 +24,30 @@ KINDS = {
 }
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """What robustness.json holds: a curve of each kind of change, and its numbers."""
-    found = run.probes.get("robustness")
+    found = run.robustness
     if found is None:
         return None
-    n, plain = found["n"], Interval(found["accuracy"], found["low"], found["high"], found["n"])
-    kinds = [_kind(name, kind, plain) for name, kind in found["kinds"].items()]
+    n, plain = found.n, Interval(found.accuracy, found.low, found.high, found.n)
+    kinds = [_kind(name, kind, plain) for name, kind in found.kinds.items()]
     return {
-        "on": say(format.COUNTED[found["part"]], n=n),
+        "on": say(format.COUNTED[found.part], n=n),
         "plain": percent(plain.value, n),
         "interval": format.interval(plain),
         "kinds": kinds,
-        "left_out": [say(KINDS[name][0]) if name in KINDS else name for name in found["left_out"]],
+        "left_out": [say(KINDS[name][0]) if name in KINDS else name for name in found.left_out],
     }
 
 
-def _kind(name: str, found: dict[str, Any], plain: Interval) -> dict[str, Any]:
-    title, unit, factor = KINDS.get(name, (name, found["unit"], 1))
+def _kind(name: str, found: Change, plain: Interval) -> dict[str, Any]:
+    title, unit, factor = KINDS.get(name, (name, found.unit, 1))
     title, unit = say(title), say(unit)
     points = [
-        robustness_curve.Point(_strength(p["strength"], factor), Interval(p["accuracy"], p["low"], p["high"], plain.n))
-        for p in found["points"]
+        robustness_curve.Point(_strength(p.strength, factor), Interval(p.accuracy, p.low, p.high, plain.n))
+        for p in found.points
     ]
-    falls = found["falls"]
+    falls = found.falls
     verdict = (
         say("never surely worse")
         if falls is None

@@ -7,14 +7,14 @@ from typing import Any
 from svertka.reporting import format
 from svertka.reporting.format import percent
 from svertka.reporting.i18n.translate import decimal, number, say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """A column for each part that was scored."""
-    if not run.scored:
+    if not run.predictions:
         return None
-    found = [s.evaluation for s in run.scored.values()]
+    found = list(run.evaluations.values())
     rows = [
         (say("Accuracy"), [percent(e.accuracy.value, e.accuracy.n) for e in found]),
         (say("95\u202f% interval"), [format.interval(e.accuracy) for e in found]),
@@ -28,4 +28,8 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         (say("Calibration error"), [percent(e.ece, e.accuracy.n) for e in found]),
         (say("Pictures"), [number(e.accuracy.n) for e in found]),
     ]
-    return {"parts": [(part, say(format.PART[part])) for part in run.scored], "names": list(run.scored), "rows": rows}
+    return {
+        "parts": [(part, say(format.PART[part])) for part in run.predictions],
+        "names": list(run.predictions),
+        "rows": rows,
+    }

@@ -7,16 +7,16 @@ from typing import Any
 from svertka.reporting import format
 from svertka.reporting.charts import charts
 from svertka.reporting.i18n.translate import NARROW, say
-from svertka.reporting.run_results import RunFolder
+from svertka.runs.results import Results
 
 
-def section(run: RunFolder) -> dict[str, Any] | None:
+def section(run: Results) -> dict[str, Any] | None:
     """The total as one bar cut into parts, and what was measured on the machine."""
-    seconds = run.metrics.get("seconds") or {}
-    total = seconds.get("total")
+    seconds = run.metrics.seconds
+    total = seconds.total
     if not total:
         return None
-    read, train = min(seconds.get("read", 0), total), min(seconds.get("train", 0), total)
+    read, train = min(seconds.read, total), min(seconds.train, total)
     parts = [
         (say("reading pictures"), "read", read),
         (say("training"), "train", train),
@@ -28,6 +28,6 @@ def section(run: RunFolder) -> dict[str, Any] | None:
         "total": total,
         "bar": charts.stacked([(role, s / whole) for _, role, s in parts], say("Time: {parts}", parts=listed)),
         "parts": [(name, role, s, f"{100 * s / whole:.0f}{NARROW}%") for name, role, s in parts],
-        "rate": round(run.metrics.get("images_per_second") or 0),
-        "plan": list(format.rows(run.metrics.get("plan"))),
+        "rate": round(run.metrics.images_per_second or 0),
+        "plan": list(format.rows(run.metrics.plan)),
     }
