@@ -174,6 +174,14 @@ def test_what_listing_folders_says_has_its_russian_form(tmp_path):
         (tmp_path / name).write_bytes(b"8BPS" if name.endswith("psd") else name.encode())
     source = open_source(tmp_path)
     assert len(source.notes) >= 6
+    for name in ("2.png", "t/x.png", "t/y/x.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "t.csv").write_text("1.png,0,1,p\nx.png,1,0,q\n2.png,1,0,r\nt/x.png,1,0,q\nt/y/x.png,1,0,p\n")
+    table = open_source(f"{tmp_path / 't.csv'}#path=1,label=4,class=[pr]")
+    (tmp_path / "hot.csv").write_text("image,a,b\nc:\\2.png,1,0\nt/x.png,0,1\nt\\y\\x.png,0,1\n")
+    hot = open_source(tmp_path / "hot.csv")
     with speaking("ru"):
-        sentences = [*source.notes, *(one.reason for one in source.skipped)]
+        skipped = (*source.skipped, *table.skipped, *hot.skipped)
+        sentences = [*source.notes, *table.notes, *hot.notes, *(one.reason for one in skipped)]
         assert [sentence for sentence in sentences if recognized(sentence) is None] == []

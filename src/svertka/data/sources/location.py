@@ -15,9 +15,10 @@ from pathlib import Path
 
 from svertka.data.path_array import counted
 from svertka.data.tables.column_names import ROLES
+from svertka.data.tables.separators import is_text_table
 from svertka.errors import DataError, UsageError
 
-TABLES = (".csv", ".tsv", ".parquet")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
 BUILT_IN = ("digits",)
 _WITH_COLUMNS = (*TABLES, ".tar")  # what may carry columns after a #
 _SPOKEN_OF = (*ROLES, "root", "class", "encoding")  # what may stand after a #
@@ -99,7 +100,7 @@ def _expanded(text: str, base: str = "") -> Iterator[Place]:
     if base and not is_address(where) and where not in BUILT_IN:
         where = str(Path(base, where))
     if where in BUILT_IN or (not is_address(where) and there_is(where)):
-        if where.lower().endswith(".txt"):
+        if where.lower().endswith(".txt") and not columns and not is_text_table(Path(where)):
             yield from _listed(where)
         else:
             yield Place(where, columns)

@@ -15,15 +15,17 @@ from svertka.data.folders.file_names import class_name, in_words
 from svertka.data.folders.folder_layout import NoClassFolders, twins
 from svertka.data.folders.folder_listing import list_folder
 from svertka.data.folders.part_names import PART_NAMES, TEST, TRAIN, VALIDATION, part_within
-from svertka.data.path_array import natural
+from svertka.data.path_array import counted, natural
 from svertka.data.sources.digits import digits
 from svertka.data.sources.groups import groups_by_pattern
-from svertka.data.sources.location import Place, missing, places_in_words, places_of, there_is
+from svertka.data.sources.location import TABLES, Place, missing, places_in_words, places_of, there_is
 from svertka.data.sources.readers import FolderReader, TarReader, ZipReader, as_listed
 from svertka.data.sources.source import Source, name_of
 from svertka.data.tables.webdataset import is_shard, shard_source
 from svertka.errors import DataError, UsageError
 from svertka.kinds.image.formats import other_kind, picture_format
+
+_TABLES_TRIED = 20  # tables of a folder that are opened to see whether they say the classes
 
 
 def open_source(
@@ -44,11 +46,19 @@ def open_source(
     """
     given = [str(where)] if isinstance(where, (str, Path)) else [str(one) for one in where]
     try:
-        places = places_of(given)
-        copies, notes = _copies([place.where for place in places if place.remote])
-        sources = _open_all(places, group_by, copies)
+        return _open_given(given, least_classes, group_by)
     except DataError as why:
-        raise _with_folder_above(why, given) from why
+        hint = _folder_above(given) or _tables_within(given, group_by)
+        if not hint:
+            raise
+        raise DataError(f"{why} {hint}") from why
+
+
+def _open_given(given: list[str], least_classes: int, group_by: str | None) -> Source:
+    """The source of all that was named."""
+    places = places_of(given)
+    copies, notes = _copies([place.where for place in places if place.remote])
+    sources = _open_all(places, group_by, copies)
     source = sources[0]
     if len(sources) > 1:
         from svertka.data.sources.concat import joined
@@ -90,12 +100,31 @@ def _open_all(places: Sequence[Place], group_by: str | None, copies: Mapping[str
         return [_open(place, group_by, copies, name) for place, name in zip(places, names, strict=True)]
 
 
-def _with_folder_above(why: DataError, given: Sequence[str]) -> DataError:
-    """The same error; where all that is in a folder was named (flowers/*), with the word that the folder is enough."""
+def _folder_above(given: Sequence[str]) -> str:
+    """Where all that is in a folder was named (flowers/*): the word that the folder is enough."""
     above = {str(Path(where).parent) for where in given}
     if len(given) < 2 or len(above) != 1 or sum(there_is(where) and Path(where).is_dir() for where in given) < 2:
-        return why
-    return DataError(f"{why} To learn from the folders of {above.pop()} name it alone.")
+        return ""
+    return f"To learn from the folders of {above.pop()} name it alone."
+
+
+def _tables_within(given: Sequence[str], group_by: str | None) -> str:
+    """Where a folder holds tables that say the classes of its pictures: that they are to be named; tried before."""
+    if len(given) != 1 or not (there_is(given[0]) and Path(given[0]).is_dir()):
+        return ""
+    folder = Path(given[0])
+    tables = [one for pattern in ("*", "*/*") for one in sorted(folder.glob(pattern)) if one.suffix.lower() in TABLES]
+    same: dict[tuple[int, str], list[str]] = {}
+    for table in tables[:_TABLES_TRIED]:
+        same.setdefault((len(table.parts), table.name), []).append(str(table))
+    for names in sorted(same.values(), key=len, reverse=True):
+        try:
+            source = _open_given(names, 2, group_by)
+        except (DataError, UsageError):
+            continue  # no table of pictures: there is nothing to say of it
+        classes = counted(len(source.classes), "class", "classes")
+        return f"{' '.join(names)} {'says' if len(names) == 1 else 'say'} the {classes} of pictures: name that instead."
+    return ""
 
 
 def _open(place: Place, group_by: str | None, copies: Mapping[str, Path], label: str | None = None) -> Source:
@@ -155,7 +184,7 @@ def _open_file(path: Path, place: Place, group_by: str | None, label: str | None
         from svertka.data.tables.parquet import open_parquet
 
         return open_parquet(path, place, group_by)
-    if ending in (".csv", ".tsv"):
+    if ending in TABLES:
         from svertka.data.tables.table import open_table
 
         return open_table(path, place, group_by)

@@ -17,7 +17,8 @@ from svertka.data.sources.location import Place
 from svertka.data.sources.readers import FILE_LIMIT, too_large
 from svertka.data.sources.source import Source
 from svertka.data.tables.column_names import ROLES
-from svertka.data.tables.table import Rows, files_source, roles_of, table_source
+from svertka.data.tables.several_labels import Table
+from svertka.data.tables.table import Rows, files_source, table_source, with_roles
 from svertka.errors import DataError, ReadError
 
 if TYPE_CHECKING:
@@ -37,16 +38,14 @@ def open_parquet(path: Path, place: Place, group_by: str | None) -> Source:
     """
     table = ParquetTable(path, place.where)
     column = table.pictures(dict(place.columns).get("path"))
-    roles = roles_of(table.names, place if column is None else _naming(place, column), group_by)
+    whole, roles = with_roles(table, place if column is None else place.naming("path", column), group_by)
     if column is None:
-        return files_source(table, roles, path, place)
+        return files_source(whole, roles, path, place)
     facts = path.stat()
     where = json.dumps([str(path.absolute()), table.inside(column), facts.st_size, facts.st_mtime_ns])
-    return table_source(place, ParquetReader(where), where, roles, _byte_rows(table, roles))
-
-
-def _naming(place: Place, column: str) -> Place:
-    return Place(place.where, (("path", column), *(pair for pair in place.columns if pair[0] != "path")))
+    return table_source(
+        place, ParquetReader(where), where, roles, _byte_rows(whole, table.lengths(), roles), notes=lambda: whole.notes
+    )
 
 
 class ParquetTable:
@@ -58,6 +57,7 @@ class ParquetTable:
         self.file = _open(path, where)
         self.schema: pa.Schema = self.file.schema_arrow
         self.names: tuple[str, ...] = tuple(self.schema.names)
+        self.notes: list[str] = []
         self._class_names = _class_names(self.schema)
 
     def pictures(self, named: str | None) -> str | None:
@@ -121,9 +121,9 @@ class ParquetTable:
             raise DataError(f"{self.where}: the column {name!r} is no text or number, but {column.type}.") from why
 
 
-def _byte_rows(table: ParquetTable, roles: dict[str, str]) -> Iterator[Rows]:
+def _byte_rows(table: Table, of_groups: list[int], roles: dict[str, str]) -> Iterator[Rows]:
     order = [role for role in ROLES if role in roles]
-    lengths = np.array(table.lengths())
+    lengths = np.array(of_groups)
     first = 0
     for columns in table.batches([roles[role] for role in order]):
         text: dict[str, Any] = dict(zip(order, columns, strict=True))

@@ -51,6 +51,18 @@ SENTENCES = {
         "Класс {name} потерян: ни один из файлов в {path} не читается как изображение ({kinds}); сохраните их в JPEG "
         "или PNG."
     ),
+    "{n} path of {place} is on this disk under other names, such as {name} as {path}.": (
+        "Путей из {place}, которые на этом диске называются иначе: {n}, например {name} — это {path}."
+    ),
+    "{n} paths of {place} are on this disk under other names, such as {name} as {path}.": (
+        "Путей из {place}, которые на этом диске называются иначе: {n}, например {name} — это {path}."
+    ),
+    "The first line of {place} names no columns: it is taken for a row.": (
+        "Первая строка {place} не называет столбцов: она принята за строку данных."
+    ),
+    "The columns {names} of {place} hold zeros and ones: the one with a one is the class.": (
+        "В столбцах {names} из {place} нули и единицы: класс — тот столбец, где единица."
+    ),
     "The {part} part holds no picture of {names}: how well that is recognized it cannot tell.": (
         "В части «{part}» нет изображений класса {names}: насколько хорошо он узнаётся, она не покажет."
     ),
@@ -331,6 +343,8 @@ SENTENCES = {
     "the archive is damaged: what follows its last file here cannot be read": (
         "архив повреждён: то, что следует за его последним файлом, прочитать нельзя"
     ),
+    "the pattern of the class does not match {label}": "образец класса не подходит к {label}",
+    "several files are called so ({one} and {other})": "так называются несколько файлов ({one} и {other})",
     "the pattern of the class does not match its path": "образец класса не подходит к его пути",
     "it lies beside the class folders and so has no class": "лежит рядом с папками классов и потому без класса",
     "it lies beside the folder {names}": "лежит рядом с папкой {names}",
