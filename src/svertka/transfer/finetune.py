@@ -87,4 +87,4 @@ def finetune(state: State, train: Loader, validation: Loader | None, recipe: Rec
     if state.best_tensors:
         state.measured_net.load_state_dict(state.best_tensors)
         state.measured_net.eval()
-    return bool(state.history)  # the first weights count as best until an epoch is over (rescue.py)
+    return bool(state.history)  # the first weights count as best until an epoch is over (divergence.py)
