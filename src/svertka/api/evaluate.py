@@ -44,10 +44,10 @@ class Evaluated:
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
         bad = [{"path": u.path, "reason": u.reason} for u in self.unreadable]
-        told = {**self.result.to_dict(), "part": self.part, "unreadable": bad, "failing": self.failing}
+        payload = {**self.result.to_dict(), "part": self.part, "unreadable": bad, "failing": self.failing}
         if self.robustness is not None:
-            told["robustness"] = self.robustness
-        return {**told, "seconds": round(self.seconds, 3)}
+            payload["robustness"] = self.robustness
+        return {**payload, "seconds": round(self.seconds, 3)}
 
 
 def evaluate(
@@ -98,7 +98,8 @@ def learned_from(model: str | Path | Model) -> np.ndarray | None:
     if isinstance(model, Model) or not (Path(model) / layout.MANIFEST).is_file():
         return None
     files = read_manifest(Path(model))
-    return files.digests[files.indices("train")]
+    digests: np.ndarray = files.digests[files.indices("train")]
+    return digests
 
 
 def _labels(source: rooms.Source, classes: tuple[str, ...]) -> np.ndarray:
@@ -109,7 +110,8 @@ def _labels(source: rooms.Source, classes: tuple[str, ...]) -> np.ndarray:
             + (f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else "")
             + f", which the model does not know; it knows {_listed(classes)}."
         )
-    return np.array([classes.index(name) for name in source.classes])[source.labels]
+    labels: np.ndarray = np.array([classes.index(name) for name in source.classes])[source.labels]
+    return labels
 
 
 def _choose(source: rooms.Source, part: str | None) -> tuple[str, np.ndarray]:

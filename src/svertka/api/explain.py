@@ -47,16 +47,20 @@ class Explained:
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints for this picture."""
-        told = {"path": self.path, "class": self.label, "drawn": str(self.drawn) if self.drawn else None}
+        payload: dict[str, Any] = {
+            "path": self.path,
+            "class": self.label,
+            "drawn": str(self.drawn) if self.drawn else None,
+        }
         rows = [{"method": h.method, "layer": h.layer, "score": h.score} for h in self.heats]
         if self.checks:
             rows = [row | check for row, check in zip(rows, self.checks, strict=True)]
-        told["heats"] = rows
+        payload["heats"] = rows
         if self.rival:
-            told["rival"] = {"class": self.rival[0], "score": self.rival[1][0].score}
+            payload["rival"] = {"class": self.rival[0], "score": self.rival[1][0].score}
         if self.near:
-            told["near"] = [{"path": n.path, "class": n.label, "similarity": n.similarity} for n in self.near]
-        return told
+            payload["near"] = [{"path": n.path, "class": n.label, "similarity": n.similarity} for n in self.near]
+        return payload
 
 
 def explain(

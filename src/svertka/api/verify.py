@@ -80,7 +80,7 @@ def verify(data: Where, *, watch: Watch = silent, **settings: Any) -> Proof:
         resumed = checkpoint.restore(rehearsal.begin(), Path(folder))
         _fit(rehearsal, resumed)
         hashes = [weights_hash(state) for state in (first, again, resumed)]
-    return Proof(first.step, *hashes, device=rehearsal.plan.device)
+    return Proof(first.step, hashes[0], hashes[1], hashes[2], device=rehearsal.plan.device)
 
 
 def weights_hash(state: State) -> str:

@@ -67,7 +67,7 @@ def local_copies(addresses: Sequence[str]) -> tuple[dict[str, Path], tuple[str, 
     clients = [file_system(address) for address in addresses]  # one for all: each thread would get its own
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            there = list(pool.map(lambda address, client: _look(address, *client, search), addresses, clients))
+            there = list(pool.map(lambda address, own: _look(address, own[0], own[1], search), addresses, clients))
             for system, _ in clients:
                 system.invalidate_cache()  # what a pattern has listed is asked for anew the next time
             copies = {one.address: cached_file(one.target) for one in there}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from svertka.common.lazy import LazyModule
+from svertka.common.splitmix import FIRST, GOLDEN, MASK, SECOND, scramble, scramble_array
 
 if TYPE_CHECKING:
     import torch
@@ -44,16 +45,11 @@ def stream(name: str) -> int:
     return 1 << 32 | zlib.crc32(name.encode())
 
 
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
-_M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-
-
 def mix(*coordinates: int) -> int:
     """One 63-bit number from any whole numbers; the seed of everything that is drawn once an epoch."""
     h = 0
     for c in coordinates:
-        h = _finalise((h ^ (c & _MASK)) + _GOLDEN & _MASK)
+        h = scramble(h ^ (c & MASK))
     return h >> 1
 
 
@@ -64,29 +60,19 @@ def uniform(seed: int, epoch: int, samples: Tensor, stream: int) -> Tensor:
 
 
 def _hash_here(samples: Tensor, base: int) -> Tensor:
-    h = samples.contiguous().numpy().view(np.uint64) ^ np.uint64(base)  # numpy is quicker to start than torch
-    h += np.uint64(_GOLDEN)
-    h ^= h >> np.uint64(30)
-    h *= np.uint64(_M1)
-    h ^= h >> np.uint64(27)
-    h *= np.uint64(_M2)
-    h ^= h >> np.uint64(31)
+    h = scramble_array(
+        samples.contiguous().numpy().view(np.uint64) ^ np.uint64(base)
+    )  # numpy starts quicker than torch
     return torch.from_numpy((h >> np.uint64(40)).astype(np.float32) * np.float32(1.0 / (1 << 24)))
 
 
 def hash_there(samples: Tensor, base: int) -> Tensor:
     """`uniform` on any device, for the hash of seed, epoch and stream: (n,) int64 -> (n,) float32."""
-    h = (samples ^ _signed(base)) + _signed(_GOLDEN)  # int64 wraps around as the hash wants
-    h = (h ^ _shift(h, 30)) * _signed(_M1)
-    h = (h ^ _shift(h, 27)) * _signed(_M2)
+    h = (samples ^ _signed(base)) + _signed(GOLDEN)  # int64 wraps around as the hash wants
+    h = (h ^ _shift(h, 30)) * _signed(FIRST)
+    h = (h ^ _shift(h, 27)) * _signed(SECOND)
     h = h ^ _shift(h, 31)
     return _shift(h, 40).to(torch.float32) * (1.0 / (1 << 24))
-
-
-def _finalise(h: int) -> int:
-    h = ((h ^ (h >> 30)) * _M1) & _MASK
-    h = ((h ^ (h >> 27)) * _M2) & _MASK
-    return h ^ (h >> 31)
 
 
 def _shift(h: Tensor, by: int) -> Tensor:
@@ -94,5 +80,5 @@ def _shift(h: Tensor, by: int) -> Tensor:
 
 
 def _signed(h: int) -> int:
-    h &= _MASK
+    h &= MASK
     return h - (1 << 64) if h >> 63 else h

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from svertka.common.digests import short_keys
+from svertka.common.splitmix import scramble_array
 from svertka.errors import RecipeError
 
 SHARE = 0.2  # of the training pictures, where nobody says otherwise
@@ -42,7 +44,7 @@ def cut(
     if n == 0:
         return np.zeros(0, bool)
     share = usual_share(n) if share is None else share
-    keys = np.ascontiguousarray(digests).view("<u8").reshape(n, 2)[:, 0]  # of the hashes 64 bits will do
+    keys = short_keys(digests)
     number = np.unique(keys, return_inverse=True)[1]
     number = number if group is None else joined(number, group)
     hashes = hash_groups(keys, number, seed)  # (groups,)
@@ -104,15 +106,6 @@ def linked(n: int, links: np.ndarray) -> np.ndarray:
 
 def hash_groups(keys: np.ndarray, number: np.ndarray, seed: int) -> np.ndarray:
     """One hash for each group: that of one of its files, which another hash, the same for every seed, picks."""
-    order = np.lexsort((_mix(keys), number))
+    order = np.lexsort((scramble_array(keys), number))
     first = order[np.flatnonzero(np.diff(number[order], prepend=-1))]
-    return _mix(keys[first] ^ _mix(np.array([seed], np.uint64)))
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """Scramble 64-bit numbers (the finaliser of SplitMix64, Steele, Lea and Flood 2014)."""
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
+    return scramble_array(keys[first] ^ scramble_array(np.array([seed], np.uint64)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from svertka.common.digests import short_keys
 from svertka.data.splitting.holdout import hash_groups, joined
 from svertka.errors import RecipeError
 
@@ -26,7 +27,7 @@ def folds(labels: np.ndarray, digests: np.ndarray, k: int, seed: int, group: np.
     """
     if k < 2:
         raise RecipeError(f"Folds are 2 or more, so that each judges what the others learn; received {k}.")
-    keys = np.ascontiguousarray(digests).view("<u8").reshape(len(labels), 2)[:, 0]
+    keys = short_keys(digests)
     number = np.unique(keys, return_inverse=True)[1].ravel()
     number = number if group is None else joined(number, group)
     hashes = hash_groups(keys, number, seed)  # (groups,)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from svertka.common.digests import short_keys
 from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED
 from svertka.data.path_array import Paths, counted
 
@@ -40,7 +41,7 @@ def parts_as_before(
             f"The manifest puts {counted(len(moved), 'file')} elsewhere than the folder does, such as {paths[first]} "
             f"into {PART_NAMES[known[first]]}; the manifest is followed."
         )
-    missing = np.flatnonzero(~np.isin(_keys(earlier.digests), _keys(digests)))
+    missing = np.flatnonzero(~np.isin(short_keys(earlier.digests), short_keys(digests)))
     if len(missing):
         have = "has" if len(missing) == 1 else "have"
         notes.append(
@@ -60,7 +61,7 @@ def _part_of_each(paths: Paths, digests: np.ndarray, earlier: Known) -> np.ndarr
 
     Where it has several, that of the file of the same name counts, else that of the last.
     """
-    keys, known = _keys(digests), _keys(earlier.digests)
+    keys, known = short_keys(digests), short_keys(earlier.digests)
     order = np.argsort(known, kind="stable")
     if not len(order):
         return np.full(len(keys), UNDECIDED, np.uint8)
@@ -72,8 +73,3 @@ def _part_of_each(paths: Paths, digests: np.ndarray, earlier: Known) -> np.ndarr
     for i in np.flatnonzero(np.isin(keys, several)).tolist():
         found[i] = copies.get((int(keys[i]), paths[i]), found[i])
     return found
-
-
-def _keys(digests: np.ndarray) -> np.ndarray:
-    """uint64 (n,); of the hashes 64 bits will do."""
-    return np.ascontiguousarray(digests).view("<u8").reshape(-1, 2)[:, 0]

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from svertka.common.digests import whole_keys
 from svertka.evaluation.errors.slices import Column
 
 
@@ -37,8 +38,8 @@ def columns(
     if groups is not None:
         found["group"] = np.array(groups)
     if learned is not None and len(learned):
-        known = set(_keys(learned).tolist())
-        found["learned from as well"] = np.array(["yes" if k in known else "no" for k in _keys(digests).tolist()])
+        known = set(whole_keys(learned).tolist())
+        found["learned from as well"] = np.array(["yes" if k in known else "no" for k in whole_keys(digests).tolist()])
     return found
 
 
@@ -49,9 +50,5 @@ def _below_class(path: str, name: str) -> str:
 
 
 def _twice(digests: np.ndarray) -> Column:
-    _, place, count = np.unique(_keys(digests), return_inverse=True, return_counts=True)
+    _, place, count = np.unique(whole_keys(digests), return_inverse=True, return_counts=True)
     return np.where(count[place.ravel()] > 1, "yes", "no")
-
-
-def _keys(digests: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(digests).view("V16").reshape(len(digests))
