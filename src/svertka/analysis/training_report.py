@@ -109,7 +109,12 @@ def _looked(
         layers = None
     found: dict[str, np.ndarray] = {}
     examples, sample = run.examples, run.sample()
-    if examples is not None and sample is not None and examples.pixels.shape[1:] == _shape(model):
+    if (
+        examples is not None
+        and sample is not None
+        and model.preprocess.kind == "image"
+        and examples.pixels.shape[1:] == model.preprocess.stored
+    ):
         _, rows = run.mistakes()
         scored = run.shown
         mistakes = [] if scored is None else [run.place_of(int(scored.index[row])) for row in rows]
@@ -118,10 +123,6 @@ def _looked(
     _keep(run.path, {layout.NETWORK: layers, layout.EXPLANATIONS: found})
     table_rows = None if layers is None else convert(layers, Layers)
     return dataclasses.replace(run, layers=table_rows, explanations=found)
-
-
-def _shape(model: Model) -> tuple[int, int, int]:
-    return model.preprocess.height, model.preprocess.width, model.preprocess.channels
 
 
 def _keep(folder: Path, files: Mapping[str, Mapping[str, Any] | None]) -> None:

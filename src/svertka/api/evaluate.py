@@ -16,6 +16,7 @@ from svertka.api.predict import open_model
 from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
+from svertka.kinds import kind
 from svertka.models import Model
 from svertka.pipeline.context import Where
 from svertka.records import FilesDecoded, Unreadable, Watch, silent
@@ -73,6 +74,9 @@ def evaluate(
     begun, opened = time.perf_counter(), model
     model = open_model(model)
     source = rooms.open_source(data, least_classes=1)
+    if source.sample != model.preprocess.kind:
+        what, there = model.kind.several, kind(source.sample).several
+        raise DataError(f"The model knows {what}, and {source.where} holds {there}.")
     labels = _labels(source, model.classes)
     part, chosen = _choose(source, part)
     store = rooms.begin_store(source, model.preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from svertka.data import picture_files
+from svertka.data.tables.row_kind import row_files
+from svertka.data.tables.rows import row_samples
 from svertka.errors import RunError, UsageError
 from svertka.evaluation import selective_prediction
-from svertka.models import Model
+from svertka.models.model import Model, Sample
 from svertka.records import Prediction, Unreadable
 from svertka.runs import layout
 from svertka.runs.predictions import read_predictions
@@ -43,12 +45,23 @@ def predict(
     least = None if reject is None else promised(opened, reject, model).threshold
     pictures: list[Any] = []
     for file in files:
-        is_folder = isinstance(file, str | Path) and Path(file).is_dir()
-        pictures += picture_files(Path(file)) if is_folder else [file]
+        pictures += _samples(file, opened) if isinstance(file, str | Path) else [file]
     answers = opened.predict(pictures)
     if least is None:
         return answers
     return [dataclasses.replace(a, unsure=a.probability < least) if isinstance(a, Prediction) else a for a in answers]
+
+
+def _samples(file: str | Path, model: Model) -> list[Any]:
+    """What stands for a file or folder: the samples in its rows, the files in it, or itself."""
+    path = Path(file)
+    if path.suffix.lower().lstrip(".") in model.kind.row_extensions and path.is_file():
+        return [Sample(name, data) for name, data in row_samples(path, model.preprocess)]
+    if not path.is_dir():
+        return [file]
+    if model.kind.row_extensions and (found := row_files(path, [entry.name for entry in path.iterdir()])):
+        return [sample for one in found for sample in _samples(one, model)]
+    return list(picture_files(path))
 
 
 def promised(model: Model, wanted: float, where: str | Path | Model | None = None) -> selective_prediction.Point:

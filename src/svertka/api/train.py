@@ -20,7 +20,7 @@ from svertka.common.torchrun import refuse_several, world
 from svertka.errors import DataError, RunError
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.options import parse_plan
-from svertka.kinds.image import Preprocess
+from svertka.kinds import preprocess_from
 from svertka.pipeline import distributed_worker
 from svertka.pipeline.choose_preprocess import facts_of, from_scratch, refuse_frozen, usual_preprocess
 from svertka.pipeline.context import Job, Trained, Where
@@ -194,7 +194,7 @@ def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *
     if (folder.path / layout.METRICS).is_file() and not folder.read(layout.METRICS).get("stopped"):
         raise RunError(f"{folder.path} is finished: there is nothing to resume.")
     try:
-        recipe, preprocess = Recipe.from_dict(told["recipe"]), Preprocess.from_dict(told["preprocess"])
+        recipe, preprocess = Recipe.from_dict(told["recipe"]), preprocess_from(told["preprocess"])
         command, reasons = told["command"], told["reasons"]
         source = rooms.reopen_source(told["data"], group_by=recipe.group_by)
     except (KeyError, TypeError, AttributeError) as why:

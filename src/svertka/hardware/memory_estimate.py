@@ -57,7 +57,7 @@ def footprint(net: nn.Module, plan: Plan, shape: tuple[int, ...]) -> Footprint:
             held.append(tensor)
         return tensor
 
-    x = torch.rand((FEW, *shape[1:]), device=plan.device).to(memory_format=plan.memory_format)
+    x = plan.laid(torch.rand((FEW, *shape[1:]), device=plan.device))
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), plan.autocast():
         trial.outputs(x)
     each = (sum(kept.values()) + 2 * largest) // FEW  # and, while stepping back, a gradient and what it is made from

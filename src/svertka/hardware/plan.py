@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from svertka.records import PlanChosen
 
@@ -59,6 +60,10 @@ class Plan:
     def chosen(self) -> PlanChosen:
         """The event that tells of it."""
         return PlanChosen(self.device, self.layout, self.precision, self.threads, self.reason)
+
+    def laid(self, x: Tensor) -> Tensor:
+        """A batch as the network wants it in memory; the layout is one of pictures, and leaves other samples alone."""
+        return x.to(memory_format=self.memory_format) if x.dim() == 4 else x
 
     @property
     def memory_format(self) -> torch.memory_format:

@@ -98,7 +98,7 @@ class Trial:
     def _noise(self, batch: int) -> tuple[Tensor, Tensor]:
         if self.noise is None or len(self.noise) != batch:
             x = torch.rand((batch, *self.shape[1:]), device=self.plan.device)
-            self.noise = x.to(memory_format=self.plan.memory_format)
+            self.noise = self.plan.laid(x)
         return self.noise, torch.arange(batch, device=self.plan.device) % self.classes
 
     def _now(self) -> float:

@@ -13,6 +13,7 @@ from svertka.kinds.base import Array, Augment, Kind, Preprocess
 # name -> the module that defines KIND; imported when the kind is first met
 KINDS: dict[str, str] = {
     "image": "svertka.kinds.image.kind",
+    "series": "svertka.kinds.series.kind",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
@@ -256,7 +256,7 @@ class Kind(ABC):
     one, several what people call a sample: "picture", "pictures"
     extensions   of files that hold one sample
     row_extensions  of files that hold many, a row each
-    statistics   small measures of a sample; "fingerprint" among them (of length one, alike for like samples)
+    statistics   small measures of a sample; "fingerprint" among them (of length one at most, alike for like samples)
     """
 
     name: ClassVar[str]
@@ -281,6 +281,32 @@ class Kind(ABC):
     @abstractmethod
     def recognize(self, head: bytes) -> str | None:
         """The format that the first bytes of a file announce (512 are enough), or None."""
+
+    def row_form(self, path: str, head: bytes, preprocess: Any = None) -> Any:
+        """How the rows of a file are written whose rows are samples (with `start`, bytes before the first); else None.
+
+        Args:
+            path: the name of the file.
+            head: its first bytes.
+            preprocess: of the samples that are expected, where that is known: such rows may stand without a class.
+        """
+        return None
+
+    def row_form_from(self, form: Sequence[Any]) -> Any:
+        """The same, from the list that JSON makes of it."""
+        raise NotImplementedError
+
+    def row_label(self, line: bytes, form: Any) -> str:
+        """The class of a row; "" where it has none."""
+        raise NotImplementedError
+
+    def row_bytes(self, line: bytes, form: Any, path: str) -> bytes:
+        """A row as the bytes of one sample, which `read_sized` takes.
+
+        Raises:
+            ReadError: it is no such sample.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def read_sized(self, data: bytes, preprocess: Any, path: str) -> tuple[Array, tuple[int, int]]:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,8 @@ from svertka.blocks import Net
 from svertka.common.atomic_write import write_bytes
 from svertka.common.text import shorten
 from svertka.errors import ReadError, RecipeError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
-from svertka.kinds import image
+from svertka.kinds import kind
+from svertka.kinds.base import Kind
 from svertka.kinds.image import Preprocess
 from svertka.models.describe import build, describe
 from svertka.models.structure import outline
@@ -39,6 +40,13 @@ from svertka.zoo.weights import catalog as catalog
 from svertka.zoo.weights.rename_tensors import load_state
 
 FORMAT = 2  # 1 named a network of the zoo; 2 has its structure as well
+
+
+class Sample(NamedTuple):
+    """A sample that is no file of its own, such as a row: what to call it, and its bytes or why they cannot be had."""
+
+    path: str
+    data: bytes | ReadError
 
 
 @dataclass
@@ -145,6 +153,11 @@ class Model:
 
     # ---- in use
 
+    @property
+    def kind(self) -> Kind:
+        """The kind of its samples."""
+        return kind(self.preprocess.kind)
+
     @torch.inference_mode()
     def probabilities(self, pixels: np.ndarray | Tensor) -> Tensor:
         """uint8 (n, h, w, c) as `preprocess` shapes them -> probabilities (n, classes) float32."""
@@ -156,7 +169,7 @@ class Model:
         """What the model says of each picture, in order; a picture that cannot be read is told apart by its type.
 
         Args:
-            pictures: paths, bytes of files, or uint8 arrays (h, w), (h, w, 3).
+            pictures: paths, bytes of files, `Sample`, or arrays: uint8 (h, w), (h, w, 3) of pictures.
         """
         rows: list[tuple[str, np.ndarray | Unreadable]] = []
         answers: list[Prediction | Unreadable] = []
@@ -168,11 +181,15 @@ class Model:
         return answers + self._answers(rows)
 
     def _row(self, picture: Any, number: int) -> tuple[str, np.ndarray | Unreadable]:
-        path = str(picture) if isinstance(picture, str | Path) else f"picture {number + 1}"
+        path = str(picture) if isinstance(picture, str | Path) else f"{self.kind.one} {number + 1}"
+        path = picture.path if isinstance(picture, Sample) else path
         try:
             if isinstance(picture, np.ndarray):
-                return path, image.fit(picture, self.preprocess)
-            return path, image.read(_picture_bytes(picture), self.preprocess, path)
+                return path, self.kind.fit(picture, self.preprocess)
+            data = picture.data if isinstance(picture, Sample) else _picture_bytes(picture)
+            if isinstance(data, ReadError):
+                raise data
+            return path, self.kind.read_sized(data, self.preprocess, path)[0]
         except ReadError as why:
             return path, Unreadable(path, why.reason)
 

@@ -38,7 +38,7 @@ def refuse_frozen(recipe: Recipe) -> None:
 
 def from_scratch(recipe: Recipe, facts: Any) -> tuple[Recipe, dict[str, str], Preprocess]:
     """What a network that learns from scratch wants: sizes chosen from the data."""
-    recipe, reasons = auto.choose_size(recipe, facts)
+    recipe, reasons = auto.choose_size(recipe.for_kind(facts.kind), facts)
     return recipe, reasons, kind(facts.kind).preprocess(facts, recipe.get)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from svertka import data as rooms
 from svertka.common.torchrun import World, publish, wait_for, world
 from svertka.errors import DataError, NotFinite, UsageError
+from svertka.kinds import preprocess_from
 from svertka.kinds.image import Preprocess
 from svertka.pipeline.context import Job, Trained
 from svertka.records import Epoch, silent
@@ -137,7 +138,7 @@ def follow(here: World) -> Trained:
     """
     message = wait_for("source", "to look at the pictures")
     source = rooms.reopen_source(message["source"])
-    store = _decode(here, source, Preprocess.from_dict(message["preprocess"]))
+    store = _decode(here, source, preprocess_from(message["preprocess"]))
     config = wait_for("config", "to choose a network")
     if config:
         if config["pictures"] != _fingerprint(store):
@@ -168,7 +169,7 @@ def _train(config: dict[str, Any], source: rooms.Source, store: rooms.Store) -> 
     manifest = rooms.Manifest(
         tuple(config["classes"]), source.paths, labels, parts, store.digests, recipe.seed, dict(store.reasons)
     )
-    preprocess, run = Preprocess.from_dict(config["preprocess"]), Run(Path(config["run"]))
+    preprocess, run = preprocess_from(config["preprocess"]), Run(Path(config["run"]))
     job = Job(run, source, store, manifest, preprocess, recipe, {}, silent, 0.0, "")
     net = build(config["network"], len(manifest.classes), config["structure"])
     with asked_to_stop(patiently=True) as stop, plan.torch_settings(), joint_state(job, plan, net, None) as state:

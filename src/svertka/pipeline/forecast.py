@@ -79,7 +79,7 @@ def limit(train: Timed, plan: Plan, job: Job) -> dict[str, Any]:
             f"{_slowest(job)} would shorten it, a faster network or device would not."
         )
         return {"by": "input", "waiting": round(share, 4), "advice": advice}
-    side = job.preprocess.height
+    side = min(job.preprocess.stored[:-1]) if job.preprocess.kind == "image" else 0
     smaller = f"smaller pictures (--size below {side}), " if side > SMALL else ""
     shorter = f"{smaller}a smaller network (--net) or fewer passes"
     help_ = shorter if plan.device != "cpu" else f"a GPU, {shorter}"

@@ -132,6 +132,8 @@ def write_failures(job: Job, scores: Scores) -> None:
 
 def _original(job: Job, index: np.ndarray, file: int) -> dict[str, np.ndarray]:
     """One picture as it was, reduced to SIDE, with its true size."""
+    if job.preprocess.kind != "image":  # others are shown as they are stored
+        return {}
     path = job.source.paths[file]
     try:
         pixels = image.decode(job.source.read(file), path, least=(SIDE, SIDE))

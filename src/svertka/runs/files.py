@@ -23,7 +23,7 @@ import numpy as np
 from svertka.common.messages import restored
 from svertka.common.text import reason, shorten
 from svertka.errors import RecipeError, RunError
-from svertka.kinds.image import Preprocess
+from svertka.kinds import preprocess_from
 from svertka.runs import layout
 from svertka.runs.old_names import renew
 from svertka.runs.records import RecipeFile
@@ -142,14 +142,14 @@ def renewed(path: Path) -> dict[str, Any]:
     return renew(path.name, read_object(path))
 
 
-def as_preprocess(content: Any, where: Path) -> Preprocess:
-    """How a picture becomes input, as a file says it.
+def as_preprocess(content: Any, where: Path) -> Any:
+    """How a sample becomes input, as a file says it: the `Preprocess` of its kind.
 
     Raises:
         RunError: it does not; the message begins with `where`.
     """
     try:
-        return Preprocess.from_dict(content)
+        return preprocess_from(content)
     except (RecipeError, TypeError, ValueError, AttributeError, KeyError) as why:
         raise RunError(f"{where} is damaged, in how pictures are prepared: {shorten(str(why))}") from why
 
@@ -233,9 +233,10 @@ def read_npz(path: Path, shapes: Mapping[str, str], sizes: Mapping[str, int] | N
         array = arrays.get(name.removesuffix("?"))
         if array is None and not name.endswith("?"):
             raise RunError(f"{path} is damaged: it should hold `{name}`.")
-        if array is not None and not _fits(array, shape, known):
+        if array is not None and not any(_fits(array, form, known) for form in shape.split("|")):
+            wanted = shape.replace("|", " or ")
             raise RunError(
-                f"{path} is damaged: `{name.removesuffix('?')}` should be {shape}, not {array.dtype} {array.shape}."
+                f"{path} is damaged: `{name.removesuffix('?')}` should be {wanted}, not {array.dtype} {array.shape}."
             )
     return arrays
 

@@ -14,11 +14,12 @@ from svertka.runs.files import read_npz, within
 
 Array = np.ndarray[Any, Any]
 
+SAMPLES = "uint8 k h w c|float k length channels"  # pictures, or series
 EXAMPLES = {
-    "pixels": "uint8 k h w c", "index": "int k",
+    "pixels": SAMPLES, "index": "int k",
     "original?": "uint8 height width channels", "original_size?": "int 2", "original_of?": "int",
 }  # fmt: skip
-CHECKED = {"paths": "text k", "pixels": "uint8 k h w c"}
+CHECKED = {"paths": "text k", "pixels": SAMPLES}
 EXPLANATIONS = {  # explanation/report_album.py makes them
     "heat_place": "int k", "heat_target": "int k", "heat_rival": "int k", "heat_share": "float k 2",
     "heat_own": "uint8 k a b", "heat_against": "uint8 k a b", "heat_layer": "text",
@@ -173,7 +174,8 @@ def _check_explanations(path: Path, arrays: dict[str, Array], pixels: Array, cla
 
 def _pictures(path: Path, pixels: Array, like: str = "pixels") -> None:
     """Refuse what cannot be drawn: (..., h, w, 1 or 3) without an empty side."""
-    if pixels.shape[-1] not in (1, 3) or 0 in pixels.shape[-3:]:
+    series = pixels.dtype.kind == "f" and 0 not in pixels.shape
+    if not series and (pixels.shape[-1] not in (1, 3) or 0 in pixels.shape[-3:]):
         raise RunError(f"{path} is damaged: `{like}` are no pictures, of shape {pixels.shape}.")
 
 

@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from svertka import data as rooms
 from svertka.common.text import shorten
 from svertka.errors import DataError, RunError
-from svertka.kinds.image import Preprocess
+from svertka.kinds.base import Preprocess
 from svertka.runs import layout
 from svertka.runs.files import as_preprocess, read_recipe
 from svertka.runs.predictions import Predictions, read_manifest, required_predictions
@@ -70,7 +70,8 @@ def prepared(run: Path, recipe: RecipeFile) -> Preprocess:
     Raises:
         RunError: it does not.
     """
-    return as_preprocess(recipe.preprocess, run / layout.RECIPE)
+    found: Preprocess = as_preprocess(recipe.preprocess, run / layout.RECIPE)
+    return found
 
 
 def open_pictures(run: Path, source: rooms.Source, preprocess: Preprocess, manifest: rooms.Manifest) -> rooms.Store:

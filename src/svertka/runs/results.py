@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from msgspec import to_builtins
@@ -79,12 +79,13 @@ class Results:
 
     @property
     def preprocess(self) -> Preprocess:
-        """How a picture becomes input.
+        """How a picture becomes input; pages ask for it where the run keeps one as it was.
 
         Raises:
             RunError: model.json does not say.
         """
-        return as_preprocess(to_builtins(self.model.preprocess), self.path / layout.MODEL / layout.MODEL_FACTS)
+        place = self.path / layout.MODEL / layout.MODEL_FACTS
+        return cast(Preprocess, as_preprocess(to_builtins(self.model.preprocess), place))
 
     def place_of(self, file: int) -> int | None:
         """Where the examples hold a file of the manifest; None where they do not."""

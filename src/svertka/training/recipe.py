@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from svertka.errors import RecipeError, UnknownName
+from svertka.kinds import KINDS, augment_for, kind
 from svertka.kinds.base import Augment, check_bounds
-from svertka.kinds.image.augment.augment import Augment as ImageAugment
 from svertka.optimizers.registry import OPTIMIZERS
 from svertka.training.schedules.lr_schedule import SCHEDULES
 
@@ -101,7 +101,7 @@ class Recipe:
         10.0, "minutes between checkpoints within a pass; each end of a pass has its own", 0.001, 1e6
     )
     test_flip: bool | None = _field(None, "answer with the mean over the picture and its mirror image")
-    augment: Augment = field(default_factory=ImageAugment.usual, metadata={"bounds": None})
+    augment: Augment = field(default_factory=lambda: augment_for(()).usual(), metadata={"bounds": None})
     open: frozenset[str] | None = field(default=None, metadata={"bounds": None})  # fields of augment still to be chosen
     balance: str = _field("none", f"rare classes count more in the loss or are drawn oftener: {', '.join(BALANCES)}")
     validation: float | None = _field(
@@ -149,6 +149,22 @@ class Recipe:
             own["open"] = (self.open or frozenset()) - varied.keys() | {k for k, v in varied.items() if v is None}
         return dataclasses.replace(self, **own)
 
+    def for_kind(self, name: str) -> Recipe:
+        """The same recipe for samples of a kind.
+
+        Raises:
+            UnknownName: it holds augmentations that such samples do not know.
+        """
+        there = kind(name).Augment
+        if isinstance(self.augment, there):
+            return self
+        varied = self.augment.varying
+        for setting in varied:
+            if setting not in there.settings():
+                raise UnknownName(f"augmentation of {kind(name).several}", setting, sorted(there.settings()))
+        fresh = dataclasses.replace(self, augment=there(untouched=self.augment.untouched), open=None)
+        return fresh.replace(**varied)
+
     def get(self, name: str) -> Any:
         """A field of the recipe or of its augmentation; None where it is left open."""
         if name in OWN:
@@ -184,9 +200,9 @@ class Recipe:
             found[name] = value
         if found.get("head") == "neighbours":  # as runs of format 2 have it
             found["head"] = "neighbors"
-        return cls(**{k: v for k, v in found.items() if k in OWN}).replace(
-            **{k: v for k, v in found.items() if k not in OWN}
-        )
+        varied = {k: v for k, v in found.items() if k not in OWN}
+        own = {k: v for k, v in found.items() if k in OWN}
+        return cls(**own, augment=augment_for(varied).usual()).replace(**varied)
 
 
 OWN = frozenset(f.name for f in fields(Recipe))
@@ -195,12 +211,14 @@ OWN = frozenset(f.name for f in fields(Recipe))
 def types_of() -> dict[str, tuple[type, ...]]:
     """Every field that may be set, with the types that its value may have; NoneType where it may be left open."""
     found: dict[str, tuple[type, ...]] = {}
-    for name, kind in typing.get_type_hints(Recipe).items():
+    for name, hint in typing.get_type_hints(Recipe).items():
         if name not in ("augment", "open"):
-            found[name] = typing.get_args(kind) or (kind,)
-    for name, facts in ImageAugment.settings().items():
-        kind = type(getattr(ImageAugment, name))
-        found[name] = (kind, type(None)) if facts["chosen"] else (kind,)
+            found[name] = typing.get_args(hint) or (hint,)
+    for augment in (kind(name).Augment for name in reversed(KINDS)):
+        for f in fields(augment):
+            if f.metadata["setting"]:
+                own = type(f.default)
+                found[f.name] = (own, type(None)) if f.metadata["chosen"] else (own,)
     return found
 
 
@@ -222,21 +240,21 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if name not in types:
         raise UnknownName("field of the recipe", given, sorted(types))
     choices = types[name]
-    kind = next(k for k in choices if k is not type(None))
+    own = next(k for k in choices if k is not type(None))
     word = value.lower()
     if word == "none" and name in NONE_IS_A_CHOICE:
         return name, word
     if word in {"none", "auto"} and type(None) in choices:
         return name, None
-    if kind is bool:
+    if own is bool:
         if word not in (*YES, *NO):
             raise RecipeError(f"{name} is yes or no; received {value!r}.")
         return name, word in YES
     try:
-        return name, kind(value)
+        return name, own(value)
     except ValueError:
         raise RecipeError(
-            f"{name} takes {'a whole number' if kind is int else 'a number'}; received {value!r}."
+            f"{name} takes {'a whole number' if own is int else 'a number'}; received {value!r}."
         ) from None
 
 

@@ -49,13 +49,15 @@ def wanted(recipe: Recipe, side: int) -> tuple[str, ...]:
 
     Args:
         recipe: `weights` none says no; `auto` (None) gives way to any choice about learning from scratch.
-        side: of the pictures, in pixels.
+        side: of the pictures, in pixels; 0 for samples of another kind.
 
     Raises:
         UsageError: there is nothing between two commas.
     """
     if recipe.weights == "none":
         return ()
+    if recipe.weights is not None and not side:
+        raise UsageError(f"--weights {recipe.weights}: there are published weights for pictures alone.")
     if recipe.weights is not None:
         parts = tuple(part.strip() for part in recipe.weights.split(","))
         if not all(parts):

@@ -6,14 +6,17 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import os
+import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from svertka.cache.cached_files import cached_file, make_cached_file
 from svertka.cache.folders import cache_folder
 from svertka.cache.quota import make_room, room, too_little_room
+from svertka.common.atomic_write import write_bytes
 from svertka.errors import DataError
 
 _BLOCK = 2**20
@@ -53,6 +56,28 @@ def unpacked_tar(path: Path, mark: bytes) -> Path:
         raise DataError(
             f"{path} cannot be unpacked into {target.parent} ({why.strerror}); SVERTKA_CACHE names another."
         ) from why
+
+
+def unpacked_members(archive: Path, folder: str, names: Sequence[str]) -> Path:
+    """A folder of the cache with some files of one folder of a zip archive; made when it is first asked for.
+
+    Raises:
+        DataError: it does not decompress, or the cache may not be written.
+    """
+    facts = archive.stat()
+    name = f"{archive.absolute()}|{facts.st_size}|{facts.st_mtime_ns}|{folder}".encode("utf-8", "surrogateescape")
+    target = cache_folder("sets") / hashlib.blake2b(name, digest_size=16).hexdigest()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(archive) as members:
+            for member in names:
+                place = target / member
+                if not place.exists():
+                    write_bytes(place, members.read(f"{folder}/{member}" if folder else member))
+                    os.utime(place, ns=(facts.st_mtime_ns, facts.st_mtime_ns))  # made again it is the same file
+    except (OSError, zipfile.BadZipFile, zlib.error) as why:
+        raise DataError(f"{archive} cannot be unpacked into {target} ({why}).") from why
+    return target
 
 
 def _unpack(path: Path, mark: bytes, place: Path, folder: Path) -> None:

@@ -14,6 +14,8 @@ from svertka.data.sources.groups import joined_groups
 from svertka.data.sources.location import places_in_words
 from svertka.data.sources.readers import Reader, open_reader
 from svertka.data.sources.source import Source, name_of
+from svertka.errors import DataError
+from svertka.kinds import kind
 from svertka.records import Unreadable
 
 _OPEN = 32  # archives that are held open at once
@@ -78,7 +80,16 @@ def joined(sources: Sequence[Source], where: str) -> Source:
         stamp=" ".join(source.identity().hex() for source in sources),
         notes=(*told, *dict.fromkeys(note for source in sources for note in source.notes)),
         groups=joined_groups([(source.groups, len(source)) for source in sources]),
+        sample=_one_kind(sources),
     )
+
+
+def _one_kind(sources: Sequence[Source]) -> str:
+    kinds = {source.sample: source.where for source in sources}
+    if len(kinds) > 1:
+        told = " and ".join(f"{kind(name).several} in {where}" for name, where in kinds.items())
+        raise DataError(f"One network learns from one kind of sample, and there are {told}: name places of one kind.")
+    return next(iter(kinds))
 
 
 def parts_of_places(places: Sequence[str]) -> list[int]:

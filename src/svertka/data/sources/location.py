@@ -15,6 +15,7 @@ from pathlib import Path
 
 from svertka.data.path_array import counted
 from svertka.data.tables.column_names import ROLES
+from svertka.data.tables.row_kind import row_kind
 from svertka.data.tables.separators import is_text_table
 from svertka.errors import DataError, UsageError
 
@@ -100,7 +101,7 @@ def _expanded(text: str, base: str = "") -> Iterator[Place]:
     if base and not is_address(where) and where not in BUILT_IN:
         where = str(Path(base, where))
     if where in BUILT_IN or (not is_address(where) and there_is(where)):
-        if where.lower().endswith(".txt") and not columns and not is_text_table(Path(where)):
+        if where.lower().endswith(".txt") and not columns and not _holds_samples(Path(where)):
             yield from _listed(where)
         else:
             yield Place(where, columns)
@@ -113,6 +114,11 @@ def _expanded(text: str, base: str = "") -> Iterator[Place]:
         if not matches:
             raise DataError(f"There is nothing that {one} matches.")
         yield from (Place(match, columns) for match in matches)
+
+
+def _holds_samples(path: Path) -> bool:
+    """Whether a text file holds samples, or names them with their classes, and no places, one a line."""
+    return path.is_file() and (is_text_table(path) or row_kind(path) is not None)
 
 
 def _listed(where: str) -> Iterator[Place]:

@@ -20,7 +20,10 @@ from svertka.data.sources.digits import digits
 from svertka.data.sources.groups import groups_by_pattern
 from svertka.data.sources.location import TABLES, Place, missing, places_in_words, places_of, there_is
 from svertka.data.sources.readers import FolderReader, TarReader, ZipReader, as_listed
+from svertka.data.sources.row_places import rows_of_folder, rows_of_zip, rows_within_zip
 from svertka.data.sources.source import Source, name_of
+from svertka.data.tables.row_kind import row_kind
+from svertka.data.tables.rows import open_rows
 from svertka.data.tables.webdataset import is_shard, shard_source
 from svertka.errors import DataError, UsageError
 from svertka.kinds.image.formats import other_kind, picture_format
@@ -135,10 +138,15 @@ def _open(place: Place, group_by: str | None, copies: Mapping[str, Path], label:
         return _open_file(copies[place.where], place, group_by, label)
     path = Path(place.where)
     if not there_is(place.where):
-        raise missing(place.where)
+        inner = rows_within_zip(place.where)
+        if inner is None:
+            raise missing(place.where)
+        return inner
     if path.is_dir():
-        absolute = str(path.absolute())
-        return _arranged(Listing(list_folder(path), FolderReader(absolute), place.where, absolute), place, label)
+        absolute, tree = str(path.absolute()), list_folder(path)
+        if (rows := rows_of_folder(tree, path, place)) is not None:
+            return rows
+        return _arranged(Listing(tree, FolderReader(absolute), place.where, absolute), place, label)
     if path.is_file():
         return _open_file(path, place, group_by, label)
     raise missing(place.where)
@@ -168,6 +176,8 @@ def _open_file(path: Path, place: Place, group_by: str | None, label: str | None
     ending = Path(place.where).suffix.lower()
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or ending == ".zip":
         # the rows of a zip carry checksums: the same archive in another place is the same source
+        if (rows := rows_of_zip(path, place)) is not None:
+            return rows
         zipped = ZipReader(as_listed(path))
         return _arranged(Listing(list_zip(path), zipped, place.where), place, label)
     packed = compression(head)
@@ -184,12 +194,14 @@ def _open_file(path: Path, place: Place, group_by: str | None, label: str | None
         from svertka.data.tables.parquet import open_parquet
 
         return open_parquet(path, place, group_by)
+    if not place.columns and row_kind(path) is not None:
+        return open_rows([path], place)
     if ending in TABLES:
         from svertka.data.tables.table import open_table
 
         return open_table(path, place, group_by)
-    kind = picture_format(head)
-    found = f"it is a single picture ({kind})" if kind else other_kind(head[:64])
+    form = picture_format(head)
+    found = f"it is a single picture ({form})" if form else other_kind(head[:64])
     raise DataError(
         f"{place.where} is neither a folder nor an archive (.zip, .tar, .tar.gz) nor a table (.csv, .tsv, .parquet): "
         f"{found}."
@@ -215,7 +227,7 @@ def _check_classes(source: Source, least: int) -> list[str]:
             _same_classes(by_part[TRAIN], by_part[part], PART_NAMES[part], source.where)
     if len(source.classes) < least:
         (only,) = source.classes
-        how = "each by its own name" if source.kind in ("table", "shards") else "each in a folder of its own"
+        how = "each by its own name" if source.kind in ("table", "shards", "rows") else "each in a folder of its own"
         hint = pattern_hint(source.where, list(source.paths[:1000]))
         raise DataError(
             f"{source.where} holds one class only ({only!r}); a classifier needs at least two, {how}.{hint}"

@@ -101,7 +101,7 @@ def as_listed(path: Path) -> str:
     return json.dumps([str(path.absolute()), facts.st_size, facts.st_mtime_ns])
 
 
-class _ArchiveFile:
+class ListedFile:
     """One file, as it was listed, that many threads read at places of their own."""
 
     def __init__(self, where: str) -> None:
@@ -137,7 +137,7 @@ class ZipReader:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self._file = _ArchiveFile(where)
+        self._file = ListedFile(where)
 
     def fetch(self, path: str, row: np.void) -> bytes:
         """All bytes of one file."""
@@ -238,7 +238,7 @@ class TarReader:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self._file = _ArchiveFile(where)
+        self._file = ListedFile(where)
 
     def fetch(self, path: str, row: np.void) -> bytes:
         """All bytes of one file."""
@@ -280,6 +280,7 @@ _READERS: dict[str, type[Any] | str] = {
     "zip": ZipReader,
     "tar": TarReader,
     "digits": DigitsReader,
+    "rows": "svertka.data.tables.rows:RowReader",
     "parquet": "svertka.data.tables.parquet:ParquetReader",
     "several": "svertka.data.sources.concat:SeveralReader",
 }

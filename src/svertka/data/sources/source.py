@@ -27,7 +27,7 @@ class Source:
 
     Attributes:
         name: how people call it.
-        kind: "folder", "zip", "tar", "shards", "table", "digits", or "several" of them.
+        kind: "folder", "zip", "tar", "shards", "table", "rows", "digits", or "several" of them.
         where: the path or address, or the built-in name, in the words of messages.
         classes: names of classes, in natural order.
         paths: of each picture, as people know it.

@@ -131,6 +131,7 @@ def table_source(
     batches: Iterator[Rows],
     kind: str = "table",
     notes: Callable[[], list[str]] = list,
+    sample: str = "image",
 ) -> Source:
     """The source that the rows of a table make.
 
@@ -142,6 +143,7 @@ def table_source(
         batches: the rows, from first to last.
         kind: of the source.
         notes: gives sentences on what was guessed, once all rows are read.
+        sample: the kind of its samples.
 
     Raises:
         DataError: no row can be used, or a part is unknown.
@@ -178,6 +180,7 @@ def table_source(
         stamp=stamp,
         groups=groups,
         notes=tuple(notes()),
+        sample=sample,
     )
 
 
