@@ -375,3 +375,72 @@ def test_without_a_compiler_a_trial_is_an_answer_and_a_wish_is_refused(tmp_path)
     done = subprocess.run([sys.executable, "-c", code], env=broken, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--plan compile=yes: torch.compile does not work here" in done.stdout
+
+
+# --- a busy machine ---
+
+
+def scripted(seconds):
+    """A trial whose steps take these seconds, one after another, each in three equal parts; the last goes on."""
+    trial = Trial(small(), Plan(), SHAPE, 2)
+    left = list(seconds)
+    trial._step = lambda batch: [(left.pop(0) if len(left) > 1 else left[0]) / 3] * 3
+    return trial
+
+
+@pytest.mark.parametrize("hiccup", range(4))
+def test_one_hiccup_does_not_make_a_step_seem_dear(hiccup):
+    quick = [0.001] * 30
+    quick[hiccup] = 5.0
+    trial = scripted(quick)
+    batch = trial.affordable(0.01)
+    assert batch == SHAPE[0]
+    assert trial.time(0.01, batch).seconds == pytest.approx(0.001)
+
+
+def test_a_heavy_network_is_still_tried_with_few_pictures():
+    trial = scripted([5.0])
+    assert trial.affordable(0.01) < SHAPE[0]
+
+
+def test_compiling_must_pay_by_a_margin_within_the_run():
+    found = compile.Compiled(cost=100.0, step=0.5)
+    assert not found.pays(1.0, 250)  # 125 seconds for 100: it may be noise
+    assert found.pays(1.0, 400)
+
+
+def test_a_hiccup_does_not_make_a_short_run_compile(monkeypatch, tmp_path):
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path))
+    tried = []
+    monkeypatch.setattr(compile, "try_compiling", lambda *_: tried.append(1) or compile.Compiled(1.0, 0.001))
+    times = iter([70.0] * 12)  # all that choosing asks for, on a machine that hiccups
+
+    def timer(plan, share):
+        return Timing(next(times, 0.002), dict.fromkeys(PARTS, 1 / 3))
+
+    make_plan(small(), SHAPE, 2, timer=timer, steps=352)
+    list(times)
+    plan = make_plan(small(), SHAPE, 2, timer=timer, steps=352)
+    assert plan.step == 0.002
+    assert len(tried) <= 1
+
+
+def test_a_kept_plan_that_is_off_is_left_aside(monkeypatch, tmp_path):
+    monkeypatch.setenv("SVERTKA_CACHE", str(tmp_path))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(autotune, "_thread_counts", lambda usual: (2, 1))
+    busy = False
+
+    def timer(plan, share):
+        if plan.threads == 1:
+            return Timing(0.002, {})
+        return Timing(0.02 if busy else 0.001, {})
+
+    first = make_plan(small(), SHAPE, 2, timer=timer)
+    assert first.threads == 2
+    busy = True  # others take a core: two threads wait for each other
+    now = make_plan(small(), SHAPE, 2, timer=timer)
+    assert now.threads == 1
+    assert "left aside" in now.reason
+    busy = False  # what was kept is true again
+    assert make_plan(small(), SHAPE, 2, timer=timer).threads == 2

@@ -30,6 +30,7 @@ SWITCH = 1.1  # another choice must be this much faster than the default to be t
 NEAR = 1.15  # within this factor of that it is not clear, so all choices of the row are measured once more
 EQUAL = 1.03  # of choices this close to the fastest, the earlier is taken
 FORMAT = 3  # of what is kept in the cache
+OFF = 3.0  # a kept plan whose steps take so many times what they took is no guide to the machine as it is now
 FULL = 8  # from this many cores on, small networks are tried with a quarter of them
 
 T = TypeVar("T")
@@ -122,15 +123,23 @@ def make_plan(
         plan = planner.choose(seconds)
         if not keep(key, plan.to_dict()):
             plan = plan.replace(reason=f"{plan.reason} (not kept: the cache folder cannot be written)")
-    else:  # load changes from run to run, the choice does not
-        timing = planner.time(plan.replace(pieces=start.pieces), seconds / 4)
-        plan = plan.replace(step=timing.seconds, shares=timing.shares)
+    else:  # load changes from run to run, the choice seldom does
+        timing = planner.least(plan.replace(pieces=start.pieces), seconds / 4)
+        if timing.seconds > OFF * plan.step:
+            slower = f"its steps take {timing.seconds / plan.step:.0f} times what they took when it was kept"
+            plan = planner.choose(seconds)  # for this run; what was kept stays for the machine as it was
+            plan = plan.replace(reason=f"{plan.reason}; a kept plan was left aside, {slower}")
+        else:
+            plan = plan.replace(step=timing.seconds, shares=timing.shares)
     if start.pieces > 1 and "pieces" not in requested:  # what was chosen may need less than the default
         size = footprint(net, plan, shape)
         start = start.replace(pieces=min(start.pieces, size.pieces(shape[0], free)))
     plan = plan.replace(pieces=start.pieces, memory=size.of(-(-shape[0] // start.pieces)))
     if length is not None:
         steps = int(length / plan.step)
+    if with_compile is None and compile.earns_trial(device, plan.step * steps):  # a hiccup may have said so
+        again = planner.least(plan, seconds / 4)
+        plan = plan.replace(step=min(plan.step, again.seconds))
     if with_compile or (with_compile is None and compile.earns_trial(device, plan.step * steps)):
         plan = planner.compiled(plan, seconds, None if with_compile else steps)
     return plan
@@ -217,6 +226,10 @@ class _Planner:
             return math.inf
         self.timings[name] = min(self.timings.get(name, timing), timing, key=lambda one: one.seconds)
         return timing.seconds
+
+    def least(self, plan: Plan, share: float) -> Timing:
+        """The lesser of two measurements."""
+        return min(self.time(plan, share), self.time(plan, share), key=lambda one: one.seconds)
 
     def _really(self, plan: Plan, share: float) -> Timing:
         trial = Trial(self.net, plan, self.shape, self.classes)

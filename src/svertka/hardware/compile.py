@@ -19,6 +19,7 @@ from svertka.errors import UsageError
 from svertka.hardware.step_timer import Outputs, Trial
 
 LONG = {"cuda": 300.0, "cpu": 1200.0}  # seconds of training from which on trying it may pay
+MARGIN = 1.5  # what compiling gives back must be this many times its cost, within this run: both are measured in haste
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Compiled:
 
     def pays(self, step: float, steps: int) -> bool:
         """Whether compiling gives back what it costs, over `steps` that take `step` seconds without it."""
-        return self.step is not None and (step - self.step) * steps > self.cost
+        return self.step is not None and (step - self.step) * steps > MARGIN * self.cost
 
 
 def earns_trial(device: str, seconds: float) -> bool:

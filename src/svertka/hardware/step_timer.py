@@ -17,6 +17,7 @@ from svertka.hardware.plan import Plan
 from svertka.optimizers.sgd import SGD
 
 FEWEST, MOST = 3, 12  # steps that are timed
+AGREE = 2.0  # a step that took longer than this times another was hindered by something else
 SMALL = 2  # pictures that a heavy network is tried with first
 PARTS = ("forward", "backward", "step")
 
@@ -58,7 +59,10 @@ class Trial:
         with self.plan.torch_settings():
             while batch < whole:
                 first = sum(self._step(batch))  # which allocates
-                if first > budget or sum(self._step(batch)) > budget / FEWEST:
+                seconds = sum(self._step(batch))
+                if seconds > budget / FEWEST and not _agree(first, seconds):  # something hindered one of them
+                    seconds = min(seconds, sum(self._step(batch)))
+                if seconds > budget / FEWEST:
                     break
                 batch = min(8 * batch, whole)
         return batch
@@ -66,14 +70,15 @@ class Trial:
     def time(self, budget: float, batch: int) -> Timing:
         """Take steps of `batch` pictures for about `budget` seconds; the answer is for the whole batch.
 
-        The least time counts, which noise disturbed least; the first step allocates and does not.
+        The least time counts, which noise disturbed least; the first step allocates and does not. Two that differ much
+        are no measurement: more are taken, so that one hiccup of a busy machine decides nothing.
         """
         times: list[list[float]] = []
         with self.plan.torch_settings():
             start = time.perf_counter()
             while len(times) < FEWEST or (time.perf_counter() - start < budget and len(times) < MOST):
                 times.append(self._step(batch))
-                if len(times) == 2 and time.perf_counter() - start > 4 * budget:
+                if len(times) == 2 and time.perf_counter() - start > 4 * budget and _agree(*map(sum, times)):
                     break  # a heavy network: two steps say enough
         best = min(times[1:], key=sum)
         shares = {part: round(seconds / sum(best), 4) for part, seconds in zip(PARTS, best, strict=True)}
@@ -104,3 +109,7 @@ class Trial:
     def _now(self) -> float:
         finish(self.plan.device)
         return time.perf_counter()
+
+
+def _agree(one: float, other: float) -> bool:
+    return max(one, other) <= AGREE * min(one, other)
