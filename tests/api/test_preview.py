@@ -9,6 +9,7 @@ from make_pictures import QUICK, shapes
 from PIL import Image
 
 from svertka.api.preview import preview
+from svertka.common.messages import restored
 from svertka.reporting.charts.contact_sheet import draw_sheet
 
 
@@ -86,11 +87,11 @@ def test_balance_is_told_and_repeats_itself(sv, tmp_path, balance):
         assert sv("train", data, "--out", run, "--balance", balance, *QUICK)[0] == 0
         hashes.append(json.loads((tmp_path / run / "model" / "model.json").read_text())["weights"]["sha256"])
     assert hashes[0] == hashes[1]
-    notes = json.loads((tmp_path / "a" / "metrics.json").read_text())["notes"]
+    notes = json.loads((tmp_path / "a" / "metrics.json").read_text(), object_hook=restored)["notes"]
     assert any(f"balance={balance}" in note and "equally frequent" in note for note in notes)
     assert json.loads((tmp_path / "a" / "recipe.json").read_text())["recipe"]["balance"] == balance
     assert sv("train", data, "--out", "c", *QUICK)[0] == 0
-    plain = json.loads((tmp_path / "c" / "metrics.json").read_text())["notes"]
+    plain = json.loads((tmp_path / "c" / "metrics.json").read_text(), object_hook=restored)["notes"]
     assert any("--balance weights" in note for note in plain)
 
 

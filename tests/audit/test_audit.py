@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from svertka.api.check import check, write_page
 from svertka.audit import shortcuts
+from svertka.common.messages import restored
 from svertka.data import Manifest
 from svertka.data.splitting import near_duplicates
 from svertka.data.store import builder as building
@@ -367,7 +368,7 @@ def test_training_keeps_what_the_check_found(sv, tmp_path):
     assert "stand in train and validation at once" in err
     kept = json.loads((tmp_path / "run" / "check.json").read_text())
     assert len(kept["leaks"]) == 2
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(), object_hook=restored)
     assert any("at once" in note for note in metrics["notes"])
     manifest = Manifest.load(tmp_path / "run" / "manifest.json")
     assert any("at once" in note for note in manifest.notes)

@@ -16,11 +16,13 @@ from visible_words import english_in
 import svertka.reporting
 from svertka.errors import UnknownName
 from svertka.kinds.image.oddities import RULES
+from svertka.pipeline import ladder_run
 from svertka.reporting import write_report
 from svertka.reporting.format import duration, label, percent
 from svertka.reporting.i18n.translate import decimal, number, say, say_markup, speaking, translated
 from svertka.reporting.registry import CONTENTS
 from svertka.reporting.templates import environment
+from svertka.transfer import ladder
 
 FOLDER = Path(svertka.reporting.__file__).parent
 SAYING = {"say", "to_say", "say_markup"}
@@ -122,7 +124,8 @@ def slice_names():
 
 def test_nothing_is_translated_that_is_not_said():
     used = {text[0] for _, text in said()}
-    by_name = {*(rule.name for rule in RULES), *slice_names()}
+    by_name = {*(rule.name for rule in RULES), *slice_names(), *ladder.RUNGS.values(), *ladder_run.SHARES}
+    by_name |= {f"{name}, varied views" for name in ladder.RUNGS.values()}
     for path, row in catalogs():
         if "labels" not in path.parts and row.msgctxt is None:
             assert row.msgid in used | by_name, path

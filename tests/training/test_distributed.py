@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 import svertka as sv
 from svertka import zoo
 from svertka.common import torchrun
+from svertka.common.messages import restored
 from svertka.common.torchrun import World, world
 from svertka.data.loading.loader import Loader
 from svertka.errors import TrainingError, UsageError
@@ -69,7 +70,8 @@ def weights(run):
 
 
 def records(run, kind="epoch"):
-    found = [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line, object_hook=restored) for line in lines]
     return [r for r in found if r["kind"] == kind]
 
 

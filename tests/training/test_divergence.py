@@ -15,6 +15,7 @@ import pytest
 from make_pictures import shapes
 
 from svertka.api.train import resume, train
+from svertka.common.messages import restored
 from svertka.data.sources.source import name_of
 from svertka.errors import RunError, TrainingError
 from svertka.pipeline import checkpointing
@@ -114,7 +115,7 @@ def test_a_lost_loss_names_the_files_and_a_rescue_is_told_in_the_report(data):
     notes = [event.text for event in events if isinstance(event, Note)]
     told = [s for s in notes if "Training went back to the start and goes on at 0.5 of the rate" in s]
     assert len(told) == 1
-    metrics = json.loads(Path("saved/metrics.json").read_text())
+    metrics = json.loads(Path("saved/metrics.json").read_text(), object_hook=restored)
     assert told[0] in metrics["notes"]
     assert metrics["rescues"] >= 1
     assert "went back to the start" in Path("saved/report.html").read_text(encoding="utf-8")
@@ -130,9 +131,9 @@ def test_what_was_said_before_a_stop_is_still_said_after_the_resume(data):
             os.kill(os.getpid(), signal.SIGINT)
 
     train(data, out="run", watch=stop, **SETTINGS)
-    before = json.loads(Path("run/metrics.json").read_text())["notes"]
+    before = json.loads(Path("run/metrics.json").read_text(), object_hook=restored)["notes"]
     resume("run")
-    assert json.loads(Path("run/metrics.json").read_text())["notes"] == before
+    assert json.loads(Path("run/metrics.json").read_text(), object_hook=restored)["notes"] == before
     assert any("1 other file was left aside" in note for note in before)
 
 
@@ -172,7 +173,8 @@ def test_a_run_from_the_folder_at_hand_has_its_name(tmp_path, monkeypatch):
 
 
 def logged(run):
-    return [json.loads(line) for line in (Path(run) / "log.jsonl").read_text(encoding="utf-8").split("\n") if line]
+    lines = (Path(run) / "log.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line, object_hook=restored) for line in lines if line]
 
 
 def test_a_log_that_was_cut_within_a_letter_is_read_up_to_there(tmp_path):

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from svertka.common.messages import restored
 from svertka.hardware.plan import Plan
 from svertka.pipeline.forecast import limit
 from svertka.pipeline.pass_control import Course
@@ -244,7 +245,7 @@ def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
     for ample, asked in ((1e9, {}), (0.0, {}), (1e9, {"net": "large"})):
         monkeypatch.setattr(from_scratch, "AMPLE", ample)
         svertka.train(tmp_path / "data", minutes=0.02, out=tmp_path / f"run{len(begun)}", **asked)
-    told = [json.loads((tmp_path / f"run{k}" / "recipe.json").read_text()) for k in range(3)]
+    told = [json.loads((tmp_path / f"run{k}" / "recipe.json").read_text(), object_hook=restored) for k in range(3)]
     assert [(one["recipe"]["net"], one["recipe"]["random_erasing"]) for one in told] == [
         ("medium", 0.0), ("large", 0.4), ("large", 0.0)
     ]  # fmt: skip

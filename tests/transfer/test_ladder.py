@@ -17,6 +17,7 @@ from PIL import Image
 import svertka
 from svertka import zoo
 from svertka.api.train import resume
+from svertka.common.messages import restored
 from svertka.errors import RunError
 from svertka.kinds.image import Preprocess
 from svertka.kinds.image.defaults import Facts
@@ -279,7 +280,7 @@ def test_fresh_weights_are_tried_where_pictures_are_far_smaller_and_win_over_a_b
 
 
 def _notes(run):
-    return json.loads((run / "metrics.json").read_text())["notes"]
+    return json.loads((run / "metrics.json").read_text(), object_hook=restored)["notes"]
 
 
 # --- by how much ---

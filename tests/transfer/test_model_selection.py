@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 import svertka
 import svertka.errors
 from svertka import zoo
+from svertka.common.messages import restored
 from svertka.hardware.autotune import keep
 from svertka.models import Model, describe
 from svertka.pipeline import ladder_run, train_transfer
-from svertka.reporting.i18n.recognize import recognized
-from svertka.reporting.i18n.translate import speaking
+from svertka.reporting.i18n.translate import known, speaking
 from svertka.training.recipe import Recipe
 from svertka.transfer import local_weights, model_selection
 from svertka.transfer.backbones import side_by_side
@@ -152,7 +152,7 @@ def test_a_run_says_why_it_took_them(tmp_path):
         photos(tmp_path / "data" / part, each=3)
     done = svertka.train(tmp_path / "data", size=64, out=tmp_path / "run")
     assert done.summary["ladder"][-1]["backbone"] == "mobilenet_v2_035 + squeezenet1_1"
-    told = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    told = json.loads((tmp_path / "run" / "recipe.json").read_text(), object_hook=restored)
     assert told["reasons"]["net"] == train_transfer.OF_USE
     assert "by accuracy on ImageNet" in (tmp_path / "run" / "report.html").read_text()
 
@@ -165,8 +165,8 @@ def test_with_nothing_at_hand_one_sentence_says_what_would_serve(sv, tmp_path):
     assert "mobilenet_v2.tv would serve" in line
     assert str(tmp_path / "cache" / "weights") in line
     with speaking("ru"):
-        assert recognized(local_weights.missing_sentence()) is not None
-        assert recognized(train_transfer.OF_USE) is not None
+        assert known(local_weights.missing_sentence()).startswith("Обучение идёт с нуля")
+        assert known(train_transfer.OF_USE).startswith("из имеющихся весов")
 
 
 def test_an_earlier_run_of_two_networks_climbs_on(tmp_path, monkeypatch):

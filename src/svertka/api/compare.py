@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from svertka.common.messages import message
 from svertka.errors import DataError, RunError, UnknownName, UsageError
 from svertka.evaluation import Difference, difference, wilson
 from svertka.records import Interval
@@ -21,6 +22,13 @@ from svertka.runs.predictions import Predictions, required_predictions
 
 PARTS = ("test", "validation")  # the first that all runs have
 LISTED = 200  # changed pictures that are listed
+
+
+HOW = {
+    "unproven": "{other} is not shown to differ from {one}",
+    "better": "{other} is better than {one}",
+    "worse": "{other} is worse than {one}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +45,29 @@ class Pair:
         """For a person."""
         d = self.found
         if not d.gained and not d.lost:
-            return f"{self.other} and {self.one} are right on the same of {d.n:,} pictures: no difference."
-        split = f"it gains {d.gained:,} pictures and loses {d.lost:,} of {d.n:,}"
-        reach = f"{100 * d.low:+.1f} to {100 * d.high:+.1f} points"
-        if not d.proven:
-            return f"{self.other} is not shown to differ from {self.one}: {split} (p = {d.p:.2g}; {reach})."
-        how = "better" if d.value > 0 else "worse"
-        chance = f"p = {d.p:.2g}" if d.p >= 1e-4 else "p < 0.0001"
-        return f"{self.other} is {how} than {self.one}: {split} ({chance}; {reach})."
+            return message(
+                "compared.same",
+                "{other} and {one} are right on the same of {n} pictures: no difference.",
+                one=self.one,
+                other=self.other,
+                n=d.n,
+            )
+        how = "unproven" if not d.proven else "better" if d.value > 0 else "worse"
+        return message(
+            f"compared.{how}",
+            f"{HOW[how]}: it gains {{gained}} pictures and loses {{lost}} of {{n}} ({{p}}; {{low:+.1f}} to "
+            "{high:+.1f} points).",
+            one=self.one,
+            other=self.other,
+            gained=d.gained,
+            lost=d.lost,
+            n=d.n,
+            p=message("p", "p = {p:.2g}", p=float(d.p))
+            if d.p >= 1e-4 or not d.proven
+            else message("p-small", "p < 0.0001"),
+            low=100 * float(d.low),
+            high=100 * float(d.high),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The form for --json."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from svertka.audit.oddities import Oddity, find_oddities
 from svertka.audit.shortcuts import Shortcut, find_shortcuts
+from svertka.common.messages import listed, message
 from svertka.data import Source, Store
-from svertka.data.folders.part_names import PART_NAMES, UNDECIDED
-from svertka.data.path_array import counted
+from svertka.data.folders.part_names import PART_NAMES, UNDECIDED, part_names
 from svertka.data.sources.groups import Groups
 from svertka.data.splitting.near_duplicates import Copies, find_copies
 from svertka.kinds.base import Kind
@@ -22,6 +22,24 @@ UNEVEN = 3.0  # times that the largest class may exceed the smallest before it i
 SCARCE = 20  # pictures of a class below which it is said
 
 Family = tuple[int, ...]  # places of files in the source
+
+# of copies: the id, what to say of one, and of several
+_COPIES = (
+    (
+        "copies",
+        "1 file is there once more: {path} is the same file as {other}. A split that svertka makes keeps them on one "
+        "side.",
+        "{n} files are there once more: {path} is the same file as {other}, and so on. A split that svertka makes "
+        "keeps them on one side.",
+    ),
+    (
+        "near-copies",
+        "1 file is there once more: {path} is nearly the same picture as {other}. A split that svertka makes keeps "
+        "them on one side.",
+        "{n} files are there once more: {path} is nearly the same picture as {other}, and so on. A split that svertka "
+        "makes keeps them on one side.",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +165,21 @@ def _leaks(found: Audit) -> list[str]:
     sentences = []
     pairs = Counter(tuple(sorted(_several(found.parts, f) - {UNDECIDED})) for f in found.leaks)
     for parts, n in sorted(pairs.items()):
-        names = " and ".join(PART_NAMES[p] for p in parts)
         first = next(f for f in found.leaks if tuple(sorted(_several(found.parts, f) - {UNDECIDED})) == parts)
         one, other = (next(i for i in first if found.parts[i] == p) for p in parts[:2])
         sentences.append(
-            f"{counted(n, 'picture stands', 'pictures stand')} in {names} at once, such as {found.paths[one]} and "
-            f"{found.paths[other]}: the accuracy there will flatter. Keep each in one of them."
+            message(
+                "leak",
+                "{n} picture stands in {part} and {other_part} at once, such as {one} and {other}: the accuracy there "
+                "will flatter. Keep each in one of them.",
+                "{n} pictures stand in {part} and {other_part} at once, such as {one} and {other}: the accuracy there "
+                "will flatter. Keep each in one of them.",
+                n=n,
+                part=part_names(parts[:-1]),
+                other_part=part_names(parts[-1:]),
+                one=found.paths[one],
+                other=found.paths[other],
+            )
         )
     return sentences
 
@@ -164,9 +191,18 @@ def _disagreements(found: Audit) -> list[str]:
     names, family = list(found.classes), found.disagreements[0]
     one, other = family[0], next(i for i in family if found.labels[i] != found.labels[family[0]])
     return [
-        f"{counted(n, 'picture stands', 'pictures stand')} in more than one class, such as {found.paths[one]} "
-        f"({names[found.labels[one]]}) and {found.paths[other]} ({names[found.labels[other]]}): one of the labels is "
-        "wrong, or the classes overlap."
+        message(
+            "contradiction",
+            "{n} picture stands in more than one class, such as {one} ({name}) and {other} ({another}): one of the "
+            "labels is wrong, or the classes overlap.",
+            "{n} pictures stand in more than one class, such as {one} ({name}) and {other} ({another}): one of the "
+            "labels is wrong, or the classes overlap.",
+            n=n,
+            one=found.paths[one],
+            name=names[found.labels[one]],
+            other=found.paths[other],
+            another=names[found.labels[other]],
+        )
     ]
 
 
@@ -174,31 +210,35 @@ def _shortcuts(found: Audit) -> list[str]:
     names = list(found.classes)
     sentences = []
     for fact in dict.fromkeys(s.fact for s in found.shortcuts):
-        told = [s for s in found.shortcuts if s.fact == fact]
-        which = ", ".join(repr(names[s.label]) for s in told[:3]) + (
-            f" and {len(told) - 3} more" if len(told) > 3 else ""
-        )
+        given = [s for s in found.shortcuts if s.fact == fact]
         sentences.append(
-            f"The {fact} alone gives away {'the class' if len(told) == 1 else 'the classes'} {which} (it ranks "
-            f"{told[0].area:.0%} of pairs of pictures rightly, where 50 % is chance): a network may learn that and "
-            "fail on pictures from elsewhere. Save all classes in the same way."
+            message(
+                "shortcut",
+                "The {fact} alone gives away the class {names} (it ranks {share} of pairs of pictures rightly, where "
+                "50 % is chance): a network may learn that and fail on pictures from elsewhere. Save all classes in "
+                "the same way.",
+                "The {fact} alone gives away the classes {names} (it ranks {share} of pairs of pictures rightly, "
+                "where 50 % is chance): a network may learn that and fail on pictures from elsewhere. Save all "
+                "classes in the same way.",
+                n=len(given),
+                fact=message(f"fact.{fact}", fact),
+                names=listed([names[s.label] for s in given]),
+                share=f"{given[0].area:.0%}",
+            )
         )
     return sentences
 
 
 def _copies(found: Audit) -> list[str]:
-    sentences = []
-    for families, how in ((found.copies.exact, "is the same file"), (found.copies.near, "is nearly the same picture")):
-        more = sum(len(f) - 1 for f in families)
-        if more:
-            one, other = families[0][:2]
-            sentences.append(
-                f"{counted(more, 'file is', 'files are')} there once more: {found.paths[other]} {how} as "
-                + found.paths[one]
-                + (", and so on." if more > 1 else ".")
-                + " A split that svertka makes keeps them on one side."
-            )
-    return sentences
+    """Of the same file and of nearly the same picture."""
+    return [
+        message(
+            f"{id}-one" if n == 1 else id, one if n == 1 else several,
+            n=n, path=found.paths[families[0][1]], other=found.paths[families[0][0]],
+        )
+        for families, (id, one, several) in zip((found.copies.exact, found.copies.near), _COPIES, strict=True)
+        if (n := sum(len(f) - 1 for f in families))
+    ]  # fmt: skip
 
 
 def _oddities(found: Audit, kind: Kind) -> list[str]:
@@ -206,11 +246,16 @@ def _oddities(found: Audit, kind: Kind) -> list[str]:
     for rule in kind.rules:
         odd = [o for o in found.oddities if o.kind == rule.name]
         if odd:
-            example = f"{found.paths[odd[0].index]} ({odd[0].detail})"
+            example = {"path": found.paths[odd[0].index], "detail": odd[0].detail}
             sentences.append(
-                f"1 {kind.one} {rule.one}: {example}."
+                message(f"odd.{rule.name}-one", f"1 {kind.one} {rule.one}: {{path}} ({{detail}}).", **example)
                 if len(odd) == 1
-                else f"{len(odd):,} {kind.several} {rule.several}, such as {example}."
+                else message(
+                    f"odd.{rule.name}",
+                    f"{{n}} {kind.several} {rule.several}, such as {{path}} ({{detail}}).",
+                    n=len(odd),
+                    **example,
+                )
             )
     return sentences
 
@@ -221,14 +266,27 @@ def _balance(found: Audit) -> list[str]:
         few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         if counts[many] >= UNEVEN * counts[few]:
             sentences.append(
-                f"The class {many!r} has {counts[many] / counts[few]:.1f} times the pictures of {few!r} "
-                f"({counts[many]:,} to {counts[few]:,}): read the results class by class; more pictures of {few!r} "
-                "help most."
+                message(
+                    "uneven",
+                    "The class {many} has {x:.1f} times the pictures of {few} ({a} to {b}): read the results class by "
+                    "class; more pictures of {few} help most.",
+                    many=repr(many),
+                    few=repr(few),
+                    x=counts[many] / counts[few],
+                    a=counts[many],
+                    b=counts[few],
+                )
             )
     scarce = [name for name, n in counts.items() if n < SCARCE]
     if scarce:
-        them = ", ".join(map(repr, scarce[:3])) + (f" and {len(scarce) - 3} more" if len(scarce) > 3 else "")
-        sentences.append(f"Fewer than {SCARCE} pictures of {them}: too few to learn from, or to tell how well it went.")
+        sentences.append(
+            message(
+                "scarce",
+                "Fewer than {n} pictures of {names}: too few to learn from, or to tell how well it went.",
+                n=SCARCE,
+                names=listed(scarce),
+            )
+        )
     return sentences
 
 
@@ -236,8 +294,7 @@ def _bare(found: Audit) -> list[str]:
     bare = [name for name, n in found.classes.items() if not n]
     if not bare:
         return []
-    them = ", ".join(map(repr, bare[:3])) + (f" and {len(bare) - 3} more" if len(bare) > 3 else "")
-    return [f"No picture of {them} can be read: nothing can be learned of them."]
+    return [message("bare", "No picture of {names} can be read: nothing can be learned of them.", names=listed(bare))]
 
 
 def _unreadable(found: Audit) -> list[str]:
@@ -245,5 +302,14 @@ def _unreadable(found: Audit) -> list[str]:
     if not bad:
         return []
     return [
-        f"{counted(len(bad), 'file')} of {len(found.paths):,} cannot be read, such as {bad[0].path}: {bad[0].reason}."
+        message(
+            "unreadable-one" if len(bad) == 1 else "unreadable",
+            "1 file of {all} cannot be read, such as {path}: {reason}."
+            if len(bad) == 1
+            else "{n} files of {all} cannot be read, such as {path}: {reason}.",
+            n=len(bad),
+            all=len(found.paths),
+            path=bad[0].path,
+            reason=bad[0].reason,
+        )
     ]

@@ -23,6 +23,7 @@ from svertka.cache.folders import cache_folder
 from svertka.cache.locks import unwritable
 from svertka.cache.quota import make_room, room, too_little_room
 from svertka.cache.retry import Unreachable, file_system, patiently
+from svertka.common.messages import message
 from svertka.errors import DataError
 
 _AT_ONCE = 8  # files that are fetched side by side
@@ -131,7 +132,15 @@ def _notes(there: Sequence[_Remote]) -> tuple[str, ...]:
     if not lost:
         return ()
     day = time.strftime("%Y-%m-%d", time.localtime(min(_fetched_at(one.target) for one in lost)))
-    return (f"{_several(lost)} cannot be reached ({lost[0].lost}): what was fetched on {day} is used.",)
+    return (
+        message(
+            "unreachable",
+            "{address} cannot be reached ({why}): what was fetched on {day} is used.",
+            address=_several(lost),
+            why=str(lost[0].lost),
+            day=day,
+        ),
+    )
 
 
 def _fetched_at(copy: Path) -> float:

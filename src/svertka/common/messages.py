@@ -10,7 +10,7 @@ for a sentence compares ids, so that it may be worded anew. A value may be a mes
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Value = str | int | float
@@ -48,6 +48,16 @@ def message(id: str, one: str, many: str | None = None, /, **values: Value) -> M
     return Message(fill(one if many is None or values["n"] == 1 else many, values), id, values)
 
 
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names in quotation marks, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"])
+    "'a', 'b', 'c' and 1 more"
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + more
+
+
 def storable(thing: Any) -> Any:
     """The same for JSON, every message in it as an object."""
     if isinstance(thing, Message):
@@ -64,7 +74,12 @@ def restored(fields: dict[str, Any]) -> Any:
     text, id, values = fields["text"], fields["id"], fields["values"]
     if not (isinstance(text, str) and isinstance(id, str) and isinstance(values, dict)):
         return fields
-    return Message(text, id, values) if all(isinstance(value, Value) for value in values.values()) else fields
+    return Message(text, id, values)
+
+
+def id_of(sentence: str) -> str | None:
+    """The id of a message; None of any other sentence, as the notes of older runs are."""
+    return sentence.id if isinstance(sentence, Message) else None
 
 
 def fill(sentence: str, values: Mapping[str, Any], write: Callable[[Any, str], str] | None = None) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from svertka.common.messages import message
 from svertka.errors import DataError
 from svertka.evaluation.intervals import wilson
 
@@ -47,11 +48,18 @@ class Repeats:
 
     def sentence(self, what: str) -> str:
         """For a person; `what` are "seeds" or "folds"."""
-        spread = "" if self.deviation is None else f", from {self.least:.2%} to {self.most:.2%}, deviation "
-        spread += "" if self.deviation is None else f"{100 * self.deviation:.2f} points"
-        return (
-            f"{self.runs} {what}: right in {self.mean:.2%} of the cases on average{spread}; 95 % interval "
-            f"{self.low:.2%} to {self.high:.2%}."
+        rest = ": right in {mean:.2f}% of the cases on average"
+        values = {"mean": self.mean, "low": self.low, "high": self.high}
+        if self.deviation is not None:
+            rest += ", from {least:.2f}% to {most:.2f}%, deviation {points:.2f} points"
+            values |= {"least": self.least, "most": self.most, "points": self.deviation}
+        rest += "; 95 % interval {low:.2f}% to {high:.2f}%."
+        return message(
+            f"repeated.{what}" if self.deviation is None else f"repeated.{what}.deviation",
+            "{n} " + what[:-1] + rest,
+            "{n} " + what + rest,
+            n=self.runs,
+            **{name: 100 * float(value) for name, value in values.items()},
         )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from svertka.common.messages import message
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 Groups: TypeAlias = list[dict[str, Any]]  # dictionaries with "params", "weight_decay" and "share" of the rate
 Usual: TypeAlias = tuple[float, str]  # a number, and why it is that
 
-COUPLED: Usual = (0.003, "a strong decay pays in short runs with batch norm")
-DECOUPLED: Usual = (0.02, "the usual decoupled decay")
+COUPLED: Usual = (0.003, message("decay.coupled", "a strong decay pays in short runs with batch norm"))
+DECOUPLED: Usual = (0.02, message("decay.decoupled", "the usual decoupled decay"))
 
 
 class OptimizerRow(NamedTuple):
@@ -40,7 +42,7 @@ class OptimizerRow(NamedTuple):
     build: Callable[[Groups, float, float, bool], Optimizer]
     peak_from_scratch: float
     peak_fine_tuning: float
-    momentum: Usual = (0.9, "the usual")
+    momentum: Usual = (0.9, message("momentum.usual", "the usual"))
     weight_decay: Usual = COUPLED
     decay_fine_tuning: float = 5e-4
     buffers_per_weight: int = 1
@@ -107,7 +109,9 @@ OPTIMIZERS: dict[str, OptimizerRow] = {
     ),
     "adadelta": OptimizerRow(_adadelta, 1.0, 0.1, buffers_per_weight=2),
     "muon": OptimizerRow(
-        _muon, 0.1, 2e-3, momentum=(0.6, "steps of Muon are smooth already; a longer memory lags behind (LOG.md)"),
+        _muon, 0.1, 2e-3, momentum=(
+            0.6, message("momentum.muon", "steps of Muon are smooth already; a longer memory lags behind (LOG.md)"),
+        ),
         weight_decay=DECOUPLED, decay_fine_tuning=DECOUPLED[0], sorts=_muon_sorts,
     ),
 }  # fmt: skip

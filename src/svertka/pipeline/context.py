@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from svertka.common.messages import message
 from svertka.errors import NotFinite, TrainingError
 from svertka.kinds.image import Preprocess
 from svertka.records import LoopRecord, Note, Unreadable, Watch, plain
@@ -59,22 +60,22 @@ class Job:
     def tell(self, record: LoopRecord, **more: Any) -> None:
         """Pass on a record of the loop: a note to the person and the report, the others to the watch and the log."""
         if isinstance(record, Note):
-            self.note(f"{record.text} {self.named(record.pictures)}".rstrip())
+            self.note(self.with_names(record.text, record.pictures))
             return
         self.run.log({**plain(record), **more})
         self.watch(record)
 
-    def named(self, pictures: Sequence[int]) -> str:
-        """A sentence that names some pictures of the store, or nothing where there are none."""
+    def with_names(self, fact: str, pictures: Sequence[int]) -> str:
+        """A sentence, and after it another that names some pictures of the store, where there are any."""
         if not pictures:
-            return ""
+            return fact
         names = ", ".join(self.source.paths[i] for i in pictures[:NAMED])
         more = f" and {len(pictures) - NAMED:,} more" if len(pictures) > NAMED else ""
-        return f"It was computed from {names}{more}."
+        return message("computed-from", "{fact} It was computed from {files}.", fact=fact, files=names + more)
 
     def unfit(self, trouble: NotFinite) -> TrainingError:
         """The error of a training that cannot go on, which names the files that are the cause."""
-        return TrainingError(f"{trouble} {self.named(trouble.pictures)}".rstrip())
+        return TrainingError(self.with_names(str(trouble), trouble.pictures))
 
     def note(self, sentence: str) -> None:
         """Tell the person now and the report later."""

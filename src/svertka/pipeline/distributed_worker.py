@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svertka import data as rooms
+from svertka.common.messages import message
 from svertka.common.torchrun import World, publish, wait_for, world
 from svertka.errors import DataError, NotFinite, UsageError
 from svertka.kinds import preprocess_from
@@ -84,7 +85,9 @@ def in_main_only(work: Callable[..., Trained], job: Job, *how: Any) -> Trained:
     """Work that only one process does, while the others wait: transfer, whose features are computed once."""
     if not world().alone:
         publish("config", {})
-        job.note(f"Transfer is the work of one process: the other {world().size - 1} wait.")
+        job.note(
+            message("transfer-alone", "Transfer is the work of one process: the other {n} wait.", n=world().size - 1)
+        )
     return signal_done(work(job, *how))
 
 
@@ -120,8 +123,11 @@ def joint_state(job: Job, plan: Plan, net: Net, saved: Path | None) -> Iterator[
         class_balance.weigh(state, job.recipe, job.labels("train"), len(job.manifest.classes))
         if group.separate_norms and group.world.is_main:
             job.note(
-                "On CPUs the batch norms of each process measure its own share of a batch: what is learned depends on "
-                "the number of processes."
+                message(
+                    "separate-norms",
+                    "On CPUs the batch norms of each process measure its own share of a batch: what is learned "
+                    "depends on the number of processes.",
+                )
             )
         yield state
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from svertka.common.messages import message
 from svertka.errors import TrainingError
 from svertka.hardware import device
 from svertka.hardware.plan import Plan
@@ -55,8 +56,14 @@ def make_forecast(job: Job, net: nn.Module, plan: Plan, load: Load) -> Forecast:
         )
     if free < peak:
         job.note(
-            f"The disk of {job.run.path} has {spoken_bytes(free)} left, and writing a checkpoint takes up to "
-            f"{spoken_bytes(peak)} for a moment: training may have to stop."
+            message(
+                "disk-short",
+                "The disk of {path} has {free} left, and writing a checkpoint takes up to {needed} for a moment: "
+                "training may have to stop.",
+                path=str(job.run.path),
+                free=spoken_bytes(free),
+                needed=spoken_bytes(peak),
+            )
         )
     return found
 
@@ -74,17 +81,30 @@ def limit(train: Timed, plan: Plan, job: Job) -> dict[str, Any]:
     """What held training up: {"by": "input" or "compute", "waiting": share, "advice": sentence}."""
     share = train.share
     if share >= WAITING:
-        advice = (
-            f"Training waits for its pictures {share:.0%} of the time. "
-            f"{_slowest(job)} would shorten it, a faster network or device would not."
+        advice = message(
+            "limit.input",
+            "Training waits for its pictures {share} of the time. {detail} would shorten it, a faster network or "
+            "device would not.",
+            share=f"{share:.0%}",
+            detail=_slowest(job),
         )
         return {"by": "input", "waiting": round(share, 4), "advice": advice}
     side = min(job.preprocess.stored[:-1]) if job.preprocess.kind == "image" else 0
-    smaller = f"smaller pictures (--size below {side}), " if side > SMALL else ""
-    shorter = f"{smaller}a smaller network (--net) or fewer passes"
-    help_ = shorter if plan.device != "cpu" else f"a GPU, {shorter}"
-    advice = f"Training waits for its pictures only {share:.0%} of the time: {help_} would shorten it."
+    advice = message(
+        "limit.compute",
+        "Training waits for its pictures only {share} of the time: {detail} would shorten it.",
+        share=f"{share:.0%}",
+        detail=_shorter(side, plan),
+    )
     return {"by": "compute", "waiting": round(share, 4), "advice": advice}
+
+
+def _shorter(side: int, plan: Plan) -> str:
+    """What makes computing shorter."""
+    less = message("shorter.network", "a smaller network (--net) or fewer passes")
+    if side > SMALL:
+        less = message("shorter.pictures", "smaller pictures (--size below {side}), {rest}", side=str(side), rest=less)
+    return message("shorter.gpu", "a GPU, {rest}", rest=less) if plan.device == "cpu" else less
 
 
 def _slowest(job: Job) -> str:
@@ -94,8 +114,15 @@ def _slowest(job: Job) -> str:
     used = {name: value for name, value in recipe.augment.varying.items() if settings[name]["dear"]}
     if used:
         name, value = next(iter(used.items()))
-        return f"Less augmentation (here {', '.join(used)}; --set {name}={'no' if value is True else 0})"
+        return message(
+            "shorter.augment",
+            "Less augmentation (here {names}; --set {setting})",
+            names=", ".join(used),
+            setting=f"{name}={'no' if value is True else 0}",
+        )
     free = device.free_memory("cpu")
     if free is not None and job.store.pixels.nbytes > free:
-        return "More memory, or smaller pictures (--size), so that the decoded pictures stay in it,"
-    return "More processor cores, or smaller pictures (--size),"
+        return message(
+            "shorter.memory", "More memory, or smaller pictures (--size), so that the decoded pictures stay in it,"
+        )
+    return message("shorter.cores", "More processor cores, or smaller pictures (--size),")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from svertka import data as rooms
 from svertka.blocks import Net
+from svertka.common.messages import message
 from svertka.errors import NotFinite
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.plan import Plan
@@ -57,14 +58,17 @@ def vary(recipe: Recipe, facts: from_scratch.Facts) -> tuple[Recipe, dict[str, s
     choices = {
         "flip_horizontal": (
             facts.color,
-            "color photographs keep their meaning when mirrored; gray pictures may be signs",
+            message("flip.weights", "color photographs keep their meaning when mirrored; gray pictures may be signs"),
         ),
         "test_flip": (
             facts.color if (flip := recipe.get("flip_horizontal")) is None else flip,
-            "as the rungs that learn have learned",
+            message("test-flip.weights", "as the rungs that learn have learned"),
         ),
-        "shift": (0.1 if small else 0.08, "objects are not all centered"),
-        "scale": (0.0 if small else 0.15, "objects come near and far; small pictures are not resampled"),
+        "shift": (0.1 if small else 0.08, message("shift.weights", "objects are not all centered")),
+        "scale": (
+            0.0 if small else 0.15,
+            message("scale.weights", "objects come near and far; small pictures are not resampled"),
+        ),
     }
     filled = {k: v for k, (v, _) in choices.items() if recipe.get(k) is None}
     return recipe.replace(**filled), {k: choices[k][1] for k in filled}
@@ -143,8 +147,11 @@ class Climb:
         state = fresh(plan)
         if self._fit(job, state, plan, name):
             made = state.measured_net
-            detail = f"{len(state.history)} epochs, rates by depth"
-            detail += ", batch norms measured anew" if measure else ""
+            detail = (
+                message("rung.norms", "{n} epochs, rates by depth, batch norms measured anew", n=len(state.history))
+                if measure
+                else message("rung.depth", "{n} epochs, rates by depth", n=len(state.history))
+            )
             found = Candidate(start.backbone, made, self._logits(made, job, plan), mirror=bool(recipe.test_flip))
             yield self.ladder.measure(name, detail, found, None, begun)
 
@@ -175,12 +182,18 @@ class Climb:
         own = Backbone(what, made, job.preprocess, describe(made, what, job.preprocess.shape))
         logits, mirror = self._logits(made, job, plan), bool(job.recipe.test_flip)
         found = Candidate(own, made, logits, deepens=False, mirror=mirror)
-        detail = f"{len(state.history)} epochs at {fresh.size} pixels"
+        detail = message("rung.scratch", "{n} epochs at {size} pixels", n=len(state.history), size=str(fresh.size))
         rung = self.ladder.measure(name, detail, found, None, begun)
         if rung.kept and rung.accuracy is not None:
             self.job.note(
-                f"A fresh network is better here than the frozen one: {rung.accuracy.value:.1%} against {others:.1%} "
-                f"on validation, at {fresh.size} pixels a side. `--weights none` gives it all the time."
+                message(
+                    "rung.fresh",
+                    "A fresh network is better here than the frozen one: {share} against {other} on validation, at "
+                    "{size} pixels a side. `--weights none` gives it all the time.",
+                    share=f"{rung.accuracy.value:.1%}",
+                    other=f"{others:.1%}",
+                    size=str(fresh.size),
+                )
             )
         yield rung
 
@@ -210,7 +223,12 @@ class Climb:
         if epochs >= least:
             return epochs
         self.job.note(
-            f"The rung {name!r} was left out: one pass takes about {one:.0f} seconds. More --minutes allow it."
+            message(
+                "rung.left-out",
+                "The rung '{rung}' was left out: one pass takes about {seconds} seconds. More --minutes allow it.",
+                rung=message(name, name),
+                seconds=f"{one:.0f}",
+            )
         )
         return 0
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from svertka.common.messages import message
 from svertka.common.torchrun import world
 from svertka.hardware import device
 from svertka.hardware.plan import Plan
@@ -63,7 +64,14 @@ class Course:
             self.pace = Pace(60 * job.recipe.minutes, job.recipe.epochs or 1, end, job.recipe.grow or 0.0)
             self._take(self.pace.passes(job.clock.elapsed, each), each)
             if job.clock.elapsed + each + end > self.pace.budget:
-                job.note(f"One pass takes about {each / 60:.1f} minutes, longer than the {job.recipe.minutes:g} allow.")
+                job.note(
+                    message(
+                        "pass-too-long",
+                        "One pass takes about {x:.1f} minutes, longer than the {minutes:g} allow.",
+                        x=each / 60,
+                        minutes=float(job.recipe.minutes),
+                    )
+                )
         self.forecast = make_forecast(job, net, self.plan, load)
         job.watch(ForecastMade(self.forecast.seconds, self.forecast.memory, self.forecast.disk))
 
@@ -81,7 +89,12 @@ class Course:
     def _take(self, passes: int, each: float) -> None:
         job = self.job
         job.recipe = job.recipe.replace(epochs=passes)
-        job.reasons["epochs"] = f"as many as {job.recipe.minutes:g} minutes allow at {each:.1f} seconds a pass"
+        job.reasons["epochs"] = message(
+            "epochs.minutes",
+            "as many as {minutes:g} minutes allow at {seconds:.1f} seconds a pass",
+            minutes=float(job.recipe.minutes or 0),
+            seconds=each,
+        )
 
     def start(self) -> None:
         """Training begins now."""
@@ -110,7 +123,15 @@ class Course:
             return False
         self._take(passes, each)
         if abs(passes - before) > CHANGED * before:
-            job.note(f"A pass takes {each:.1f} seconds here: {passes} of them fit the time, not {before}.")
+            job.note(
+                message(
+                    "passes-changed",
+                    "A pass takes {x:.1f} seconds here: {n} of them fit the time, not {before}.",
+                    x=each,
+                    n=passes,
+                    before=before,
+                )
+            )
         return True
 
     def _worth(self, first: int, last: int) -> float:

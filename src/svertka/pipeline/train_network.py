@@ -13,6 +13,7 @@ from torch import Tensor
 
 from svertka.analysis.training_report import report_training
 from svertka.blocks import Net
+from svertka.common.messages import message
 from svertka.common.torchrun import world
 from svertka.errors import NotFinite, RunError, UsageError
 from svertka.hardware.autotune import make_plan
@@ -97,7 +98,12 @@ def go_on(job: Job, told: dict[str, Any]) -> Trained:
     if not world().alone:  # another number of processes may share the cores now
         use_own_cores(world())
         if plan.compile:
-            job.note("The run was compiled where it began; in several processes it goes on without.")
+            job.note(
+                message(
+                    "uncompiled.processes",
+                    "The run was compiled where it began; in several processes it goes on without.",
+                )
+            )
         plan = plan.replace(compile=False, threads=torch.get_num_threads())
     if plan.compile:
         plan = _compiled_here(job, plan)
@@ -137,7 +143,11 @@ def _compiled_here(job: Job, plan: Plan) -> Plan:
     try:
         refuse_without_compiler(plan.device)
     except UsageError as why:
-        job.note(f"{why} The run was compiled where it began; here it goes on without.")
+        job.note(
+            message(
+                "uncompiled", "{detail} The run was compiled where it began; here it goes on without.", detail=str(why)
+            )
+        )
         return plan.replace(compile=False)
     return plan
 

@@ -13,6 +13,7 @@ import torch
 
 from svertka import data as rooms
 from svertka.analysis.training_report import report_training
+from svertka.common.messages import message
 from svertka.errors import RunError, SvertkaError, UsageError
 from svertka.hardware.device import pick_device
 from svertka.hardware.plan import Plan
@@ -37,7 +38,10 @@ from svertka.transfer.local_weights import OPENED
 from svertka.transfer.model_selection import allowed, strongest
 
 SAMPLE = 128  # training pictures whose maps give NetVLAD its centers
-OF_USE = "of the weights at hand, chosen by accuracy on ImageNet and by how long looking at all pictures takes here"
+OF_USE = message(
+    "weights.of-use",
+    "of the weights at hand, chosen by accuracy on ImageNet and by how long looking at all pictures takes here",
+)
 
 
 def open_all(what: Sequence[str | Path], recipe: Recipe, *, unasked: bool, pictures: int = 0) -> list[Backbone]:
@@ -126,9 +130,12 @@ def _fitted(backbone: Backbone, recipe: Recipe) -> Backbone:
 def start(job: Job, backbones: Sequence[Backbone], facts: from_scratch.Facts) -> Trained:
     """A new run that starts from weights: by the ladder, or by the usual loop where `freeze` says what learns."""
     names = " and ".join(str(b.spec["name"]) for b in backbones)
-    of_weights = "the weights are of this network" if job.recipe.weights else OF_USE
+    of_weights = message("weights.named", "the weights are of this network") if job.recipe.weights else OF_USE
     job.recipe = job.recipe.replace(net=names, size=job.preprocess.height, fit=job.preprocess.fit)
-    job.reasons |= {"net": of_weights, "size": f"{names} learned from pictures of this size"}
+    job.reasons |= {
+        "net": of_weights,
+        "size": message("size.weights", "{names} learned from pictures of this size", names=names),
+    }
     told = _told(backbones, facts)
     if _leaves_the_ladder(job.recipe):
         job.start = backbones[0]
@@ -176,12 +183,26 @@ def _told(backbones: Sequence[Backbone], facts: from_scratch.Facts) -> list[str]
     notes = []
     if facts.side < wanted.height:
         notes.append(
-            f"The pictures, {facts.side} pixels on a side, are enlarged to the {wanted.height} that {name} works on."
+            message(
+                "enlarged",
+                "The pictures, {side} pixels on a side, are enlarged to the {size} that {name} works on.",
+                side=str(facts.side),
+                size=str(wanted.height),
+                name=name,
+            )
         )
     if wanted.channels == 3 and not facts.color:
-        notes.append(f"{name} learned from color pictures: gray ones are given to it as three equal channels.")
+        notes.append(
+            message(
+                "gray-as-color",
+                "{name} learned from color pictures: gray ones are given to it as three equal channels.",
+                name=name,
+            )
+        )
     if wanted.channels == 1 and facts.color:
-        notes.append(f"{name} learned from gray pictures: the colors of yours are left out.")
+        notes.append(
+            message("color-as-gray", "{name} learned from gray pictures: the colors of yours are left out.", name=name)
+        )
     return notes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
+from svertka.common.messages import id_of
 from svertka.reporting import format as words
 from svertka.reporting.charts import charts
 from svertka.reporting.format import percent
@@ -18,10 +19,10 @@ from svertka.reporting.sections.network.section import name_of
 from svertka.runs.predictions import Predictions
 from svertka.runs.results import Results
 
-# what makes a finding of the check one that the head repeats: without it the numbers would be taken for more
-SERIOUS = ("accuracy there will flatter", "one of the labels is wrong", "alone gives away")
-# notes that have a place of their own further down
-ELSEWHERE = ("Training waits for its pictures", "left aside, such as", "cannot be read, such as", GROWING)
+# ids of those findings of the check that the head repeats: without them the numbers would be taken for more
+SERIOUS = {"leak", "parted-groups", "contradiction", "shortcut"}
+# ids of notes that have a place of their own further down
+ELSEWHERE = {"limit.input", "limit.compute", "left-aside", "unreadable", "unreadable-one", GROWING}
 
 
 def head(run: Results) -> dict[str, Any]:
@@ -114,8 +115,8 @@ def _cautions(run: Results, main: Predictions | None) -> list[str]:
 def _notes(run: Results, notes: list[str]) -> list[str]:
     """What was noted; of the findings of the check only serious ones, and how many more it has."""
     checked = set(run.findings.warnings) if run.findings is not None else set()
-    kept = [n for n in dict.fromkeys(notes) if not any(words in n for words in ELSEWHERE)]
-    shown = [n for n in kept if n not in checked or any(words in n for words in SERIOUS)]
+    kept = [n for n in dict.fromkeys(notes) if id_of(n) not in ELSEWHERE]
+    shown = [n for n in kept if n not in checked or id_of(n) in SERIOUS]
     more = len(kept) - len(shown)
     if not more:
         return [translated(n) for n in shown]

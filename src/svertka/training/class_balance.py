@@ -6,19 +6,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from svertka.common.messages import message
 from svertka.training.recipe import Recipe
 from svertka.training.state import State
 
 LOPSIDED = 5.0  # times as many pictures in the largest class as in the smallest: worth a warning
 
 MEANING = {
-    "weights": "Mistakes on rare classes cost more (balance=weights)",
-    "sample": "Pictures of rare classes are drawn oftener (balance=sample)",
+    "weights": (
+        "Mistakes on rare classes cost more (balance=weights), so the probabilities are those of a world where all "
+        "classes are equally frequent: rare classes are found more often, and named by mistake more often, than the "
+        "shares in your data would justify."
+    ),
+    "sample": (
+        "Pictures of rare classes are drawn oftener (balance=sample), so the probabilities are those of a world where "
+        "all classes are equally frequent: rare classes are found more often, and named by mistake more often, than "
+        "the shares in your data would justify."
+    ),
 }
-CONSEQUENCE = (
-    ", so the probabilities are those of a world where all classes are equally frequent: rare classes are found more "
-    "often, and named by mistake more often, than the shares in your data would justify."
-)
 
 
 def weigh(state: State, recipe: Recipe, labels: np.ndarray, classes: int) -> None:
@@ -51,12 +56,17 @@ def class_weights(labels: np.ndarray, classes: int) -> Tensor:
 def sentence(labels: np.ndarray, classes: tuple[str, ...], balance: str) -> str | None:
     """What balancing does, or a warning where classes are lopsided and nothing balances them; else None."""
     if balance in MEANING:
-        return MEANING[balance] + CONSEQUENCE
+        return message(f"balance.{balance}", MEANING[balance])
     counts = np.bincount(labels, minlength=len(classes))
     most, least = int(counts.argmax()), int(np.where(counts > 0, counts, counts.max()).argmin())
     if counts[most] < LOPSIDED * counts[least]:
         return None
-    return (
-        f"{classes[most]!r} has {counts[most]:,} training pictures and {classes[least]!r} {counts[least]:,}: look at "
-        "the recall of each class, not only at the accuracy; --balance weights makes rare classes count as much."
+    return message(
+        "balance.none",
+        "{many} has {a} training pictures and {few} {b}: look at the recall of each class, not only at the accuracy; "
+        "--balance weights makes rare classes count as much.",
+        many=repr(classes[most]),
+        a=int(counts[most]),
+        few=repr(classes[least]),
+        b=int(counts[least]),
     )

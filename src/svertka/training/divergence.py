@@ -9,6 +9,7 @@ import math
 
 from torch import Tensor
 
+from svertka.common.messages import Value, message
 from svertka.errors import NotFinite
 from svertka.records import Note
 from svertka.training.recipe import Recipe
@@ -31,10 +32,15 @@ def check_loss(value: float, step: int, recipe: Recipe, index: Tensor, logits: T
     """
     if math.isfinite(value):
         return
+    at = {"value": str(value), "step": str(step + 1)}
     if logits is not None and not logits.isfinite().all():
         index = index[~logits.isfinite().all(1)]
-    then = "nothing was learned from it" if logits is not None else "it was read after the step had been taken"
-    raise NotFinite(f"The loss became {value} at step {step + 1}; {then}.", _advice(recipe), tuple(index.tolist()))
+    fact = (
+        message("loss-late", "The loss became {value} at step {step}; it was read after the step had been taken.", **at)
+        if logits is None
+        else message("loss", "The loss became {value} at step {step}; nothing was learned from it.", **at)
+    )
+    raise NotFinite(fact, _advice(recipe), tuple(index.tolist()))
 
 
 def check_weights(state: State, recipe: Recipe, loss: float | None = None) -> None:
@@ -45,8 +51,14 @@ def check_weights(state: State, recipe: Recipe, loss: float | None = None) -> No
     """
     if (loss is None or math.isfinite(loss)) and all(p.isfinite().all() for p in state.net.parameters()):
         return
-    what = "weights are" if loss is None or math.isfinite(loss) else "validation loss is"
-    raise NotFinite(f"The {what} no longer finite after step {state.step}.", _advice(recipe))
+    fact = (
+        message("weights-lost", "The weights are no longer finite after step {step}.", step=str(state.step))
+        if loss is None or math.isfinite(loss)
+        else message(
+            "validation-lost", "The validation loss is no longer finite after step {step}.", step=str(state.step)
+        )
+    )
+    raise NotFinite(fact, _advice(recipe))
 
 
 def keep_start(state: State, recipe: Recipe) -> None:
@@ -72,13 +84,28 @@ def restore_best(state: State, recipe: Recipe, trouble: NotFinite, per_epoch: in
     state.history = state.history[: state.best_epoch]
     state.step = state.best_epoch * per_epoch
     state.begin_pass()
-    where = f"the end of pass {state.best_epoch}" if state.best_epoch else "the start"
-    return Note(
-        f"{trouble.fact} Training went back to {where} and goes on at {SLOWER**state.rescues:g} of the rate "
-        f"(rescue {state.rescues} of {recipe.rescue}).",
-        back_to=state.step,
-        pictures=trouble.pictures,
+    values: dict[str, Value] = {
+        "fact": trouble.fact,
+        "share": f"{SLOWER**state.rescues:g}",
+        "n": state.rescues,
+        "most": recipe.rescue,
+    }
+    text = (
+        message(
+            "went-back",
+            "{fact} Training went back to the end of pass {epoch} and goes on at {share} of the rate (rescue {n} of "
+            "{most}).",
+            epoch=state.best_epoch,
+            **values,
+        )
+        if state.best_epoch
+        else message(
+            "went-back-to-start",
+            "{fact} Training went back to the start and goes on at {share} of the rate (rescue {n} of {most}).",
+            **values,
+        )
     )
+    return Note(text, back_to=state.step, pictures=trouble.pictures)
 
 
 def _advice(recipe: Recipe) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from svertka.common.messages import message
 from svertka.data.loading.loader import Batch
 from svertka.errors import TrainingError
 from svertka.records import Note
@@ -61,8 +62,14 @@ def step_with_oom_retry(step: Callable[..., None], state: State, batch: Batch, *
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         yield Note(
-            f"Memory was not enough for {len(batch.y)} pictures at once: from step {state.step + 1} on each batch is "
-            f"computed in {state.pieces} pieces, whose gradients are summed."
+            message(
+                "memory-short",
+                "Memory was not enough for {n} pictures at once: from step {step} on each batch is computed in "
+                "{pieces} pieces, whose gradients are summed.",
+                n=len(batch.y),
+                step=str(state.step + 1),
+                pieces=state.pieces,
+            )
         )
 
 

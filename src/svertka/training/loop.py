@@ -18,6 +18,7 @@ from torch.amp import GradScaler
 
 from svertka.blocks import Net
 from svertka.common.counter_rng import mix
+from svertka.common.messages import message
 from svertka.data.loading.loader import Batch, Loader
 from svertka.errors import NotFinite
 from svertka.hardware.compile import compiled
@@ -72,7 +73,15 @@ def fit(
     divergence.keep_start(state, recipe)
     while len(state.history) < epochs:
         if recipe.patience and len(state.history) - state.best_epoch >= recipe.patience:
-            yield Note(f"Stopped after pass {len(state.history)} of {epochs}: no better in {recipe.patience} passes.")
+            yield Note(
+                message(
+                    "stopped-early",
+                    "Stopped after pass {n} of {epochs}: no better in {patience} passes.",
+                    n=len(state.history),
+                    epochs=epochs,
+                    patience=int(recipe.patience or 0),
+                )
+            )
             return
         try:
             yield from _pass(state, train, recipe, plan, clock)

@@ -14,6 +14,7 @@ from typing import Any
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from svertka.blocks import Net
+from svertka.common.messages import message
 from svertka.data.loading.loader import Loader
 from svertka.hardware.plan import Plan
 from svertka.optimizers.registry import OPTIMIZERS
@@ -31,16 +32,32 @@ def gentle(recipe: Recipe, pictures: int) -> tuple[Recipe, dict[str, str]]:
     """What the recipe leaves open, for a network that knows much already; and the reason of each choice."""
     batch, row = 64 if pictures >= ENOUGH else 32, OPTIMIZERS[recipe.optimizer or "adamw"]
     choices: dict[str, tuple[Any, str]] = {
-        "batch_size": (batch, f"{max(1, pictures // batch):,} steps a pass over {pictures:,} pictures"),
-        "optimizer": ("adamw", "its steps are of one size in every layer, whatever network the weights are of"),
+        "batch_size": (
+            batch,
+            message(
+                "batch.steps", "{steps} steps a pass over {n} pictures", steps=max(1, pictures // batch), n=pictures
+            ),
+        ),
+        "optimizer": (
+            "adamw",
+            message("optimizer.adamw", "its steps are of one size in every layer, whatever network the weights are of"),
+        ),
         "learning_rate": (
             row.peak_fine_tuning,
-            "a part of what fresh weights bear, so that what they know is not lost",
+            message("rate.fine-tuning", "a part of what fresh weights bear, so that what they know is not lost"),
         ),
-        "layer_decay": (0.6, "the deeper a layer, the less of what it knows fits your classes already"),
-        "weight_decay": (row.decay_fine_tuning, "the usual decay"),
-        "momentum": (0.9, "as is usual"),
-        "label_smoothing": (0.1, "keeps the network from betting everything on one class (arXiv:1512.00567)"),
+        "layer_decay": (
+            0.6,
+            message(
+                "layer-decay.fine-tuning", "the deeper a layer, the less of what it knows fits your classes already"
+            ),
+        ),
+        "weight_decay": (row.decay_fine_tuning, message("decay.fine-tuning", "the usual decay")),
+        "momentum": (0.9, message("momentum.fine-tuning", "as is usual")),
+        "label_smoothing": (
+            0.1,
+            message("label-smoothing", "keeps the network from betting everything on one class (arXiv:1512.00567)"),
+        ),
     }
     filled = {k: v for k, (v, _) in choices.items() if getattr(recipe, k) is None}
     return recipe.replace(**filled), {k: choices[k][1] for k in filled}

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from svertka.blocks import Dense, Net, averages
+from svertka.common.messages import message
 from svertka.evaluation import wilson
 from svertka.evaluation.mcnemar import Difference, difference
 from svertka.models import answer
@@ -137,7 +138,9 @@ class Ladder:
         backbone = backbones[0] if len(backbones) == 1 else side_by_side(backbones)
         net = backbone.with_head(KINDS[type(head.module).__name__], x.shape[1], self.classes, **head.options)
         net.head.load_state_dict(head.module.state_dict())
-        detail = head.detail + (f", {len(views)} views of each picture" if views else "")
+        detail = head.detail
+        if views:
+            detail = message("rung.views", "{detail}, {k} views of each picture", detail=detail, k=len(views))
         return self.measure(name, detail, Candidate(backbone, net, logits), head.left_out, begun)
 
     def _features(self, backbones: Sequence[Backbone], part: str, view: View = PLAIN) -> Tensor:

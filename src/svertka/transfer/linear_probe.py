@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from svertka.blocks import Dense, Neighbors
+from svertka.common.messages import message
 
 STRENGTHS = tuple(10 ** (k / 2) for k in range(2, -7, -1))  # of the L2 penalty, strong to weak: each starts the next
 FOLDS = 5
@@ -53,9 +54,7 @@ def nearest(x: Tensor, y: Tensor, classes: int) -> Head:
     options = {"count": len(x), "k": k}
     module = Neighbors(x.shape[1], classes, **options)
     module.remember(x, y)
-    return Head(
-        module, options, right.get(k), f"the {k} most alike of {len(x):,}" if k > 1 else f"the most alike of {len(x):,}"
-    )
+    return Head(module, options, right.get(k), _alike(k, len(x)))
 
 
 def linear(x: Tensor, y: Tensor, classes: int, groups: Tensor | None = None) -> Head:
@@ -82,7 +81,7 @@ def linear(x: Tensor, y: Tensor, classes: int, groups: Tensor | None = None) -> 
     with torch.no_grad():
         module.weight.copy_(weight)
         module.bias.copy_(bias - weight @ mean)
-    return Head(module, {}, left_out, f"L2 penalty {strength:.2g}")
+    return Head(module, {}, left_out, message("rung.linear", "L2 penalty {strength:.2g}", strength=float(strength)))
 
 
 def dense(x: Tensor, y: Tensor, classes: int, seed: int = 0) -> Head:
@@ -106,7 +105,7 @@ def dense(x: Tensor, y: Tensor, classes: int, seed: int = 0) -> Head:
     with torch.no_grad():
         first.weight.div_(std)
         first.bias.sub_(first.weight @ mean)
-    return Head(module.eval(), {}, None, f"{first.out_features} hidden units")
+    return Head(module.eval(), {}, None, message("rung.dense", "{n} hidden units", n=str(first.out_features)))
 
 
 def _choose(z: Tensor, y: Tensor, classes: int, groups: Tensor) -> tuple[float, float | None]:
@@ -223,3 +222,9 @@ def _newton(slope: Tensor, pairs: deque[tuple[Tensor, Tensor, float]]) -> Tensor
     for (moved, bent, curve), share in zip(pairs, reversed(shares), strict=True):
         q = q + moved * (share - (bent * q).sum() / curve)
     return q
+
+
+def _alike(k: int, n: int) -> str:
+    if k == 1:
+        return message("rung.alike-one", "the most alike of {n}", n=n)
+    return message("rung.alike", "the {k} most alike of {n}", k=k, n=n)

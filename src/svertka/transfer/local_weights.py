@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from svertka.cache.folders import cache_folder
+from svertka.common.messages import message
 from svertka.errors import UsageError
 from svertka.training.recipe import Recipe
 
@@ -74,7 +75,9 @@ def sought(recipe: Recipe, side: int) -> bool:
 
 def missing_sentence() -> str:
     """What `auto` would have used, and where to put it."""
-    return (
+    return message(
+        "weights.missing",
         "Training starts from scratch, as no ImageNet weights of use are on this machine: mobilenet_v2.tv would serve; "
-        f"`svertka weights mobilenet_v2.tv` fetches them, or put mobilenet_v2-b0353104.pth into {folders()[0]}."
+        "`svertka weights mobilenet_v2.tv` fetches them, or put mobilenet_v2-b0353104.pth into {folder}.",
+        folder=str(folders()[0]),
     )

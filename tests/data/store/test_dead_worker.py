@@ -7,6 +7,7 @@ import signal
 import pytest
 from make_pictures import QUICK, shapes
 
+from svertka.common.messages import restored
 from svertka.data.store import builder
 from svertka.data.store.worker_process import Worker
 
@@ -32,7 +33,7 @@ def test_training_goes_on_to_the_same_weights(sv, tmp_path, monkeypatch, kills):
     assert status == 0, err
     assert len(killed) == kills
     hashes = [json.loads((tmp_path / r / "model/model.json").read_text())["weights"] for r in ("whole", "killed")]
-    metrics = json.loads((tmp_path / "killed/metrics.json").read_text())
+    metrics = json.loads((tmp_path / "killed/metrics.json").read_text(), object_hook=restored)
     given_up = metrics["unreadable"]  # a file is, when a second worker dies over it
     assert len(given_up) < kills
     assert all("signal 9" in row["reason"] for row in given_up)

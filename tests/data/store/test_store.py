@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from svertka.cache.locks import Scratch, reserve, sweep
+from svertka.common.messages import restored
 from svertka.data import begin_store, open_source
 from svertka.data.store import builder as building
 from svertka.data.store.worker_process import Worker
@@ -207,7 +208,7 @@ def test_the_facts_are_plain_json(pets, cache):
     (name,) = contents(cache)
     checksum, text = (cache / name / "store.json").read_text().splitlines()
     assert len(checksum) == 32
-    assert json.loads(text)["reasons"] == {"8": "it is a web page"}
+    assert json.loads(text, object_hook=restored)["reasons"] == {"8": "it is a web page"}
 
 
 # -- sudden ends ---------------------------------------------------------------------------------------------

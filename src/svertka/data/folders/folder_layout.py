@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from svertka.common.messages import message
 from svertka.data.folders.file_names import by_eye, class_name, in_words
 from svertka.data.folders.part_names import PART_NAMES, PLAIN, TRAIN, UNDECIDED, is_container, is_short, part_of
 from svertka.data.path_array import counted, natural
@@ -329,9 +330,19 @@ def twins(classes: Iterable[str]) -> list[str]:
     for names in same.values():
         if len(names) > 1:
             by_case = len({name.casefold() for name in names}) == 1
-            how = "by case" if by_case else "by letters that look alike (Latin and others)"
+            both = " and ".join(map(repr, names))
             notes.append(
-                f"The classes {' and '.join(map(repr, names))} differ only {how}; if they are one class, join their "
-                "folders."
+                message(
+                    "twins",
+                    "The classes {names} differ only by case; if they are one class, join their folders.",
+                    names=both,
+                )
+                if by_case
+                else message(
+                    "twins.alike",
+                    "The classes {names} differ only by letters that look alike (Latin and others); if they are one "
+                    "class, join their folders.",
+                    names=both,
+                )
             )
     return notes

@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Sequence
+
+from svertka.common.messages import message
 
 UNDECIDED, TRAIN, VALIDATION, TEST = range(4)
 PART_NAMES = ("undecided", "train", "validation", "test")
@@ -83,3 +86,12 @@ def is_container(name: str) -> bool:
 def is_short(name: str) -> bool:
     """Whether a name means a part only beside others, as `tr` does, which may be a language as well."""
     return "".join(_words(name)) in _SHORT
+
+
+def part_names(parts: Sequence[int]) -> str:
+    """What parts are called: "train and validation"."""
+    name = PART_NAMES[parts[-1]]
+    last = message(f"part.{name}", name)
+    if len(parts) == 1:
+        return last
+    return message("parts", "{one} and {other}", one=part_names(parts[:-1]), other=last)

@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from svertka.data.folders.part_names import PART_NAMES, UNDECIDED
-from svertka.data.path_array import Paths, counted
+from svertka.common.messages import message
+from svertka.data.folders.part_names import UNDECIDED, part_names
+from svertka.data.path_array import Paths
 from svertka.errors import RecipeError
 
 
@@ -62,10 +63,19 @@ class Groups:
         if not both:
             return []
         name, files = both[0]
-        where = " and ".join(PART_NAMES[parts[i]] for i in files)
         return [
-            f"{counted(len(both), 'group stands', 'groups stand')} in more than one of the given parts, such as "
-            f"{name!r} (by {self.by!r}) in {where}, there as {paths[files[-1]]}: the accuracy there will flatter."
+            message(
+                "parted-groups",
+                "{n} group stands in more than one of the given parts, such as {name} (by {by}) in {parts}, there as "
+                "{path}: the accuracy there will flatter.",
+                "{n} groups stand in more than one of the given parts, such as {name} (by {by}) in {parts}, there as "
+                "{path}: the accuracy there will flatter.",
+                n=len(both),
+                name=repr(name),
+                by=repr(self.by),
+                parts=part_names([int(parts[i]) for i in files]),
+                path=paths[files[-1]],
+            )
         ]
 
 
@@ -93,8 +103,15 @@ def groups_by_pattern(paths: Paths, pattern: str) -> Groups:
     lost = np.flatnonzero(number < 0)
     if not len(lost):
         return Groups(pattern, Paths.of(known), number)
-    told = f"group_by {pattern!r} does not match {counted(len(lost), 'file')}, such as {paths[int(lost[0])]}"
-    return Groups(pattern, Paths.of(known), number, (f"{told}: each is its own group.",))
+    note = message(
+        "ungrouped",
+        "group_by {pattern} does not match {n} file, such as {path}: each is its own group.",
+        "group_by {pattern} does not match {n} files, such as {path}: each is its own group.",
+        pattern=repr(pattern),
+        n=len(lost),
+        path=paths[int(lost[0])],
+    )
+    return Groups(pattern, Paths.of(known), number, (note,))
 
 
 def joined_groups(some: list[tuple[Groups | None, int]]) -> Groups | None:

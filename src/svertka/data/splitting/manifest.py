@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from svertka.common.atomic_write import atomic_write
+from svertka.common.messages import listed, message, restored, storable
 from svertka.common.text import shorten
 from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED, VALIDATION
 from svertka.data.path_array import Paths, counted
@@ -82,8 +83,8 @@ class Manifest:
             "svertka": _VERSION,
             "classes": list(self.classes),
             "seed": self.seed,
-            "notes": list(self.notes),
-            "unreadable": {str(i): reason for i, reason in sorted(self.reasons.items())},
+            "notes": storable(self.notes),
+            "unreadable": {str(i): storable(reason) for i, reason in sorted(self.reasons.items())},
         }
         # each in a line of its own, and what grows with the files in lines of many: no reader need hold all of it
         for n, (name, value) in enumerate(small.items()):
@@ -211,12 +212,13 @@ def _without_validation(source: Source, pool: np.ndarray, chosen: np.ndarray) ->
     bare = np.flatnonzero((np.bincount(pool, minlength=n) > 0) & (np.bincount(chosen, minlength=n) == 0)).tolist()
     if not bare:
         return []
-    names = ", ".join(repr(source.classes[c]) for c in bare[:5]) + (
-        f" and {len(bare) - 5} more" if len(bare) > 5 else ""
-    )
     return [
-        f"{names}: there is a single picture, or only copies of one, so none could be held out, "
-        "and nothing is known of how well it is recognized."
+        message(
+            "no-validation-of",
+            "{names}: there is a single picture, or only copies of one, so none could be held out, and nothing is "
+            "known of how well it is recognized.",
+            names=listed([source.classes[c] for c in bare], 5),
+        )
     ]
 
 
@@ -227,7 +229,7 @@ def _read(path: Path) -> Any:
             return _by_lines(file)
         except (ValueError, TypeError, AttributeError):  # another program has written it anew, or it is damaged
             file.seek(0)
-            data = json.load(file)
+            data = json.load(file, object_hook=restored)
     return {name: _packed(name, column) for name, column in data.items()} if isinstance(data, dict) else data
 
 
@@ -249,7 +251,9 @@ def _by_lines(file: IO[str]) -> dict[str, Any]:
         elif text.endswith(": ["):
             column, stretches = json.loads(text.removesuffix(": [")), []
         else:
-            data |= {name: _packed(name, value) for name, value in json.loads(f"{{{text}}}").items()}
+            data |= {
+                name: _packed(name, value) for name, value in json.loads(f"{{{text}}}", object_hook=restored).items()
+            }
     raise ValueError
 
 
@@ -269,7 +273,7 @@ def _packed(name: str, column: Any) -> Any:
 def _from_json(data: dict[str, Any]) -> Manifest:
     classes, paths, labels, parts, digests = (data[name] for name in ("classes", "paths", "labels", "parts", "digests"))
     classes = tuple(map(str, classes))
-    reasons = {int(i): str(reason) for i, reason in data["unreadable"].items()}
+    reasons = {int(i): _sentence(reason) for i, reason in data["unreadable"].items()}
     n = len(paths)
     if not len(labels) == len(parts) == len(digests) == n:
         raise ValueError("its columns differ in length")
@@ -277,7 +281,15 @@ def _from_json(data: dict[str, Any]) -> Manifest:
         raise ValueError("a label has no class")
     if any(not 0 <= i < n for i in reasons):
         raise ValueError("an unreadable file that is not listed")
-    return Manifest(classes, paths, labels, parts, digests, int(data["seed"]), reasons, tuple(map(str, data["notes"])))
+    return Manifest(
+        classes, paths, labels, parts, digests, int(data["seed"]), reasons, tuple(map(_sentence, data["notes"]))
+    )
+
+
+def _sentence(text: Any) -> str:
+    if not isinstance(text, str):
+        raise TypeError("a sentence that is none")
+    return text
 
 
 def _brief(value: Any) -> str:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from svertka.common.digests import short_keys
-from svertka.data.folders.part_names import PART_NAMES, TRAIN, UNDECIDED
-from svertka.data.path_array import Paths, counted
+from svertka.common.messages import message
+from svertka.data.folders.part_names import TRAIN, UNDECIDED, part_names
+from svertka.data.path_array import Paths
 
 
 class Known(NamedTuple):
@@ -38,20 +39,36 @@ def parts_as_before(
     if len(moved):
         first = int(moved[0])
         notes.append(
-            f"The manifest puts {counted(len(moved), 'file')} elsewhere than the folder does, such as {paths[first]} "
-            f"into {PART_NAMES[known[first]]}; the manifest is followed."
+            message(
+                "manifest.moved",
+                "The manifest puts {n} file elsewhere than the folder does, such as {path} into {part}; the manifest "
+                "is followed.",
+                "The manifest puts {n} files elsewhere than the folder does, such as {path} into {part}; the manifest "
+                "is followed.",
+                n=len(moved),
+                path=paths[first],
+                part=part_names([int(known[first])]),
+            )
         )
     missing = np.flatnonzero(~np.isin(short_keys(earlier.digests), short_keys(digests)))
     if len(missing):
-        have = "has" if len(missing) == 1 else "have"
         notes.append(
-            f"{counted(len(missing), 'file')} of the manifest {have} gone or changed, such as "
-            f"{earlier.paths[int(missing[0])]}."
+            message(
+                "manifest.missing",
+                "{n} file of the manifest has gone or changed, such as {path}.",
+                "{n} files of the manifest have gone or changed, such as {path}.",
+                n=len(missing),
+                path=earlier.paths[int(missing[0])],
+            )
         )
     if not old.all():
-        are = "is" if (~old).sum() == 1 else "are"
         notes.append(
-            f"{counted(int((~old).sum()), 'file')} {are} not in the manifest; the old ones stay where they were."
+            message(
+                "manifest.new",
+                "{n} file is not in the manifest; the old ones stay where they were.",
+                "{n} files are not in the manifest; the old ones stay where they were.",
+                n=int((~old).sum()),
+            )
         )
     return settled, old | (settled != UNDECIDED), notes
 

@@ -31,6 +31,7 @@ import numpy as np
 
 from svertka.cache.locks import COUNTED, LOCK, Lock, hold
 from svertka.common.atomic_write import write_bytes
+from svertka.common.messages import restored, storable
 from svertka.data.sources.source import Source
 from svertka.data.store.columnar import ColumnFile, MappedColumns, MappedFile, Statistics
 from svertka.data.store.compressed_pixels import Packed
@@ -150,7 +151,7 @@ def seal(folder: Path, preprocess: Preprocess, n: int, packed: bool, reasons: di
         "version": VERSION,
         "shape": (n, *preprocess.stored),
         "packed": packed,
-        "reasons": {str(i): reasons[i] for i in sorted(reasons)},
+        "reasons": {str(i): storable(reasons[i]) for i in sorted(reasons)},
         "columns": column_file(folder, n, preprocess).digest(),
     }
     text = json.dumps(facts, ensure_ascii=True)
@@ -170,7 +171,7 @@ def open_store(folder: Path, n: int, preprocess: Preprocess) -> Store | None:
             return None
         with contextlib.suppress(OSError):  # a cache that may only be read keeps no time of last use
             os.utime(folder / LOCK)
-        facts = json.loads(text)
+        facts = json.loads(text, object_hook=restored)
         kept = column_file(folder, n, preprocess)
         if (
             facts["version"] == VERSION

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from svertka.common.messages import restored, storable
 from svertka.kinds.base import Kind
 
 _LENGTHS = struct.Struct("<II")  # of the JSON text, of the array bytes
@@ -35,7 +36,7 @@ def result_of(kind: Kind) -> np.dtype[Any]:
 
 def send(pipe: IO[bytes], fields: dict[str, Any], *blocks: bytes) -> None:
     """Write one message."""
-    text = json.dumps({**fields, "blocks": [len(b) for b in blocks]}).encode()
+    text = json.dumps({**storable(fields), "blocks": [len(b) for b in blocks]}).encode()
     pipe.write(b"".join((_LENGTHS.pack(len(text), sum(map(len, blocks))), text, *blocks)))
     pipe.flush()
 
@@ -49,7 +50,7 @@ def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], list[bytes]] | None:
     text, rest = pipe.read(text_length), pipe.read(block_length)
     if len(text) < text_length or len(rest) < block_length:
         return None
-    fields = json.loads(text)
+    fields = json.loads(text, object_hook=restored)
     blocks, at = [], 0
     for length in fields["blocks"]:
         blocks.append(rest[at : at + length])

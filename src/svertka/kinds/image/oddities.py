@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from svertka.common.messages import message
 from svertka.kinds.base import Columns, Rule
 from svertka.kinds.image.metadata import FORMATS
 
@@ -36,27 +37,50 @@ def _placeholders(c: Columns) -> Iterator[tuple[int, str]]:
     odd = (share <= RARE)[form] & (even >= max(DRAWN, plain))
     for row in np.flatnonzero(odd).tolist():
         name, others = FORMATS[form[row]], FORMATS[usual]
-        yield row, f"a {name} among {others} files, {even[row]:.0%} of it even color: no photograph"
+        yield (
+            row,
+            message(
+                "odd.format",
+                "a {name} among {others} files, {even} of it even color: no photograph",
+                name=name,
+                others=others,
+                even=f"{even[row]:.0%}",
+            ),
+        )
 
 
 def _empty(c: Columns) -> Iterator[tuple[int, str]]:
     deviation = c["deviation"]
     for row in np.flatnonzero(deviation < PLAIN).tolist():
-        yield row, f"almost one color: its gray levels deviate by {deviation[row]:.1f} of 255"
+        yield (
+            row,
+            message(
+                "odd.flat",
+                "almost one color: its gray levels deviate by {deviation:.1f} of 255",
+                deviation=float(deviation[row]),
+            ),
+        )
+
+
+def _brightness(mean: float, usual: float) -> str:
+    return message(
+        "odd.brightness", "mean brightness {mean} of 255, where {usual} is usual",
+        mean=f"{mean:.0f}", usual=f"{usual:.0f}",
+    )  # fmt: skip
 
 
 def _dark(c: Columns) -> Iterator[tuple[int, str]]:
     mean = c["mean"]
     usual = float(np.median(mean))
     for row in np.flatnonzero((mean < DARK) & (mean * FAR < usual) & (usual > MARGIN)).tolist():
-        yield row, f"mean brightness {mean[row]:.0f} of 255, where {usual:.0f} is usual"
+        yield row, _brightness(mean[row], usual)
 
 
 def _bright(c: Columns) -> Iterator[tuple[int, str]]:
     mean = c["mean"]
     usual = float(np.median(mean))
     for row in np.flatnonzero((mean > BRIGHT) & ((255 - mean) * FAR < 255 - usual) & (255 - usual > MARGIN)).tolist():
-        yield row, f"mean brightness {mean[row]:.0f} of 255, where {usual:.0f} is usual"
+        yield row, _brightness(mean[row], usual)
 
 
 def _blurred(c: Columns) -> Iterator[tuple[int, str]]:
@@ -65,7 +89,11 @@ def _blurred(c: Columns) -> Iterator[tuple[int, str]]:
     for row in np.flatnonzero((sharp * BLUR < usual) & (c["deviation"] >= PLAIN)).tolist():
         yield (
             row,
-            f"its edges are {usual / max(1e-3, sharp[row]):,.0f} times weaker than usual (variance of the Laplacian)",
+            message(
+                "odd.soft",
+                "its edges are {times} times weaker than usual (variance of the Laplacian)",
+                times=round(usual / max(1e-3, float(sharp[row]))),
+            ),
         )
 
 
@@ -74,7 +102,16 @@ def _small(c: Columns) -> Iterator[tuple[int, str]]:
     side = np.minimum(height, width)
     usual = float(np.median(side))
     for row in np.flatnonzero(side * SMALL < usual).tolist():
-        yield row, f"{width[row]} x {height[row]} pixels, where {usual:.0f} along the shorter side are usual"
+        yield (
+            row,
+            message(
+                "odd.size",
+                "{width} x {height} pixels, where {usual} along the shorter side are usual",
+                width=str(width[row]),
+                height=str(height[row]),
+                usual=f"{usual:.0f}",
+            ),
+        )
 
 
 def _long(c: Columns) -> Iterator[tuple[int, str]]:
@@ -82,7 +119,7 @@ def _long(c: Columns) -> Iterator[tuple[int, str]]:
     shape = np.log(np.maximum(1, width) / np.maximum(1, height))
     shape -= np.median(shape)
     for row in np.flatnonzero(abs(shape) > np.log(LONG)).tolist():
-        yield row, f"{width[row]} x {height[row]} pixels"
+        yield row, message("odd.shape", "{width} x {height} pixels", width=str(width[row]), height=str(height[row]))
 
 
 RULES: tuple[Rule, ...] = (

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
+from svertka.common.messages import message
 from svertka.kinds import kind
 from svertka.kinds.base import Choices
 from svertka.optimizers.registry import OPTIMIZERS
@@ -43,12 +44,19 @@ def widen(recipe: Recipe, chosen: Collection[str], fit: float) -> tuple[Recipe, 
     wider = WIDER.get(recipe.net or "")
     if wider is None or "net" not in chosen or fit < AMPLE:
         return recipe, {}
-    reasons = {"net": f"{fit:.0f} passes of `{recipe.net}` would fit: fewer of a wider network teach more (LOG.md)"}
+    reasons = {
+        "net": message(
+            "net.wider",
+            "{n} passes of `{net}` would fit: fewer of a wider network teach more (LOG.md)",
+            n=round(fit),
+            net=str(recipe.net),
+        )
+    }
     changes: dict[str, Any] = {"net": wider}
     if "random_erasing" in chosen:
         changes["random_erasing"], reasons["random_erasing"] = (
             0.4,
-            "a wide network learns its pictures by heart otherwise (arXiv:1708.04552)",
+            message("erasing.wide", "a wide network learns its pictures by heart otherwise (arXiv:1708.04552)"),
         )
     return recipe.replace(**changes), reasons
 
@@ -57,7 +65,12 @@ def _of_optimizer(name: str, batch: int) -> Choices:
     row = OPTIMIZERS[name]
     peak = round(row.peak_from_scratch * math.sqrt(batch / 256), 6)
     return {
-        "learning_rate": (peak, f"the peak that one-cycle {name} bears at batch {batch}"),
+        "learning_rate": (
+            peak,
+            message(
+                "rate.peak", "the peak that one-cycle {optimizer} bears at batch {batch}", optimizer=name, batch=batch
+            ),
+        ),
         "momentum": row.momentum,
         "weight_decay": row.weight_decay,
     }

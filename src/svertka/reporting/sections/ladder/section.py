@@ -7,7 +7,7 @@ from typing import Any
 from svertka.records import Interval
 from svertka.reporting import format
 from svertka.reporting.format import percent, quoted
-from svertka.reporting.i18n.translate import decimal, say, translated
+from svertka.reporting.i18n.translate import decimal, known, say, translated
 from svertka.runs.records import Gain, RungResult
 from svertka.runs.results import Results
 
@@ -23,7 +23,7 @@ def section(run: Results) -> dict[str, Any] | None:
     return {
         "rows": [
             {
-                "name": translated(r.rung),
+                "name": known(r.rung),
                 "network": r.backbone,
                 "detail": translated(r.detail or ""),
                 "accuracy": percent(r.accuracy, r.n or 1000),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from svertka.common.messages import id_of
 from svertka.reporting.charts import charts
 from svertka.reporting.format import UNKNOWN, percent
 from svertka.reporting.i18n.translate import decimal, say, translated
 from svertka.runs.results import Results
 
 CLOSING = ("onecycle", "cosine")  # schedules that end at rate zero, where the last epoch is the best as a rule
-GROWING = "Pictures grow from"  # how the note of progressive resizing begins
+GROWING = "growing"  # the id of the note of progressive resizing
 
 
 def section(run: Results) -> dict[str, Any] | None:
@@ -33,7 +34,7 @@ def section(run: Results) -> dict[str, Any] | None:
             for label, role, k in pairs
         ]
 
-    growing = [r.text for r in run.log.notes if r.text.startswith(GROWING)]
+    growing = [r.text for r in run.log.notes if id_of(r.text) == GROWING]
     steps = [(r.step / r.steps, r.loss) for r in run.log.steps if r.steps and r.loss is not None]
     of = epochs[-1].epochs or numbers[-1]
     faint = charts.Line("", "fine", [(of * share, loss) for share, loss in steps]) if steps else None
