@@ -130,7 +130,10 @@ def _known(text: str) -> str | None:
     if (forms := found.forms.get(text.id)) is None:
         return None
     values = {name: known(v) if isinstance(v, Message) else v for name, v in text.values.items()}
-    return fill(found.chosen(forms, values), values, _write)
+    try:
+        return fill(found.chosen(forms, values), values, _write)
+    except (KeyError, ValueError, TypeError):  # a run folder may come from anywhere: its values need not fit
+        return None
 
 
 @dataclass(frozen=True, slots=True)
