@@ -44,7 +44,7 @@ def widen(recipe: Recipe, chosen: Collection[str], fit: float) -> tuple[Recipe, 
     wider = WIDER.get(recipe.net or "")
     if wider is None or "net" not in chosen or fit < AMPLE:
         return recipe, {}
-    reasons = {
+    reasons: dict[str, str] = {
         "net": message(
             "net.wider",
             "{n} passes of `{net}` would fit: fewer of a wider network teach more (LOG.md)",
