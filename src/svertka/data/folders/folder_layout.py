@@ -326,7 +326,7 @@ def twins(classes: Iterable[str]) -> list[str]:
     same: dict[str, list[str]] = {}
     for name in sorted(classes, key=natural):
         same.setdefault(by_eye(name), []).append(name)
-    notes = []
+    notes: list[str] = []
     for names in same.values():
         if len(names) > 1:
             by_case = len({name.casefold() for name in names}) == 1
