@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,10 +12,9 @@ import torch
 
 from svertka.api.predict import open_model
 from svertka.common.atomic_write import atomic_write
-from svertka.data import picture_files
 from svertka.data.path_array import counted
+from svertka.data.samples import batched, open_samples
 from svertka.errors import DataError, ReadError, SvertkaError, UsageError
-from svertka.kinds import image
 from svertka.models import Model
 from svertka.models.fold_batch_norm import quick
 from svertka.records import Unreadable
@@ -44,12 +42,12 @@ class Embedded:
         return [(self.paths[i], float(cosine[i])) for i in islice(others, count)]
 
 
-def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | None = None) -> Embedded:
+def embed(model: str | Path | Model, files: Any, *, out: str | Path | None = None) -> Embedded:
     """The pooled features of pictures: what the head of a network sees.
 
     Args:
         model: what `predict` takes.
-        files: paths of pictures or folders.
+        files: one picture or many, in any form that `predict` takes.
         out: write them there: .npz (paths, vectors) or, with pyarrow installed, .parquet.
 
     Raises:
@@ -61,37 +59,27 @@ def embed(model: str | Path | Model, files: Iterable[Any], *, out: str | Path | 
         _check(Path(out))
     model = open_model(model)
     net = quick(model.net, model.preprocess.shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    pictures: list[str] = []
-    for file in files:
-        pictures += [str(p) for p in picture_files(Path(file))] if Path(file).is_dir() else [str(file)]
     paths: list[str] = []
     vectors: list[np.ndarray] = []
     bad: list[Unreadable] = []
-    for first in range(0, len(pictures), BATCH):
+    for group in batched(open_samples(files, model.preprocess), BATCH):
         pixels = []
-        for path in pictures[first : first + BATCH]:
+        for sample in group:
             try:
-                pixels.append(image.read(_bytes(path), model.preprocess, path))
-                paths.append(path)
+                pixels.append(sample.stored(model.preprocess))
+                paths.append(sample.name)
             except ReadError as why:
-                bad.append(Unreadable(path, why.reason))
+                bad.append(Unreadable(sample.name, why.reason))
         if pixels:
             with torch.inference_mode():
                 vectors.append(net.embed(model.preprocess.normalize(np.stack(pixels))).float().numpy())
     if not vectors:
         such = f", such as {bad[0].path}: {bad[0].reason}" if bad else ""
-        raise DataError(f"{counted(len(pictures), 'file')} named, and none can be read as a picture{such}.")
+        raise DataError(f"{counted(len(bad), 'file')} named, and none can be read as a picture{such}.")
     found = Embedded(tuple(paths), np.concatenate(vectors), tuple(bad))
     if out is not None:
         _write(found, Path(out))
     return found
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as why:
-        raise ReadError(path, (why.strerror or str(why)).lower()) from why
 
 
 def _check(out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ import torch
 
 from svertka.analysis.nearest_training_samples import Neighbor, Neighbors
 from svertka.api.predict import open_model
-from svertka.data import picture_files
+from svertka.data.samples import Sample, open_samples
 from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
 from svertka.explanation import METHODS, Heat, deletion, heats, insertion, method, randomization
-from svertka.kinds import image
 from svertka.models import Model
 from svertka.records import ExplanationsMade, Unreadable, Watch, silent
 from svertka.reporting.charts import raster
@@ -64,16 +63,16 @@ class Explained:
 
 
 def explain(
-    model: str | Path | Model, files: Iterable[Any], *,
+    model: str | Path | Model, files: Any, *,
     method: str | Sequence[str] = "grad-cam", layer: str | None = None, target: str | int | None = None,
     out: str | Path | None = None, rival: bool = False, check: bool = False, near: int = 0,
     samples: int | None = None, seed: int = 0, weights: str | Path | None = None, watch: Watch = silent,
 ) -> list[Explained | Unreadable]:  # fmt: skip
-    """Where a model looked, for pictures in order; a folder stands for the pictures in it.
+    """Where a model looked, for one picture or many, in order.
 
     Args:
         model: a run folder, its model/, a network of the zoo with published weights, or a loaded `Model`.
-        files: paths of pictures or folders, bytes, or uint8 arrays.
+        files: one picture or many, in any form that `predict` takes.
         method: one or several of `svertka.explanation.METHODS`; "all" for all.
         layer: for methods that watch a layer, its name; the last stage that has places where None.
         target: the class to explain, by name (or index); the most likely where None.
@@ -97,12 +96,12 @@ def explain(
     training = _neighbors(model, where, near)
     ask = {"layer": layer, "samples": samples, "seed": seed}
     answers: list[Explained | Unreadable] = []
-    pictures = list(_pictures(files))
+    pictures = list(open_samples(files, model.preprocess))
     each = len(methods) * (1 + (rival and len(model.classes) > 1) + check)
     step = _counting(watch, len(pictures) * each)
     for first in range(0, len(pictures), BATCH):
         group = pictures[first : first + BATCH]
-        read = [_read(model, picture, len(answers) + number) for number, picture in enumerate(group)]
+        read = [_read(model, sample) for sample in group]
         good = [row for row in read if not isinstance(row, Unreadable)]
         found = _explain(model, good, methods, ask, wanted, step, rival=rival, check=check)
         for row in read:
@@ -249,21 +248,9 @@ def _target(model: Model, target: str | int | None) -> int | None:
     return model.classes.index(str(target))
 
 
-def _pictures(files: Iterable[Any]) -> Iterator[Any]:
-    for file in files:
-        is_folder = isinstance(file, str | Path) and Path(file).is_dir()
-        yield from picture_files(Path(file)) if is_folder else [file]
-
-
-def _read(model: Model, picture: Any, number: int) -> _Picture | Unreadable:
-    path = str(picture) if isinstance(picture, str | Path) else f"picture {number + 1}"
+def _read(model: Model, sample: Sample) -> _Picture | Unreadable:
     try:
-        if isinstance(picture, np.ndarray):
-            return _Picture(path, raster.shown(picture), image.fit(picture, model.preprocess))
-        data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-        full = image.decode(data, path, least=(raster.SIDE, raster.SIDE))
-        return _Picture(path, raster.shown(full), image.read(data, model.preprocess, path))
+        full = sample.shown((raster.SIDE, raster.SIDE))
+        return _Picture(sample.name, raster.shown(full), sample.stored(model.preprocess))
     except ReadError as why:
-        return Unreadable(path, why.reason)
-    except OSError as why:
-        return Unreadable(path, (why.strerror or str(why)).lower())
+        return Unreadable(sample.name, why.reason)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from svertka.data import picture_files
-from svertka.data.tables.row_kind import row_files
-from svertka.data.tables.rows import row_samples
 from svertka.errors import RunError, UsageError
 from svertka.evaluation import selective_prediction
-from svertka.models.model import Model, Sample
+from svertka.models.model import Model
 from svertka.records import Prediction, Unreadable
 from svertka.runs import layout
 from svertka.runs.predictions import read_predictions
@@ -22,46 +18,33 @@ from svertka.zoo.weights.catalog import catalog
 
 def predict(
     model: str | Path | Model,
-    files: Iterable[Any],
+    files: Any,
     *,
     weights: str | Path | None = None,
     reject: float | None = None,
 ) -> list[Prediction | Unreadable]:
-    """Predictions for files, in order; a folder stands for the pictures in it.
+    """Predictions for one picture or for many, in order.
 
     Args:
         model: a run folder, its model/, a network of the zoo with published weights, or a loaded `Model`.
-        files: paths of pictures or folders, bytes, or uint8 arrays.
+        files: one picture, or an iterable of many: a path, the bytes of a file, an open file, a picture of Pillow, an
+            array or a tensor (h, w), (h, w, 1), (h, w, 3) in RGB or (h, w, 4), of uint8 or floats from 0 to 1; an array
+            (n, h, w, c) is many. A folder, archive, table or address stands for the pictures in it.
         weights: with a network of the zoo, the file to take instead of the published one.
         reject: the accuracy wanted of what is answered, a share of 1; where the model is less sure than that takes,
             the prediction is marked `unsure`.
 
     Raises:
         RunError: there is no usable model, or it cannot say how sure it must be.
-        DataError: a folder without pictures.
-        UsageError: an accuracy that the model's validation cannot promise.
+        DataError: a folder or archive without pictures.
+        UsageError: something that is no picture, or an accuracy that the model's validation cannot promise.
     """
     opened = open_model(model, weights)
     least = None if reject is None else promised(opened, reject, model).threshold
-    pictures: list[Any] = []
-    for file in files:
-        pictures += _samples(file, opened) if isinstance(file, str | Path) else [file]
-    answers = opened.predict(pictures)
+    answers = opened.predict(files)
     if least is None:
         return answers
     return [dataclasses.replace(a, unsure=a.probability < least) if isinstance(a, Prediction) else a for a in answers]
-
-
-def _samples(file: str | Path, model: Model) -> list[Any]:
-    """What stands for a file or folder: the samples in its rows, the files in it, or itself."""
-    path = Path(file)
-    if path.suffix.lower().lstrip(".") in model.kind.row_extensions and path.is_file():
-        return [Sample(name, data) for name, data in row_samples(path, model.preprocess)]
-    if not path.is_dir():
-        return [file]
-    if model.kind.row_extensions and (found := row_files(path, [entry.name for entry in path.iterdir()])):
-        return [sample for one in found for sample in _samples(one, model)]
-    return list(picture_files(path))
 
 
 def promised(model: Model, wanted: float, where: str | Path | Model | None = None) -> selective_prediction.Point:

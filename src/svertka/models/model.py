@@ -8,10 +8,10 @@ its `model/`; what predicts is the same code that trained: `signals` makes the p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from svertka import zoo
 from svertka.blocks import Net
 from svertka.common.atomic_write import write_bytes
 from svertka.common.text import shorten
+from svertka.data.samples import Sample, batched, open_samples
 from svertka.errors import ReadError, RecipeError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
 from svertka.kinds import kind
 from svertka.kinds.base import Kind
@@ -40,13 +41,6 @@ from svertka.zoo.weights import catalog as catalog
 from svertka.zoo.weights.rename_tensors import load_state
 
 FORMAT = 2  # 1 named a network of the zoo; 2 has its structure as well
-
-
-class Sample(NamedTuple):
-    """A sample that is no file of its own, such as a row: what to call it, and its bytes or why they cannot be had."""
-
-    path: str
-    data: bytes | ReadError
 
 
 @dataclass
@@ -165,33 +159,27 @@ class Model:
         x = self.preprocess.normalize(torch.as_tensor(pixels).to(device))
         return torch.softmax(answer(self.net, x, self.mirror) / self.temperature, dim=1).cpu()
 
-    def predict(self, pictures: Iterable[Any], *, batch: int = 64) -> list[Prediction | Unreadable]:
-        """What the model says of each picture, in order; a picture that cannot be read is told apart by its type.
+    def predict(self, samples: Any, *, batch: int = 64) -> list[Prediction | Unreadable]:
+        """What the model says of each sample, in order; one that cannot be read is told apart by its type.
 
         Args:
-            pictures: paths, bytes of files, `Sample`, or arrays: uint8 (h, w), (h, w, 3) of pictures.
-        """
-        rows: list[tuple[str, np.ndarray | Unreadable]] = []
-        answers: list[Prediction | Unreadable] = []
-        for number, picture in enumerate(pictures):
-            rows.append(self._row(picture, number))
-            if len(rows) == batch:
-                answers += self._answers(rows)
-                rows = []
-        return answers + self._answers(rows)
+            samples: one or many, in any form that `svertka.predict` takes.
+            batch: how many go through the network at once.
 
-    def _row(self, picture: Any, number: int) -> tuple[str, np.ndarray | Unreadable]:
-        path = str(picture) if isinstance(picture, str | Path) else f"{self.kind.one} {number + 1}"
-        path = picture.path if isinstance(picture, Sample) else path
+        Raises:
+            UsageError: it is no sample, such as a number, or an array of another form.
+            DataError: a folder or archive without samples.
+        """
+        answers: list[Prediction | Unreadable] = []
+        for group in batched(open_samples(samples, self.preprocess), batch):
+            answers += self._answers([self._row(sample) for sample in group])
+        return answers
+
+    def _row(self, sample: Sample) -> tuple[str, np.ndarray | Unreadable]:
         try:
-            if isinstance(picture, np.ndarray):
-                return path, self.kind.fit(picture, self.preprocess)
-            data = picture.data if isinstance(picture, Sample) else _picture_bytes(picture)
-            if isinstance(data, ReadError):
-                raise data
-            return path, self.kind.read_sized(data, self.preprocess, path)[0]
+            return sample.name, sample.stored(self.preprocess)
         except ReadError as why:
-            return path, Unreadable(path, why.reason)
+            return sample.name, Unreadable(sample.name, why.reason)
 
     def _answers(self, rows: Sequence[tuple[str, np.ndarray | Unreadable]]) -> list[Prediction | Unreadable]:
         good = [pixels for _, pixels in rows if not isinstance(pixels, Unreadable)]
@@ -207,17 +195,6 @@ def answer(net: Net, x: Tensor, mirror: bool = False) -> Tensor:
     """Logits (n, classes) float32 for x (n, c, h, w); with `mirror` the mean over each picture and its mirror image."""
     logits: Tensor = net(x).float()
     return (logits + net(x.flip(-1)).float()) / 2 if mirror else logits
-
-
-def _picture_bytes(picture: Any) -> bytes:
-    if isinstance(picture, bytes | bytearray | memoryview):
-        return bytes(picture)
-    try:
-        return Path(picture).read_bytes()
-    except IsADirectoryError as why:
-        raise ReadError(str(picture), "is a folder, not a picture") from why
-    except OSError as why:
-        raise ReadError(str(picture), (why.strerror or str(why)).lower()) from why
 
 
 def _filled(facts: ModelFile, tensors: dict[str, Tensor], folder: Path) -> Net:
