@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from svertka.errors import RecipeError, UnknownName
@@ -161,3 +162,42 @@ def test_few_photographs_are_not_seen_without_end():
         n: choose_rest(Recipe(size=96), Facts(n, 5, 96, 1.3, color=True))[0].epochs for n in (40, 250, 400, 5000, 50000)
     }
     assert passes == {40: 30, 250: 30, 400: 30, 5000: 15, 50000: 5}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("flip", "no", "flip_horizontal is True or False; received 'no'"),
+        ("epochs", 1.5, "epochs takes a whole number; received 1.5"),
+        ("epochs", "3", "epochs takes a whole number; received '3'"),
+        ("epochs", True, "epochs takes a whole number; received True"),
+        ("epochs", float("nan"), "epochs takes a whole number"),
+        ("epochs", 0, "epochs must lie"),
+        ("batch_size", [32], "batch_size takes a whole number"),
+        ("learning_rate", "fast", "learning_rate takes a number"),
+        ("learning_rate", float("nan"), "learning_rate must lie"),
+        ("learning_rate", float("inf"), "learning_rate must lie"),
+        ("lr", -1, "learning_rate must lie"),
+        ("rotate", "5", "rotate takes a number"),
+        ("rotate", True, "rotate takes a number"),
+        ("rotate", 1e6, "rotate must lie"),
+        ("seed", 1 + 1j, "seed takes a whole number"),
+        ("optimizer", 3, "optimizer is a text"),
+        ("net", ["small"], "net is a text"),
+        ("freeze", 2, "freeze is a text"),
+        ("test_flip", 1, "test_flip is True or False"),
+        ("minutes", {}, "minutes takes a number"),
+    ],
+)
+def test_fields_from_python_are_checked_as_those_of_the_command_line(field, value, words):
+    with pytest.raises(RecipeError) as found:
+        Recipe.from_dict({field: value})
+    assert words in str(found.value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    recipe = Recipe.from_dict(
+        {"epochs": np.int64(3), "lr": np.float32(0.5), "flip": np.True_, "rotate": np.float64(5), "size": 32.0}
+    )
+    assert (recipe.epochs, recipe.learning_rate, recipe.get("flip_horizontal"), recipe.size) == (3, 0.5, True, 32)
+    assert json.dumps(recipe.to_dict())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -70,7 +72,12 @@ class Augment:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            check_bounds(f.name, getattr(self, f.name), f.metadata["bounds"])
+            value = getattr(self, f.name)
+            if not (isinstance(value, tuple) and len(value) == 2):  # a pair of factors
+                kind = float if f.default is None else type(f.default)
+                value = check_type(f.name, value, kind, optional=f.default is None)
+                object.__setattr__(self, f.name, value)
+            check_bounds(f.name, value, f.metadata["bounds"])
 
     def __call__(self, batch: Any, samples: Any, seed: int, epoch: int) -> Any:
         """Vary a batch (n, *stored), a tensor: the same shape and dtype; `samples` int64 (n,) names each row."""
@@ -131,6 +138,27 @@ class Augment:
     def words(self) -> str:
         """In the words of --set; "" where there is none."""
         return " ".join(f"{k}=yes" if value is True else f"{k}={value:g}" for k, value in self.varying.items())
+
+
+def check_type(name: str, value: Any, kind: type, *, optional: bool = False) -> Any:
+    """A value of a field in the type of that field: numbers of numpy become Python's, paths become text.
+
+    Raises:
+        RecipeError: it is of another type, such as "no" for a truth value or 1.5 for a whole number.
+    """
+    if value is None and optional:
+        return None
+    is_bool = type(value).__name__ in ("bool", "bool_")  # the second is numpy's
+    if kind is bool and is_bool:
+        return bool(value)
+    if kind is int and not is_bool and isinstance(value, Real) and float(value).is_integer():
+        return int(value)
+    if kind is float and not is_bool and isinstance(value, Real):
+        return value if type(value) in (int, float) else float(value)
+    if kind is str and isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    words = {bool: "is True or False", int: "takes a whole number", float: "takes a number", str: "is a text"}
+    raise RecipeError(f"{name} {words[kind]}; received {value!r}.")
 
 
 def check_bounds(name: str, value: Any, bounds: tuple[float, float] | None) -> None:

@@ -7,6 +7,7 @@ machine (layout, precision, threads) is not here but in the plan.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing
 from dataclasses import dataclass, field, fields
@@ -14,7 +15,7 @@ from typing import Any
 
 from svertka.errors import RecipeError, UnknownName
 from svertka.kinds import KINDS, augment_for, kind
-from svertka.kinds.base import Augment, check_bounds
+from svertka.kinds.base import Augment, check_bounds, check_type
 from svertka.optimizers.registry import OPTIMIZERS
 from svertka.training.schedules.lr_schedule import SCHEDULES
 
@@ -112,6 +113,10 @@ class Recipe:
     seed: int = _field(0, "seed of split, weights, order and augmentation", 0, 2**31 - 1)
 
     def __post_init__(self) -> None:
+        for name, kinds in _own_types().items():
+            own = next(k for k in kinds if k is not type(None))
+            value = check_type(name, getattr(self, name), own, optional=type(None) in kinds)
+            object.__setattr__(self, name, value)
         _choice("optimizer", self.optimizer, OPTIMIZERS)
         _choice("schedule", self.schedule, SCHEDULES)
         _choice("fit", self.fit, FITS)
@@ -208,12 +213,15 @@ class Recipe:
 OWN = frozenset(f.name for f in fields(Recipe))
 
 
+@functools.cache
+def _own_types() -> dict[str, tuple[type, ...]]:
+    hints = typing.get_type_hints(Recipe)
+    return {name: typing.get_args(hint) or (hint,) for name, hint in hints.items() if name not in ("augment", "open")}
+
+
 def types_of() -> dict[str, tuple[type, ...]]:
     """Every field that may be set, with the types that its value may have; NoneType where it may be left open."""
-    found: dict[str, tuple[type, ...]] = {}
-    for name, hint in typing.get_type_hints(Recipe).items():
-        if name not in ("augment", "open"):
-            found[name] = typing.get_args(hint) or (hint,)
+    found = dict(_own_types())
     for augment in (kind(name).Augment for name in reversed(KINDS)):
         for f in fields(augment):
             if f.metadata["setting"]:
