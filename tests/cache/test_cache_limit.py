@@ -16,12 +16,11 @@ import pytest
 import torch
 from make_pictures import photo
 
-from svertka.api.train import resume, train
+from svertka import resume, train
 from svertka.cache.folders import parse_bytes
 from svertka.cache.locks import LOCK, hold, remove
 from svertka.cache.quota import COUNTING, make_room, room
-from svertka.data import begin_store, open_source
-from svertka.data.loading.loader import Loader
+from svertka.data import Loader, begin_store, open_source
 from svertka.data.loading.prefetch import ahead
 from svertka.data.store import builder as building
 from svertka.data.store.compressed_pixels import Packed

@@ -14,17 +14,15 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.overrides import TorchFunctionMode
 
-from svertka import zoo
+from svertka import Recipe, zoo
+from svertka.data import Augment, Loader
 from svertka.data.loading import device_pixels
-from svertka.data.loading.loader import Loader
 from svertka.errors import NotFinite
 from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.augment.augment import Augment
 from svertka.records import Epoch, Note
 from svertka.training import loop
 from svertka.training.ema import Average
-from svertka.training.recipe import Recipe
 
 CLASSES = 4
 EVERYTHING = Augment(

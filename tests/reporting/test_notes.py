@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import svertka
+from svertka import Recipe
 from svertka.api.compare import HOW
 from svertka.common.messages import Message, message, restored, storable
 from svertka.data import open_source
@@ -27,7 +28,6 @@ from svertka.reporting import summary, write_report
 from svertka.reporting.i18n.translate import known, speaking
 from svertka.training import class_balance
 from svertka.training.defaults import from_scratch
-from svertka.training.recipe import Recipe
 from svertka.transfer import finetune, ladder
 
 SOURCE = Path(svertka.__file__).parent

@@ -3,13 +3,11 @@
 import numpy as np
 import torch
 
-from svertka import zoo
-from svertka.data.loading.loader import Loader
+from svertka import Recipe, zoo
+from svertka.data import Augment, Loader
 from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.augment.augment import Augment
 from svertka.training import loop
-from svertka.training.recipe import Recipe
 
 PREPROCESS = Preprocess(10, 10, 1)
 RECIPE = Recipe(

@@ -19,7 +19,7 @@ from svertka import zoo
 from svertka.common import torchrun
 from svertka.common.messages import restored
 from svertka.common.torchrun import World, world
-from svertka.data.loading.loader import Loader
+from svertka.data import Loader
 from svertka.errors import TrainingError, UsageError
 from svertka.kinds.image import Preprocess
 from svertka.models import outline

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from make_pictures import shapes
 
-from svertka.api.train import resume, train
+from svertka import resume, train
 from svertka.common.messages import restored
 from svertka.data.sources.source import name_of
 from svertka.errors import RunError, TrainingError

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from svertka import Recipe
 from svertka.common.messages import restored
 from svertka.hardware.plan import Plan
 from svertka.pipeline.forecast import limit
@@ -24,7 +25,6 @@ from svertka.records import Epoch
 from svertka.training.monitoring.estimate import Load, disk_bytes, end_seconds, pass_seconds, used_disk
 from svertka.training.monitoring.time_profile import Clock
 from svertka.training.monitoring.timed_loader import Timed
-from svertka.training.recipe import Recipe
 from svertka.training.schedules.epoch_budget import AIM, EARLY, LATE, MOST, Pace
 from svertka.training.schedules.progressive_resizing import work
 

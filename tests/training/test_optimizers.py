@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import svertka as sv
-from svertka import zoo
+from svertka import Recipe, zoo
 from svertka.errors import UnknownName
 from svertka.keras import optimizers as keras_optimizers
 from svertka.optimizers.adam import Adam
@@ -18,7 +18,6 @@ from svertka.optimizers.muon import QUINTIC, Muon, orthogonal
 from svertka.optimizers.registry import OPTIMIZERS, OptimizerRow
 from svertka.optimizers.sgd import SGD
 from svertka.training.optimizer_factory import grouped, make_optimizer, set_rate
-from svertka.training.recipe import Recipe
 from svertka.transfer.finetune import gentle
 
 

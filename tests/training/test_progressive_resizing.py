@@ -9,12 +9,12 @@ from PIL import Image
 from striped import PREPROCESS, RECIPE, fresh, loaders
 
 import svertka
+from svertka import Recipe
 from svertka.errors import UsageError
 from svertka.hardware.plan import Plan
 from svertka.kinds.image import Preprocess
 from svertka.pipeline.build import check_net
 from svertka.training import loop
-from svertka.training.recipe import Recipe
 from svertka.training.schedules.progressive_resizing import SIZES, cost, on_grid, resized, size_at, work
 
 SHARES = st.floats(0.01, 0.9)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from striped import PLAIN, PREPROCESS, RECIPE, fresh, loaders, same, striped, trained, weights
 
-from svertka import zoo
+from svertka import Recipe, zoo
 from svertka.data.loading.loader import Batch, Loader
 from svertka.errors import NotFinite, RecipeError, RunError, TrainingError
 from svertka.hardware.plan import Plan
@@ -16,7 +16,6 @@ from svertka.records import Epoch, Note, Step
 from svertka.reporting.i18n.translate import known, speaking
 from svertka.training import checkpoint, divergence, loop
 from svertka.training.gradient_accumulation import pieces
-from svertka.training.recipe import Recipe
 
 HOT = RECIPE.replace(optimizer="sgd", learning_rate=900.0, momentum=0.99, schedule="constant", epochs=4)
 DEEP = "conv3-4 relu flatten fc64 relu fc64 relu fc"

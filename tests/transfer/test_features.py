@@ -11,21 +11,20 @@ from make_backbones import PREPROCESS, SIDE, backbone, photos, shaken
 from sklearn.linear_model import LogisticRegression
 
 import svertka
+from svertka import Recipe
 from svertka.blocks import Ensemble, Net, put_head
 from svertka.blocks.ensemble import overlaps, resized
 from svertka.cache.locks import LOCK
 from svertka.cache.quota import make_room
-from svertka.data.loading.loader import Loader
+from svertka.data import Augment, Loader
 from svertka.errors import UnknownName, UsageError, WeightsError
 from svertka.hardware.parallel_inference import Streams, Way
 from svertka.hardware.plan import Plan
-from svertka.kinds.image.augment.augment import Augment
 from svertka.models import Model, build, describe
 from svertka.models.fold_batch_norm import folded, quick
 from svertka.models.fused_conv import fusable
 from svertka.records import Epoch, Step
 from svertka.training.layer_decay import depths
-from svertka.training.recipe import Recipe
 from svertka.transfer import features, linear_probe, local_weights
 from svertka.transfer.backbones import frozen_digest, open_backbone, side_by_side
 from svertka.transfer.features import View, extract, key

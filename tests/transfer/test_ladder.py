@@ -15,8 +15,7 @@ from make_backbones import SIDE, backbone, both_parts, photos
 from PIL import Image
 
 import svertka
-from svertka import zoo
-from svertka.api.train import resume
+from svertka import Recipe, resume, zoo
 from svertka.common.messages import restored
 from svertka.errors import RunError
 from svertka.kinds.image import Preprocess
@@ -25,7 +24,6 @@ from svertka.models import Model, describe
 from svertka.pipeline.ladder_run import vary
 from svertka.records import Rung, Step
 from svertka.reporting import write_report
-from svertka.training.recipe import Recipe
 from svertka.transfer import features
 from svertka.transfer.backbones import with_vlad
 from svertka.transfer.features import extract
@@ -83,7 +81,7 @@ def test_what_leaves_the_ladder_begins_again_with_the_same_network(saved, tmp_pa
 MORTAL = """
 import os, signal, sys
 import svertka
-from svertka.api.train import resume
+from svertka import resume
 from svertka.records import Epoch, Step
 left = int(sys.argv[4])
 def watch(event):

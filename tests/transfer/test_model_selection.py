@@ -11,13 +11,12 @@ from safetensors.torch import save_file
 
 import svertka
 import svertka.errors
-from svertka import zoo
+from svertka import Recipe, zoo
 from svertka.common.messages import restored
 from svertka.hardware.autotune import keep
 from svertka.models import Model, describe
 from svertka.pipeline import ladder_run, train_transfer
 from svertka.reporting.i18n.translate import known, speaking
-from svertka.training.recipe import Recipe
 from svertka.transfer import local_weights, model_selection
 from svertka.transfer.backbones import side_by_side
 from svertka.transfer.model_selection import allowed, strength, strongest

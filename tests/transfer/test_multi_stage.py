@@ -14,13 +14,12 @@ from make_backbones import SIDE, backbone, both_parts, photos, shaken
 from torch import nn
 
 import svertka
-from svertka import zoo
-from svertka.api.train import resume
+from svertka import resume, zoo
 from svertka.blocks import LastStages, Net, put_stages
+from svertka.data import Augment
 from svertka.errors import UsageError
 from svertka.explanation import heats
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.augment.augment import Augment
 from svertka.models import Model, describe
 from svertka.models.fold_batch_norm import folded, quick
 from svertka.records import Step

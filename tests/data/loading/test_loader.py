@@ -6,11 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from svertka.data import Augment, Loader
 from svertka.data.loading import loader as loading
 from svertka.data.loading.batch_buffers import Buffers
-from svertka.data.loading.loader import Loader
 from svertka.kinds.image import Preprocess
-from svertka.kinds.image.augment.augment import Augment
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
 LABELS = np.arange(40) % 3

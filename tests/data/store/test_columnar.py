@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from svertka.data import Loader
 from svertka.data.folders.archive_listing import list_zip
-from svertka.data.loading.loader import Loader
 from svertka.data.splitting.holdout import joined
 from svertka.data.splitting.radius_search import close_pairs
 from svertka.data.store import store

@@ -11,9 +11,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage, stats
 
 from svertka.common.counter_rng import hash_there, mix, uniform
+from svertka.data import Augment
 from svertka.data.loading.loader import partners
 from svertka.kinds.image.augment import augment, geometric
-from svertka.kinds.image.augment.augment import Augment
 from svertka.kinds.image.augment.mixup_cutmix import beta, mix_pictures
 from svertka.kinds.image.augment.trivial_augment import OPERATIONS
 

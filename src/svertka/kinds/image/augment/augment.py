@@ -53,8 +53,7 @@ class Augment(Mixing, TrivialAugment, Photometric, Geometric):
         if not self._thorough:
             return self._whole(pixels, draw, changed)
         varied = self._between(pixels, draw, changed)
-        if self.random_erasing:
-            varied = photometric.erase(varied, self.random_erasing, draw, changed)
+        varied = photometric.finish(varied, self, draw, changed)
         return torch.where(changed[:, None, None, None], varied, pixels) if self.untouched else varied
 
     def mix(
@@ -74,7 +73,7 @@ class Augment(Mixing, TrivialAugment, Photometric, Geometric):
     def _whole(self, pixels: Tensor, draw: Draw, changed: Tensor) -> Tensor:
         """What needs nothing but whole pixels."""
         pixels = self._moved(pixels, draw, changed)
-        return photometric.erase(pixels, self.random_erasing, draw, changed) if self.random_erasing else pixels
+        return photometric.finish(pixels, self, draw, changed)
 
     def _moved(self, pixels: Tensor, draw: Draw, changed: Tensor) -> Tensor:
         moved = self.flip_horizontal or self.flip_vertical or self.shift or self.shift_down

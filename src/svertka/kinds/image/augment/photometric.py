@@ -14,7 +14,7 @@ Axes: n samples, c channels (1 or 3), h rows, w columns; values 0 to 255.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import repeat
@@ -337,3 +337,16 @@ def erase(pixels: Tensor, share: float, draw: Draw, changed: Tensor) -> Tensor:
     hole = (y.abs() < half[:, None])[:, :, None] & (x.abs() < half[:, None])[:, None, :] & changed[:, None, None]
     mean = means(pixels.float()).to(torch.uint8)[:, None, None, :]  # (n, 1, 1, c)
     return torch.where(hole[..., None], mean, pixels)
+
+
+# What is done to bytes when all else is done, in this order:
+# field -> (uint8 (n, h, w, c), its value, draw, (n,) whether a picture is changed at all) -> the same
+LAST: dict[str, Callable[[Tensor, float, Draw, Tensor], Tensor]] = {"random_erasing": erase}
+
+
+def finish(pixels: Tensor, how: Photometric, draw: Draw, changed: Tensor) -> Tensor:
+    """Each of `LAST` that the recipe has: uint8 (n, h, w, c) -> the same."""
+    for name, operation in LAST.items():
+        if value := getattr(how, name):
+            pixels = operation(pixels, value, draw, changed)
+    return pixels
