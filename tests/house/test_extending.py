@@ -137,9 +137,9 @@ import sys
 from pathlib import Path
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.report import page_of
-from svertka.reporting.run_results import read_run
+from svertka.runs.results import read_results
 with speaking(sys.argv[2]):
-    print(page_of(read_run(Path(sys.argv[1]))))
+    print(page_of(read_results(Path(sys.argv[1]))))
 """, str(tmp_path / "run"), language)  # fmt: skip
     assert re.search(sentence, page)
     assert 'id="counts"' in page
