@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -161,7 +162,7 @@ def _with_warnings(found: Audit, source: Source, kind: Kind) -> Audit:
     return replace(found, warnings=tuple(sentences))
 
 
-def _leaks(found: Audit) -> list[str]:
+def _leaks(found: Audit) -> Sequence[str]:
     sentences = []
     pairs = Counter(tuple(sorted(_several(found.parts, f) - {UNDECIDED})) for f in found.leaks)
     for parts, n in sorted(pairs.items()):
@@ -206,7 +207,7 @@ def _disagreements(found: Audit) -> list[str]:
     ]
 
 
-def _shortcuts(found: Audit) -> list[str]:
+def _shortcuts(found: Audit) -> Sequence[str]:
     names = list(found.classes)
     sentences = []
     for fact in dict.fromkeys(s.fact for s in found.shortcuts):
@@ -241,7 +242,7 @@ def _copies(found: Audit) -> list[str]:
     ]  # fmt: skip
 
 
-def _oddities(found: Audit, kind: Kind) -> list[str]:
+def _oddities(found: Audit, kind: Kind) -> Sequence[str]:
     sentences = []
     for rule in kind.rules:
         odd = [o for o in found.oddities if o.kind == rule.name]
@@ -260,7 +261,7 @@ def _oddities(found: Audit, kind: Kind) -> list[str]:
     return sentences
 
 
-def _balance(found: Audit) -> list[str]:
+def _balance(found: Audit) -> Sequence[str]:
     sentences, counts = [], {name: n for name, n in found.classes.items() if n}
     if len(counts) > 1:
         few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)

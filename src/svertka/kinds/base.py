@@ -127,7 +127,8 @@ class Augment:
     @property
     def alone(self) -> Self:
         """What is done to one sample without another."""
-        return dataclasses.replace(self, **{f.name: f.default for f in fields(self) if f.metadata["mixes"]})
+        plain: dict[str, Any] = {f.name: f.default for f in fields(self) if f.metadata["mixes"]}
+        return dataclasses.replace(self, **plain)
 
     @property
     def off(self) -> Self:
@@ -149,11 +150,12 @@ def check_type(name: str, value: Any, kind: type, *, optional: bool = False) -> 
     if value is None and optional:
         return None
     is_bool = type(value).__name__ in ("bool", "bool_")  # the second is numpy's
+    is_number = isinstance(value, Real) and not is_bool
     if kind is bool and is_bool:
         return bool(value)
-    if kind is int and not is_bool and isinstance(value, Real) and float(value).is_integer():
+    if kind is int and is_number and float(value).is_integer():
         return int(value)
-    if kind is float and not is_bool and isinstance(value, Real):
+    if kind is float and is_number:
         return value if type(value) in (int, float) else float(value)
     if kind is str and isinstance(value, str | os.PathLike):
         return os.fspath(value)
@@ -247,6 +249,9 @@ class Packer(Protocol):
     def packed_size(self, numbers: int) -> int:
         """About what a sample of so many numbers takes, in bytes."""
         ...
+
+
+_Augment = Augment  # within a kind the name is that of its own
 
 
 class Rule(NamedTuple):

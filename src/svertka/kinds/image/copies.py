@@ -54,7 +54,8 @@ def same_colors(*both: Array) -> Array:
     one, other = map(_colors, both)  # (k, d)
     lengths = [np.sqrt(np.square(colors).mean(1)) for colors in (one, other)]
     cosine = (one * other).mean(1) / np.maximum(lengths[0] * lengths[1], 1e-6)
-    return (cosine >= TINT) | (np.minimum(*lengths) < COLORED)
+    result: Array = (cosine >= TINT) | (np.minimum(*lengths) < COLORED)
+    return result
 
 
 def _colors(pixels: Array) -> Array:
@@ -77,7 +78,8 @@ def _areas(side: int) -> Array:
     low, high = edges[:-1, None], edges[1:, None]
     x = np.arange(side)[None]
     covered = np.clip(np.minimum(high, x + 1) - np.maximum(low, x), 0, 1)
-    return (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+    result: Array = (covered / covered.sum(1, keepdims=True)).astype(np.float32)
+    return result
 
 
 def _correlation(*arrays: Array) -> Array:
@@ -85,4 +87,5 @@ def _correlation(*arrays: Array) -> Array:
     one, other = (np.concatenate([a.reshape(len(a), -1) for a in arrays[k::2]], 1) for k in (0, 1))
     one, other = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
     length = np.sqrt(np.square(one).sum(1) * np.square(other).sum(1))
-    return (one * other).sum(1) / np.maximum(length, 1e-6)
+    result: Array = (one * other).sum(1) / np.maximum(length, 1e-6)
+    return result

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from svertka.kinds.base import Array, Augment, Choices, Columns, Get, Kind, Packer, Rule
+from svertka.kinds import base
+from svertka.kinds.base import Array, Choices, Columns, Get, Kind, Packer, Rule
 from svertka.kinds.image.formats import EXTENSIONS, picture_format
 from svertka.kinds.image.limits import quiet_pillow
-from svertka.kinds.image.preprocess import Preprocess
+from svertka.kinds.image.preprocess import Preprocess as How
 from svertka.kinds.image.reader import fit, read_sized
 from svertka.kinds.image.statistics import FACTS, file_facts, picture_facts
 
@@ -24,11 +25,11 @@ class ImageKind(Kind):
     statistics: ClassVar[np.dtype[Any]] = FACTS
 
     @property
-    def Preprocess(self) -> type[Preprocess]:
-        return Preprocess
+    def Preprocess(self) -> type[How]:
+        return How
 
     @property
-    def Augment(self) -> type[Augment]:
+    def Augment(self) -> type[base.Augment]:
         from svertka.kinds.image.augment.augment import Augment
 
         return Augment
@@ -42,10 +43,10 @@ class ImageKind(Kind):
     def recognize(self, head: bytes) -> str | None:
         return picture_format(head)
 
-    def read_sized(self, data: bytes, preprocess: Preprocess, path: str) -> tuple[Array, tuple[int, int]]:
+    def read_sized(self, data: bytes, preprocess: How, path: str) -> tuple[Array, tuple[int, int]]:
         return read_sized(data, preprocess, path)
 
-    def fit(self, values: Array, preprocess: Preprocess) -> Array:
+    def fit(self, values: Array, preprocess: How) -> Array:
         return fit(values, preprocess)
 
     def quietly(self) -> contextlib.AbstractContextManager[Any]:
@@ -57,7 +58,7 @@ class ImageKind(Kind):
     def measure(self, samples: Array) -> Array:
         return picture_facts(samples)
 
-    def packer(self, preprocess: Preprocess) -> Packer:
+    def packer(self, preprocess: How) -> Packer:
         from svertka.kinds.image.packing import JpegPacker
 
         return JpegPacker(preprocess.channels)
@@ -82,8 +83,8 @@ class ImageKind(Kind):
 
         return defaults.choices(facts, get)
 
-    def preprocess(self, facts: Any, get: Get) -> Preprocess:
-        return Preprocess(get("size"), get("size"), 3 if facts.color else 1, get("fit"))
+    def preprocess(self, facts: Any, get: Get) -> How:
+        return How(get("size"), get("size"), 3 if facts.color else 1, get("fit"))
 
     def comparable(self, columns: Columns) -> Array:
         from svertka.kinds.image.copies import PLAIN

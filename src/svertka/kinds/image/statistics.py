@@ -79,7 +79,8 @@ def _luma(colors: np.ndarray) -> np.ndarray:
         return colors[..., 0]
     together = _TOGETHER if colors.size % (3 * _TOGETHER) == 0 else 1
     # a product of large matrices, mostly with zeros, takes half the time of one with a vector of three
-    return (colors.reshape(-1, 3 * together) @ _luma_of(together)).reshape(colors.shape[:3])
+    result: np.ndarray = (colors.reshape(-1, 3 * together) @ _luma_of(together)).reshape(colors.shape[:3])
+    return result
 
 
 @lru_cache(maxsize=2)
@@ -109,12 +110,14 @@ def _sums(pixels: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _squares(flat: np.ndarray) -> np.ndarray:
     """The sum of squares of each row: float32 (k, n) -> (k,)."""
-    return (flat[:, None] @ flat[:, :, None])[:, 0, 0]
+    result: np.ndarray = (flat[:, None] @ flat[:, :, None])[:, 0, 0]
+    return result
 
 
 def _added(rows: np.ndarray) -> np.ndarray:
     """The sum of rows: float32 (k, n, m) -> (k, m); as a product, which is quicker than adding few numbers often."""
-    return (np.ones((1, rows.shape[1]), np.float32) @ rows)[:, 0]
+    result: np.ndarray = (np.ones((1, rows.shape[1]), np.float32) @ rows)[:, 0]
+    return result
 
 
 # The next two walk along whole pictures, not line by line; what then lies across the ends of lines is taken out.
@@ -154,7 +157,8 @@ def _low(gray: np.ndarray) -> np.ndarray:
     k, h, w = gray.shape
     low = gray.reshape(k * h, w) @ _cosines(w).T  # (k*h, 8): two large products, not k small ones
     low = low.reshape(k, h, _SIDE).transpose(0, 2, 1).reshape(k * _SIDE, h) @ _cosines(h).T
-    return low.reshape(k, _SIDE, _SIDE)
+    result: np.ndarray = low.reshape(k, _SIDE, _SIDE)
+    return result
 
 
 @lru_cache(maxsize=8)
@@ -164,7 +168,8 @@ def _cosines(side: int) -> np.ndarray:
     rows = np.sqrt(2 / side) * np.cos(np.pi * (2 * x + 1) * k / (2 * side))
     rows[0] /= np.sqrt(2)
     rows[side:] = 0
-    return rows.astype(np.float32)
+    result: np.ndarray = rows.astype(np.float32)
+    return result
 
 
 @lru_cache(maxsize=1)

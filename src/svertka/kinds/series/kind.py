@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from svertka.errors import ReadError
-from svertka.kinds.base import Array, Augment, Choices, Columns, Get, Kind, Rule
+from svertka.kinds import base
+from svertka.kinds.base import Array, Choices, Columns, Get, Kind, Rule
 from svertka.kinds.series import formats
-from svertka.kinds.series.preprocess import Preprocess
+from svertka.kinds.series.preprocess import Preprocess as How
 from svertka.kinds.series.statistics import LEVEL, RULES, STATISTICS, alike, comparable, measure
 
 
@@ -23,11 +24,11 @@ class SeriesKind(Kind):
     statistics: ClassVar[np.dtype[Any]] = STATISTICS
 
     @property
-    def Preprocess(self) -> type[Preprocess]:
-        return Preprocess
+    def Preprocess(self) -> type[How]:
+        return How
 
     @property
-    def Augment(self) -> type[Augment]:
+    def Augment(self) -> type[base.Augment]:
         from svertka.kinds.series.augment import Augment
 
         return Augment
@@ -51,14 +52,14 @@ class SeriesKind(Kind):
     def row_bytes(self, line: bytes, form: formats.Form, path: str) -> bytes:
         return formats.to_bytes(formats.values_of(line, form, path))
 
-    def read_sized(self, data: bytes, preprocess: Preprocess, path: str) -> tuple[Array, tuple[int, int]]:
+    def read_sized(self, data: bytes, preprocess: How, path: str) -> tuple[Array, tuple[int, int]]:
         values = formats.from_bytes(data, path)
         try:
-            return self.fit(values, preprocess), values.shape  # type: ignore[return-value]  # of two numbers
+            return self.fit(values, preprocess), values.shape
         except ReadError as why:
             raise ReadError(path, why.reason) from why
 
-    def fit(self, values: Array, preprocess: Preprocess) -> Array:
+    def fit(self, values: Array, preprocess: How) -> Array:
         values = np.asarray(values, np.float32)
         values = values[:, None] if values.ndim == 1 else values
         length, channels = values.shape
@@ -94,7 +95,7 @@ class SeriesKind(Kind):
 
         return defaults.choices(facts, get)
 
-    def preprocess(self, facts: Any, get: Get) -> Preprocess:
+    def preprocess(self, facts: Any, get: Get) -> How:
         from svertka.kinds.series import defaults
 
         return defaults.preprocess(facts, get)

@@ -183,7 +183,7 @@ def apply(x: Tensor, steps: Steps, mean: Tensor | None) -> Tensor:
         x *= steps.gain
     if steps.lift is not None and mean is not None:
         x += steps.lift * _broad(_gray(mean))
-    if blurred is not None:
+    if blurred is not None and steps.around is not None:
         x.addcmul_(blurred, steps.around)
     if steps.noise is not None and steps.place is not None:
         x.addcmul_(_normal(steps.place, x), steps.noise)
