@@ -136,7 +136,7 @@ def parted(manifest):
 
 def test_copies_are_on_one_side_where_a_training_is_rehearsed_or_augmentation_is_judged(tmp_path, monkeypatch):
     data, seen = copied(tmp_path / "copied", 30), []
-    assert parted(Rehearsal(data, silent, **QUICK).job.manifest) == []
+    assert parted(Rehearsal(data, silent, **QUICK).context.data.manifest) == []
 
     def spy(store, manifest, *_, **__):
         seen.append(manifest)
@@ -154,6 +154,6 @@ def test_rare_classes_weigh_more_in_what_is_rehearsed_too(tmp_path):
     for path in sorted((data / "disc").iterdir())[4:]:
         path.unlink()
     rehearsal = Rehearsal(data, silent, balance="weights", **QUICK)
-    counts = np.bincount(rehearsal.job.labels("train"), minlength=2)
+    counts = np.bincount(rehearsal.context.data.labels("train"), minlength=2)
     assert rehearsal.begin().class_weights.tolist() == pytest.approx((counts.sum() / (2 * counts)).tolist())
     assert Rehearsal(data, silent, **QUICK).begin().class_weights is None

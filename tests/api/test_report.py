@@ -292,7 +292,7 @@ def test_the_report_at_the_end_of_a_training_is_a_small_part_of_it(tmp_path, mon
         spent.append(time.perf_counter() - begun)
         return page
 
-    monkeypatch.setattr("svertka.pipeline.train_network.report_training", timed)
+    monkeypatch.setattr("svertka.pipeline.write_results.report_training", timed)
     done = svertka.train("digits", out=tmp_path / "run", net=NET, epochs=1)
     assert len(spent) == 1
     assert spent[0] < max(0.2 * done.summary["seconds"]["total"], 30)

@@ -11,7 +11,6 @@ EACH = "*/"  # a line for all folders of its place
 MOST = 16  # Python files in a folder, beside its __init__
 LONGER = {
     "kinds/image": "all that knows of pictures lies in one folder",
-    "pipeline": "the steps of a training, a file each",
     "zoo/image": "a file a family",
 }
 

@@ -16,7 +16,7 @@ from visible_words import english_in
 import svertka.reporting
 from svertka.errors import UnknownName
 from svertka.kinds.image.oddities import RULES
-from svertka.pipeline import ladder_run
+from svertka.pipeline.ladder import rungs
 from svertka.reporting import write_report
 from svertka.reporting.format import duration, label, percent
 from svertka.reporting.i18n.translate import decimal, number, say, say_markup, speaking, translated
@@ -124,7 +124,7 @@ def slice_names():
 
 def test_nothing_is_translated_that_is_not_said():
     used = {text[0] for _, text in said()}
-    by_name = {*(rule.name for rule in RULES), *slice_names(), *ladder.RUNGS.values(), *ladder_run.SHARES}
+    by_name = {*(rule.name for rule in RULES), *slice_names(), *ladder.RUNGS.values(), *rungs.SHARES}
     by_name |= {f"{name}, varied views" for name in ladder.RUNGS.values()}
     for path, row in catalogs():
         if "labels" not in path.parts and row.msgctxt is None:

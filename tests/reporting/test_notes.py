@@ -23,7 +23,7 @@ from svertka.evaluation.repeats import Repeats
 from svertka.kinds.image import formats
 from svertka.kinds.image.defaults import Facts
 from svertka.kinds.image.oddities import RULES
-from svertka.pipeline import ladder_run
+from svertka.pipeline.ladder import rungs
 from svertka.reporting import summary, write_report
 from svertka.reporting.i18n.translate import known, speaking
 from svertka.training import class_balance
@@ -210,7 +210,7 @@ def test_every_reason_why_bytes_cannot_be_had_has_its_russian_form(module):
 
 
 def test_every_rung_of_the_ladder_has_its_russian_form():
-    names = {*ladder.RUNGS.values(), *(f"{name}, varied views" for name in ladder.RUNGS.values()), *ladder_run.SHARES}
+    names = {*ladder.RUNGS.values(), *(f"{name}, varied views" for name in ladder.RUNGS.values()), *rungs.SHARES}
     _, reasons = finetune.gentle(Recipe(), 900)
     with speaking("ru"):
         assert [s for s in [*names - {"views"}, *reasons.values()] if known(s) == s] == []

@@ -19,9 +19,10 @@ from PIL import Image
 from svertka import Recipe
 from svertka.common.messages import restored
 from svertka.hardware.plan import Plan
+from svertka.pipeline.context import Context, Journal
 from svertka.pipeline.forecast import limit
-from svertka.pipeline.pass_control import Course
-from svertka.records import Epoch
+from svertka.pipeline.pass_control import PassControl
+from svertka.records import Epoch, silent
 from svertka.training.monitoring.estimate import Load, disk_bytes, end_seconds, pass_seconds, used_disk
 from svertka.training.monitoring.time_profile import Clock
 from svertka.training.monitoring.timed_loader import Timed
@@ -226,7 +227,7 @@ def test_smaller_pictures_that_are_to_come_are_no_delay():
 def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
     """And that from the same start as if it had been asked for."""
     import svertka
-    from svertka.pipeline import train_network
+    from svertka.pipeline import fit
     from svertka.training.defaults import from_scratch
 
     g = np.random.default_rng(0)
@@ -236,12 +237,13 @@ def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
         Image.fromarray(g.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(file)
     monkeypatch.setattr("svertka.kinds.image.defaults.PLENTY", 20)
     begun = []
-    carry_out = train_network._carry_out
-    monkeypatch.setattr(
-        train_network, "_carry_out", lambda job, course, net, saved: (
-            begun.append({k: v.clone() for k, v in net.state_dict().items()}), carry_out(job, course, net, saved)
-        )[1],
-    )  # fmt: skip
+    train = fit.fit
+
+    def follow(planned, stop):
+        begun.append({k: v.clone() for k, v in planned.loop[0].state_dict().items()})
+        return train(planned, stop)
+
+    monkeypatch.setattr(fit, "fit", follow)
     for ample, asked in ((1e9, {}), (0.0, {}), (1e9, {"net": "large"})):
         monkeypatch.setattr(from_scratch, "AMPLE", ample)
         svertka.train(tmp_path / "data", minutes=0.02, out=tmp_path / f"run{len(begun)}", **asked)
@@ -255,19 +257,21 @@ def test_with_much_time_a_wider_network_learns(tmp_path, monkeypatch):
 
 def test_after_training_went_back_only_passes_that_count_are_timed():
     clock = SimpleNamespace(elapsed=0.0, now=lambda _: None)
-    job = SimpleNamespace(clock=clock, recipe=Recipe(epochs=20, minutes=1.75), reasons={}, note=lambda _: None)
-    course = Course(job, Plan(), None, None, pace=Pace(105.0, 20, 0.0), limit={})
+    journal = Journal(None, silent, ["A pass takes 5.0 seconds here: 18 of them fit the time, not 20."])
+    context = Context(journal, None, None, Recipe(epochs=20, minutes=1.75), {}, clock, "")
+    control = PassControl(context, Plan(), None, None, pace=Pace(105.0, 20, 0.0), limit={})
 
     def ended(number):
         clock.elapsed += 5.0
-        return course.passed(Epoch(number, 20, 0.1, 0.9, 0.1, 0.9, 0.1, 10, clock.elapsed, True))
+        return control.on_epoch_end(Epoch(number, 20, 0.1, 0.9, 0.1, 0.9, 0.1, 10, clock.elapsed, True))
 
-    course.start()
+    control.start()
     assert not ended(1)
     assert not ended(2)
-    course.went_back()  # to the start: ten of 105 seconds are lost
+    control.on_restore()  # to the start: ten of 105 seconds are lost
     assert ended(1)
-    assert job.recipe.epochs == 1 + int((AIM * 105 - 15) / 5)  # of five seconds each, as before
+    assert context.recipe.epochs == 20
+    assert control.context.recipe.epochs == 1 + int((AIM * 105 - 15) / 5)  # of five seconds each, as before
 
 
 @pytest.mark.slow

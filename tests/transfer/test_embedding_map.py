@@ -1,6 +1,5 @@
 """map.npz: the frozen network's view of the pictures, small and quick however many there are."""
 
-import threading
 import time
 from types import SimpleNamespace
 
@@ -8,7 +7,7 @@ import make_run
 import numpy as np
 import pytest
 import torch
-from make_backbones import SIDE, backbone, photos
+from make_backbones import SIDE, photos
 from sklearn.decomposition import PCA
 
 import svertka
@@ -16,13 +15,9 @@ from svertka.analysis import tsne
 from svertka.analysis.training_report import MOST as SECONDS
 from svertka.analysis.training_report import laid_out as _laid_out
 from svertka.data import Manifest
-from svertka.pipeline import embedding_map
-from svertka.pipeline.embedding_map import principal, write_map
-from svertka.pipeline.feature_extraction import Looking
+from svertka.pipeline.ladder import embedding_map
+from svertka.pipeline.ladder.embedding_map import principal, write_map
 from svertka.runs.results import read_results
-from svertka.transfer.backbones import side_by_side
-from svertka.transfer.features import PLAIN
-from svertka.transfer.ladder import Candidate
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -53,32 +48,26 @@ def test_a_run_keeps_a_map_and_the_pictures_most_like_its_mistakes(saved, tmp_pa
 
 
 def crowd(run, features, labels):
-    """A job with so many pictures that nobody ever decoded, and what two networks have seen of them."""
+    """A training with so many pictures that nobody ever decoded, and what two networks have seen of them."""
     n = len(labels)
     index = {"train": np.flatnonzero(np.arange(n) % 10 > 0), "validation": np.flatnonzero(np.arange(n) % 10 == 0)}
-    job = SimpleNamespace(
-        run=SimpleNamespace(path=run),
+    data = SimpleNamespace(
         manifest=SimpleNamespace(indices=lambda part: index[part]),
         store=SimpleNamespace(pixels=np.broadcast_to(np.uint8(9), (n, SIDE, SIDE, 3))),
         count=lambda part: len(index.get(part, ())),
         labels=lambda part: labels[index[part]],
     )
-    looking = Looking(job, "cpu", threading.Event())
-    backbones = [backbone(), backbone("mobilenet_v2_035")]
-    for b, seen in zip(backbones, features, strict=True):
-        looking.seen[b.name] = b
-        looking.kept |= {(b.digest, part, PLAIN): torch.from_numpy(seen[index[part]]) for part in index}
-    both = side_by_side(backbones)
-    return job, looking, Candidate(both, both.net, {}), index
+    seen = {part: [torch.from_numpy(x[rows]) for x in features] for part, rows in index.items()}
+    return SimpleNamespace(run=SimpleNamespace(path=run), data=data), seen, index
 
 
 def test_likes_are_those_of_the_definition_over_networks_side_by_side(tmp_path):
     g = np.random.default_rng(0)
     features = [g.normal(size=(90, d)).astype(np.float32) for d in (5, 8)]
     labels = g.integers(0, 3, 90)
-    job, looking, best, index = crowd(tmp_path, features, labels)
+    context, seen, index = crowd(tmp_path, features, labels)
     shares = g.dirichlet(np.ones(3), size=9)
-    write_map(job, looking, best, shares)
+    write_map(context, seen, shares)
     whole = np.concatenate(features, 1)
     whole /= np.linalg.norm(whole, axis=1, keepdims=True)
     with np.load(tmp_path / "map.npz", allow_pickle=False) as found:
@@ -97,9 +86,9 @@ def test_a_map_of_very_many_pictures_is_small_and_made_at_once(tmp_path):
     g, n = np.random.default_rng(0), 100_000
     features = [g.normal(size=(n, d)).astype(np.float32) for d in (60, 68)]
     labels = g.integers(0, 3, n)
-    job, looking, best, _ = crowd(tmp_path, features, labels)
+    context, seen, _ = crowd(tmp_path, features, labels)
     begun = time.process_time()
-    write_map(job, looking, best, g.dirichlet(np.ones(3), size=n // 10))
+    write_map(context, seen, g.dirichlet(np.ones(3), size=n // 10))
     assert time.process_time() - begun < 3
     with np.load(tmp_path / "map.npz", allow_pickle=False) as found:
         assert embedding_map.MOST / 2 < len(found["index"]) <= embedding_map.MOST

@@ -21,7 +21,7 @@ from svertka.errors import RunError
 from svertka.kinds.image import Preprocess
 from svertka.kinds.image.defaults import Facts
 from svertka.models import Model, describe
-from svertka.pipeline.ladder_run import vary
+from svertka.pipeline.ladder.choose_recipe import vary
 from svertka.records import Rung, Step
 from svertka.reporting import write_report
 from svertka.transfer import features

@@ -15,7 +15,8 @@ from svertka import Recipe, zoo
 from svertka.common.messages import restored
 from svertka.hardware.autotune import keep
 from svertka.models import Model, describe
-from svertka.pipeline import ladder_run, train_transfer
+from svertka.pipeline.ladder import choose_recipe, rungs
+from svertka.pipeline.ladder.open_backbones import open_backbones
 from svertka.reporting.i18n.translate import known, speaking
 from svertka.transfer import local_weights, model_selection
 from svertka.transfer.backbones import side_by_side
@@ -135,8 +136,7 @@ def test_files_of_use_are_opened_and_the_others_passed_over(tmp_path, monkeypatc
     (tmp_path / "weights" / "broken.npz").write_bytes(b"PK")
     assert len(here) == 3
     names = lambda **more: [  # noqa: E731
-        b.name
-        for b in train_transfer.open_all(list(local_weights.at_hand()), Recipe(**more), unasked=True, pictures=100)
+        b.name for b in open_backbones(list(local_weights.at_hand()), Recipe(**more), unasked=True, pictures=100)
     ]
     assert names() == ["mobilenet_v2_035", "squeezenet1_1"]  # resnet20 knows pictures of 32 pixels only
     assert names(minutes=0.1) == ["mobilenet_v2_035"]  # 1.8 seconds: one look of each picture
@@ -152,7 +152,7 @@ def test_a_run_says_why_it_took_them(tmp_path):
     done = svertka.train(tmp_path / "data", size=64, out=tmp_path / "run")
     assert done.summary["ladder"][-1]["backbone"] == "mobilenet_v2_035 + squeezenet1_1"
     told = json.loads((tmp_path / "run" / "recipe.json").read_text(), object_hook=restored)
-    assert told["reasons"]["net"] == train_transfer.OF_USE
+    assert told["reasons"]["net"] == choose_recipe.OF_USE
     assert "by accuracy on ImageNet" in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -165,12 +165,12 @@ def test_with_nothing_at_hand_one_sentence_says_what_would_serve(sv, tmp_path):
     assert str(tmp_path / "cache" / "weights") in line
     with speaking("ru"):
         assert known(local_weights.missing_sentence()).startswith("Обучение идёт с нуля")
-        assert known(train_transfer.OF_USE).startswith("из имеющихся весов")
+        assert known(choose_recipe.OF_USE).startswith("из имеющихся весов")
 
 
 def test_an_earlier_run_of_two_networks_climbs_on(tmp_path, monkeypatch):
-    monkeypatch.setitem(ladder_run.SHARES, "from scratch", 0.0)
-    monkeypatch.setattr(ladder_run, "VIEWS", 1)
+    monkeypatch.setitem(rungs.SHARES, "from scratch", 0.0)
+    monkeypatch.setattr(rungs, "VIEWS", 1)
     both = side_by_side([backbone(), backbone("mobilenet_v2_035", (0.2, 0.4, 0.6))])
     net = both.with_head("linear", 64 + 1280, 2)
     spec = describe(net, both.name, both.preprocess.shape)

@@ -7,22 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from svertka import data as rooms
-from svertka.common.atomic_write import write_npz
-from svertka.errors import TrainingError
+from svertka.analysis.audit_report import shown_pixels
+from svertka.data.prepare import finish
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Where
-from svertka.records import FilesDecoded, Watch, silent
-from svertka.runs import layout
-from svertka.runs.run_folder import Run
+from svertka.records import Watch, silent
 from svertka.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from svertka.audit import Audit
-
-SIDE = 128  # of pictures on the page: at least this, where the store has as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ def check(data: Where, *, group_by: str | None = None, watch: Watch = silent) ->
     with rooms.begin_store(source, preprocess) as reading:
         from svertka.audit import audit  # beside the decoding
 
-        store = reading.finish(lambda done, total: watch(FilesDecoded(done, total)))
+        store = finish(reading, watch)
     return Checked(audit(source, store), source, store, time.perf_counter() - begun)
 
 
@@ -74,29 +68,3 @@ def write_page(checked: Checked, out: str | Path) -> Path:
     found = checked.to_dict()
     replace_page(Path(out), page(found, shown_pixels(found, checked.source, checked.store), checked.source.name))
     return Path(out)
-
-
-def save_findings(run: Run, found: Audit, source: rooms.Source, store: rooms.Store) -> None:
-    """Keep the findings in a run folder, with the pictures that its report shows.
-
-    Raises:
-        TrainingError: the folder cannot be written.
-    """
-    told = found.to_dict()
-    run.write(layout.CHECK, told)
-    pixels = shown_pixels(told, source, store)
-    if pixels:
-        try:
-            arrays = {"paths": np.array(list(pixels)), "pixels": np.stack(list(pixels.values()))}
-            write_npz(run.path / layout.CHECK_PICTURES, arrays)
-        except OSError as why:
-            raise TrainingError(f"{run.path} cannot be written: {(why.strerror or str(why)).lower()}.") from why
-
-
-def shown_pixels(found: dict[str, Any], source: rooms.Source, store: rooms.Store) -> dict[str, np.ndarray]:
-    """The pictures that a page shows, thinned to a side of at most 2 * SIDE."""
-    from svertka.reporting.pages.check import shown_paths
-
-    wanted = set(shown_paths(found))
-    places = {path: i for i, path in enumerate(source.paths) if path in wanted} if wanted else {}
-    return {path: store.kind.thin(np.asarray(store.pixels[i]), 2 * SIDE) for path, i in places.items()}

@@ -13,13 +13,14 @@ import torch
 from svertka import data as rooms
 from svertka.analysis.error_analysis import failures
 from svertka.api.predict import open_model
+from svertka.data.prepare import decode
 from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
 from svertka.kinds import kind
 from svertka.models import Model
 from svertka.pipeline.context import Where
-from svertka.records import FilesDecoded, Unreadable, Watch, silent
+from svertka.records import Unreadable, Watch, silent
 from svertka.runs import layout
 from svertka.runs.predictions import read_manifest
 
@@ -79,7 +80,7 @@ def evaluate(
         raise DataError(f"The model knows {what}, and {source.where} holds {there}.")
     labels = _labels(source, model.classes)
     part, chosen = _choose(source, part)
-    store = rooms.begin_store(source, model.preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
+    store = decode(source, model.preprocess, watch)
     index = np.flatnonzero(chosen & store.readable)
     if not len(index):
         raise DataError(f"None of the {int(chosen.sum()):,} pictures of {source.where} can be read.")

@@ -118,7 +118,7 @@ def _climb(rehearsal: Rehearsal, usual: float, steps: int) -> tuple[list[float],
         state.begin_pass()
         try:
             for note in step_with_oom_retry(loop.step, state, batch, rehearsal.recipe, rehearsal.plan):
-                rehearsal.job.watch(note)
+                rehearsal.context.journal.watch(note)
             loop.read_metrics(state, rehearsal.recipe)  # a GPU tells a step's loss only when it is asked
         except NotFinite:
             return rates, losses, f"at {rate:.2g} it was no longer a number"

@@ -29,13 +29,14 @@ from svertka.analysis.error_analysis import failures
 from svertka.api.train import train
 from svertka.common.atomic_write import write_npz
 from svertka.common.torchrun import refuse_several
+from svertka.data.prepare import decode
 from svertka.data.splitting.holdout import joined
 from svertka.data.splitting.k_fold import folds as deal
 from svertka.errors import TrainingError, UsageError
 from svertka.evaluation.repeats import Repeats, of_folds, of_seeds
 from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Trained
-from svertka.records import FilesDecoded, Note, Watch, silent
+from svertka.records import Note, Watch, silent
 from svertka.reporting.pages.repeat import write_page
 from svertka.runs import layout
 from svertka.runs.files import read_recipe
@@ -123,7 +124,7 @@ def _deal(source: rooms.Source, k: int, seed: int, settings: dict[str, Any], par
     """One manifest for each fold, in the parent folder."""
     recipe = Recipe.from_dict({n: v for n, v in {**settings, "seed": seed}.items() if v is not None})
     preprocess = first_choices(source, recipe)[3]
-    store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
+    store = decode(source, preprocess, watch)
     whole = rooms.make_manifest(source, store, seed=seed, group_by=recipe.group_by)
     group, identity = rooms.find_copies(store, source.labels).group, store.digests
     if source.groups is not None:

@@ -1,40 +1,23 @@
-"""`train`: source -> store -> manifest -> network -> loop -> run folder -> report.
-
-The order of the first lines is for speed: worker processes decode while torch is imported here.
-"""
+"""`train` and `resume`: prepare, build, plan, fit, write the results."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import shlex
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from svertka import data as rooms
-from svertka.api.check import save_findings
-from svertka.common import startup
 from svertka.common.torchrun import refuse_several, world
-from svertka.errors import DataError, RunError
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.options import parse_plan
-from svertka.kinds import preprocess_from
 from svertka.pipeline import distributed_worker
-from svertka.pipeline.choose_preprocess import facts_of, from_scratch, refuse_frozen, usual_preprocess
-from svertka.pipeline.context import Job, Trained, Where
-from svertka.records import FilesDecoded, Watch, silent
-from svertka.runs import layout
+from svertka.pipeline.context import Context, Trained, Where
+from svertka.pipeline.prepare import prepare, prepare_again
+from svertka.records import Watch, silent
 from svertka.runs.run_folder import Reader, Run
 from svertka.runs.tensorboard import TensorBoard, require
-from svertka.training.defaults import from_scratch as auto
 from svertka.training.monitoring.time_profile import Clock
 from svertka.training.recipe import Recipe
-from svertka.transfer import local_weights
-
-if TYPE_CHECKING:
-    from svertka.transfer.backbones import Backbone
 
 
 @kept_memory()
@@ -76,92 +59,23 @@ def train(
     if not world().is_main:
         return distributed_worker.follow(world())
     clock = Clock(started)
-    asked = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
-    recipe = Recipe.from_dict({k: v for k, v in asked.items() if v is not None})
-    fixed = parse_plan(plan)
-    if fixed.get("compile"):
+    given = {"net": net, "size": size, "epochs": epochs, "minutes": minutes, "seed": seed, **settings}
+    recipe = Recipe.from_dict({k: v for k, v in given.items() if v is not None})
+    options = parse_plan(plan)
+    if options.get("compile"):
         refuse_several("--plan compile=yes")
     if tensorboard:
         require()
-    listing = rooms.open_source  # whose own libraries come first: the system loads one at a time
-    startup.ahead()
-    source = listing(data, group_by=recipe.group_by)
-    facts = facts_of(source)
-    earlier = None if manifest is None else _earlier(Path(manifest))
-    command = command or shlex.join(["svertka", "train", *_words(data)])
-    job, backbones = _read(source, recipe, facts, earlier, out, fixed, clock, watch, command)
-    from svertka.pipeline import train_network, train_transfer
-
-    with _begun(job.run), job.run.read_along(_readers(job.run, readers, tensorboard)):
-        if backbones:
-            return train_transfer.start(job, backbones, facts)
-        if local_weights.sought(job.recipe, facts.side):
-            job.note(local_weights.missing_sentence())
-        return train_network.learn(job, facts)
-
-
-@contextlib.contextmanager
-def _begun(run: Run) -> Iterator[None]:
-    """A new run while it is trained; taken away where it ends before there is anything to resume."""
+    context = prepare(
+        data, recipe, out=out, manifest=manifest, options=options, clock=clock, watch=watch,
+        command=command or shlex.join(["svertka", "train", *_words(data)]),
+    )  # fmt: skip
     try:
-        with run.held():
-            yield
+        with context.run.held():
+            return _carry_out(context, readers, tensorboard=tensorboard)
     except BaseException:
-        run.discard()
+        context.run.discard()  # where there is nothing to resume yet
         raise
-
-
-def _read(
-    source: rooms.Source, recipe: Recipe, facts: auto.Facts, earlier: rooms.Manifest | None,
-    out: str | Path | None, fixed: dict[str, Any], clock: Clock, watch: Watch, command: str,
-) -> tuple[Job, list[Backbone]]:  # fmt: skip
-    """Decode in other processes while torch is imported here; make the run folder once nothing stands against it."""
-    weights, reasons = local_weights.wanted(recipe, facts.side), dict[str, str]()
-    if weights:
-        preprocess = usual_preprocess(recipe)
-    else:
-        refuse_frozen(recipe)
-        recipe, reasons, preprocess = from_scratch(recipe, facts)
-    run: Run | None = None
-    backbones: list[Backbone] = []
-    reading = rooms.begin_store(source, preprocess)  # decodes from here on, beside the imports below
-    try:
-        clock.now("import")
-        with startup.at_ease():
-            from svertka.audit import audit  # noqa: F401  all while the others decode
-            from svertka.hardware.autotune import refuse_impossible
-            from svertka.pipeline import build, train_transfer
-
-        refuse_impossible(fixed)
-        if weights:
-            clock.now("weights")
-            backbones = train_transfer.open_all(weights, recipe, unasked=recipe.weights is None, pictures=len(source))
-            if backbones:
-                needed = backbones[0].preprocess
-            else:
-                refuse_frozen(recipe)
-                recipe, reasons, needed = from_scratch(recipe, facts)
-            if not train_transfer.same_pixels(preprocess, needed):
-                reading.cancel()
-                reading = rooms.begin_store(source, needed)
-            preprocess = needed
-        if not backbones:
-            build.check_net(recipe, preprocess, len(source.classes))
-        distributed_worker.broadcast_source(source.to_dict(), preprocess)
-        run = Run.create(out, source.name)
-        clock.now("decode")
-        store = reading.finish(lambda done, total: watch(FilesDecoded(done, total)))
-        distributed_worker.signal_decoded(reading)
-        clock.now("copies")
-        files = _divide(run, source, store, recipe, earlier)
-    except BaseException:
-        reading.cancel()
-        if run is not None:
-            run.discard()
-        raise
-    job = Job(run, source, store, files, preprocess, recipe, reasons, watch, clock.started, command)
-    job.read_seconds, job.wanted, job.clock = time.perf_counter() - clock.started, fixed, clock
-    return job, backbones
 
 
 @kept_memory()
@@ -186,71 +100,27 @@ def resume(
         require()
     folder = Run.open(run)
     with folder.held():
-        return _go_on(folder, watch, clock, readers, tensorboard=tensorboard)
+        return _carry_out(prepare_again(folder, clock=clock, watch=watch), readers, tensorboard=tensorboard)
 
 
-def _go_on(folder: Run, watch: Watch, clock: Clock, readers: Sequence[Reader], *, tensorboard: bool) -> Trained:
-    told = folder.read(layout.RECIPE)
-    if (folder.path / layout.METRICS).is_file() and not folder.read(layout.METRICS).get("stopped"):
-        raise RunError(f"{folder.path} is finished: there is nothing to resume.")
-    try:
-        recipe, preprocess = Recipe.from_dict(told["recipe"]), preprocess_from(told["preprocess"])
-        command, reasons = told["command"], told["reasons"]
-        source = rooms.reopen_source(told["data"], group_by=recipe.group_by)
-    except (KeyError, TypeError, AttributeError) as why:
-        raise RunError(f"{folder.path / 'recipe.json'} is damaged: {why!r}.") from why
-    with rooms.begin_store(source, preprocess) as reading:
-        clock.now("import")
-        with startup.at_ease():
-            from svertka.pipeline import train_network, train_transfer
+def _carry_out(context: Context, readers: Sequence[Reader], *, tensorboard: bool) -> Trained:
+    """A training from its prepared pictures on; the steps are files of `pipeline`, in this order."""
+    import torch
 
-        clock.now("decode")
-        distributed_worker.broadcast_source(told["data"], preprocess)
-        store = reading.finish(lambda done, total: watch(FilesDecoded(done, total)))
-        distributed_worker.signal_decoded(reading)
-    manifest = rooms.Manifest.load(folder.path / layout.MANIFEST)
-    if not manifest.matches(store):
-        raise DataError(
-            f"{source.where} has changed since {folder.path} was begun: resuming would learn from other pictures."
-        )
-    job = Job(folder, source, store, manifest, preprocess, recipe, reasons, watch, clock.started, command)
-    job.read_seconds, job.clock = clock.elapsed, clock
-    clock.now("plan")
-    with folder.read_along(_readers(folder, readers, tensorboard)):
-        if "transfer" in told:
-            return distributed_worker.in_main_only(train_transfer.go_on, job, told)
-        if train_network.needs_its_start(job, told):
-            (job.start,) = train_transfer.begun_with(job, [told["start"]])
-        return train_network.go_on(job, told)
+    from svertka.pipeline.build import build
+    from svertka.pipeline.checkpointing import stop_on_signal
+    from svertka.pipeline.fit import fit
+    from svertka.pipeline.plan import plan
+    from svertka.pipeline.write_results import write_results
 
-
-def _readers(run: Run, readers: Sequence[Reader], tensorboard: bool) -> list[Reader]:
-    return [*readers, *([TensorBoard(run.path)] if tensorboard else [])]
+    extra = [TensorBoard(context.run.path)] if tensorboard else []
+    with context.run.read_along([*readers, *extra]), torch.random.fork_rng():
+        built = build(context)
+        planned = plan(built)
+        with stop_on_signal(patiently=not world().alone) as stop:
+            fitted = fit(planned, stop)
+            return write_results(fitted)
 
 
 def _words(data: Where) -> list[str]:
     return [str(data)] if isinstance(data, (str, Path)) else [str(one) for one in data]
-
-
-def _divide(
-    run: Run, source: rooms.Source, store: rooms.Store, recipe: Recipe, earlier: rooms.Manifest | None
-) -> rooms.Manifest:
-    """Check the pictures, and say which learn and which judge."""
-    from svertka.audit import audit
-
-    copies = rooms.find_copies(store, source.labels)
-    files = rooms.make_manifest(
-        source,
-        store,
-        seed=recipe.seed,
-        share=recipe.validation,
-        copies=copies.group,
-        earlier=earlier,
-    )
-    found = audit(source, store, copies)
-    save_findings(run, found, source, store)
-    return dataclasses.replace(files, notes=tuple(dict.fromkeys([*files.notes, *found.warnings])))
-
-
-def _earlier(place: Path) -> rooms.Manifest:
-    return rooms.Manifest.load(place / layout.MANIFEST if place.is_dir() else place)

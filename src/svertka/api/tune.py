@@ -19,17 +19,18 @@ from svertka.blocks import Net
 from svertka.common.counter_rng import mix
 from svertka.common.torchrun import refuse_several
 from svertka.data.loading.loader import Loader
+from svertka.data.prepare import decode, divide
 from svertka.errors import UnknownName, UsageError
 from svertka.evaluation.errors.label_invariance import Change, changes
 from svertka.evaluation.forward_selection import Selection
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.plan import Plan
-from svertka.kinds.image import Preprocess
-from svertka.pipeline.build import SOME, check_net, fresh_net
-from svertka.pipeline.choose_preprocess import divided, first_choices
+from svertka.kinds.base import Preprocess
+from svertka.pipeline.build import AT_ONCE, SAMPLE, check_net, fresh_net
+from svertka.pipeline.choose_preprocess import first_choices
 from svertka.pipeline.context import Where
-from svertka.records import FilesDecoded, Note, TrialDone, Watch, silent
+from svertka.records import Note, TrialDone, Watch, silent
 from svertka.training import class_balance, loop
 from svertka.training.defaults import from_scratch
 from svertka.training.monitoring.estimate import SLACK
@@ -117,8 +118,8 @@ def tune(
     source = rooms.open_source(data, group_by=recipe.group_by)
     recipe, _, facts, preprocess = first_choices(source, recipe)
     check_net(recipe, preprocess, len(source.classes))
-    store = rooms.begin_store(source, preprocess).finish(lambda done, total: watch(FilesDecoded(done, total)))
-    manifest = divided(source, store, recipe)
+    store = decode(source, preprocess, watch)
+    manifest = divide(source, store, seed=recipe.seed, share=recipe.validation).manifest
     candidates = recipe.augment.candidates(preprocess.channels)
     candidates = {name: strengths for name, strengths in candidates.items() if not only or name in only}
     trainings = seeds * (len(candidates) + 3)
@@ -224,8 +225,8 @@ class _Bench:
         return self.plan.step * SLACK * max(1, n // batch) * (self.recipe.epochs or 1)
 
     def _net(self) -> Net:
-        pixels = self.store.pixels[self.whole[:: -(-len(self.whole) // SOME)]]
-        return fresh_net(self.recipe.net, self.preprocess, len(self.manifest.classes), np.asarray(pixels))
+        pixels = self.store.pixels[self.whole[:: -(-len(self.whole) // SAMPLE)]]
+        return fresh_net(self.recipe.net or "", self.preprocess, len(self.manifest.classes), np.asarray(pixels))
 
     def attempt(self, settings: dict[str, Any], seed: int) -> np.ndarray:
         """Train with these augmentations; which validation pictures are right: bool (n,)."""
@@ -239,7 +240,8 @@ class _Bench:
         logits, labels = loop.collect(state.measured_net, self._validation())
         if not settings:
             self.plain = state.measured_net
-        return (logits.argmax(1) == labels).cpu().numpy()
+        right: np.ndarray = (logits.argmax(1) == labels).cpu().numpy()
+        return right
 
     def changes(self) -> list[Change]:
         """What flips and turns make of the validation pictures, in the eyes of a network that never saw any."""
@@ -251,7 +253,8 @@ class _Bench:
         def predict(pixels: np.ndarray) -> np.ndarray:
             x = self.preprocess.normalize(pixels).to(self.plan.device)
             with torch.inference_mode():
-                return net(x).argmax(1).cpu().numpy()
+                predicted: np.ndarray = net(x).argmax(1).cpu().numpy()
+            return predicted
 
         return changes(predict, self.store.pixels, index, self.manifest.labels, self.manifest.classes)
 
@@ -259,9 +262,10 @@ class _Bench:
         return self._loader(self.manifest.indices("validation"), self.recipe)
 
     def _loader(self, index: np.ndarray, recipe: Recipe, *, training: bool = False) -> Loader:
+        batch = recipe.batch_size or 1
         return Loader(
             self.store.pixels, self.manifest.labels, index, self.preprocess,
-            batch=recipe.batch_size if training else max(recipe.batch_size, 256),
+            batch=batch if training else max(batch, AT_ONCE),
             seed=recipe.seed if training else None, augment=recipe.augment if training else None, full=training,
             balanced=training and recipe.balance == "sample",
             classes=len(self.manifest.classes), device=self.plan.device,

@@ -92,7 +92,7 @@ def weights_hash(state: State) -> str:
 def _fit(rehearsal: Rehearsal, state: State, stop_in: Path | None = None) -> None:
     """Two short passes; with `stop_in`, a checkpoint in the middle of the second, or before it where it is one step."""
     train = rehearsal.pictures("train", STEPS * (rehearsal.recipe.batch_size or 1))
-    validation = rehearsal.pictures("validation", 256) if rehearsal.job.count("validation") else None
+    validation = rehearsal.pictures("validation", 256) if rehearsal.context.data.count("validation") else None
     for record in loop.fit(state, train, validation, rehearsal.recipe, rehearsal.plan):
         if stop_in is not None and isinstance(record, Step | Epoch) and state.step <= 1.5 * len(train):
             checkpoint.save(state, stop_in)

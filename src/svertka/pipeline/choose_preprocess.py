@@ -47,12 +47,6 @@ def facts_of(source: rooms.Source) -> Any:
     return kind(source.sample).facts(rooms.survey(source), _training_count(source), len(source.classes))
 
 
-def divided(source: rooms.Source, store: rooms.Store, recipe: Recipe) -> rooms.Manifest:
-    """Which pictures learn and which judge, as `train` divides them: copies are never parted."""
-    copies = rooms.find_copies(store, source.labels).group
-    return rooms.make_manifest(source, store, seed=recipe.seed, share=recipe.validation, copies=copies)
-
-
 def _training_count(source: rooms.Source) -> int:
     told = int((source.parts == 1).sum())
     return told or int((source.parts == 0).sum()) or len(source)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from svertka.common.messages import message
-from svertka.pipeline.context import Job
+from svertka.pipeline.context import Context
 from svertka.training import class_balance
 from svertka.training.schedules.progressive_resizing import SIZES, on_grid
 
 
-def sentences(job: Job) -> list[str]:
+def sentences(context: Context) -> list[str]:
     """What was left aside, how lopsided the classes are, and whether anything can validate."""
-    skipped, notes = job.source.skipped, []
+    skipped, notes = context.data.source.skipped, []
     if skipped:
         notes.append(
             message(
@@ -22,18 +22,19 @@ def sentences(job: Job) -> list[str]:
                 reason=skipped[0].reason,
             )
         )
-    lopsided = class_balance.sentence(job.labels("train"), job.manifest.classes, job.recipe.balance)
+    lopsided = class_balance.sentence(context.data.labels("train"), context.classes, context.recipe.balance)
     if lopsided is not None:
         notes.append(lopsided)
-    if not job.count("validation"):
+    if not context.data.count("validation"):
         notes.append(
             message(
                 "no-validation",
                 "No picture could be set aside for validation: the last epoch is kept, and its accuracy is unknown.",
             )
         )
-    if job.recipe.grow and (job.recipe.epochs or 1) > 1:
-        first, second, last = (on_grid(job.preprocess.height, size) for size in (*SIZES, 1.0))
+    grow = context.recipe.grow
+    if grow and (context.recipe.epochs or 1) > 1:
+        first, second, last = (on_grid(context.preprocess.height, size) for size in (*SIZES, 1.0))
         notes.append(
             message(
                 "growing",
@@ -42,7 +43,38 @@ def sentences(job: Job) -> list[str]:
                 n=first,
                 m=second,
                 k=last,
-                share=f"{job.recipe.grow:.0%}",
+                share=f"{grow:.0%}",
             )
+        )
+    return [*notes, *_for_backbones(context)]
+
+
+def _for_backbones(context: Context) -> list[str]:
+    """What a person should know about these pictures in front of the networks with weights."""
+    if not context.backbones or context.facts is None:
+        return []
+    facts, needed = context.facts, context.backbones[0].preprocess
+    name, notes = " and ".join(b.name for b in context.backbones), []
+    if facts.side < needed.height:
+        notes.append(
+            message(
+                "enlarged",
+                "The pictures, {side} pixels on a side, are enlarged to the {size} that {name} works on.",
+                side=str(facts.side),
+                size=str(needed.height),
+                name=name,
+            )
+        )
+    if needed.channels == 3 and not facts.color:
+        notes.append(
+            message(
+                "gray-as-color",
+                "{name} learned from color pictures: gray ones are given to it as three equal channels.",
+                name=name,
+            )
+        )
+    if needed.channels == 1 and facts.color:
+        notes.append(
+            message("color-as-gray", "{name} learned from gray pictures: the colors of yours are left out.", name=name)
         )
     return notes

@@ -8,7 +8,7 @@ pictures there; the others wait for it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,14 @@ import numpy as np
 from svertka import data as rooms
 from svertka.common.messages import message
 from svertka.common.torchrun import World, publish, wait_for, world
+from svertka.data.prepare import Dataset
 from svertka.errors import DataError, NotFinite, UsageError
 from svertka.kinds import preprocess_from
 from svertka.kinds.image import Preprocess
-from svertka.pipeline.context import Job, Trained
+from svertka.pipeline.context import Context, Journal, Trained
 from svertka.records import Epoch, silent
 from svertka.runs.run_folder import Run
+from svertka.training.monitoring.time_profile import Clock
 from svertka.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -49,13 +51,13 @@ def signal_decoded(reading: StoreJob) -> None:
         publish(f"decoded on {world().machine}", {})
 
 
-def broadcast_config(job: Job, plan: Plan, network: dict[str, Any], structure: dict[str, Any]) -> None:
+def broadcast_config(context: Context, plan: Plan, network: dict[str, Any], structure: dict[str, Any]) -> None:
     """What is trained, and how; the network as `models.describe` and `models.outline` have it.
 
     Raises:
         UsageError: the batch is too small to be shared.
     """
-    size, batch = world().size, min(job.recipe.batch_size or 1, job.count("train"))
+    size, batch = world().size, min(context.recipe.batch_size or 1, context.data.count("train"))
     if batch < size:
         raise UsageError(
             f"A batch of {batch} cannot be shared by {size} processes: start fewer, or set batch_size higher."
@@ -63,14 +65,14 @@ def broadcast_config(job: Job, plan: Plan, network: dict[str, Any], structure: d
     publish(
         "config",
         {
-            "run": str(job.run.path),
-            "recipe": job.recipe.to_dict(),
-            "preprocess": job.preprocess.to_dict(),
+            "run": str(context.run.path),
+            "recipe": context.recipe.to_dict(),
+            "preprocess": context.preprocess.to_dict(),
             "plan": plan.to_dict(),
             "network": network,
             "structure": structure,
-            "classes": list(job.manifest.classes),
-            "pictures": _fingerprint(job.store),
+            "classes": list(context.classes),
+            "pictures": _fingerprint(context.data.store),
         },
     )
 
@@ -81,25 +83,24 @@ def signal_done(done: Trained) -> Trained:
     return done
 
 
-def in_main_only(work: Callable[..., Trained], job: Job, *how: Any) -> Trained:
-    """Work that only one process does, while the others wait: transfer, whose features are computed once."""
+def leave_to_main(context: Context) -> None:
+    """The others only wait: transfer is the work of one process, whose features are computed once."""
     if not world().alone:
         publish("config", {})
-        job.note(
+        context.note(
             message("transfer-alone", "Transfer is the work of one process: the other {n} wait.", n=world().size - 1)
         )
-    return signal_done(work(job, *how))
 
 
 # --- what all do together ---
 
 
 @contextmanager
-def joint_state(job: Job, plan: Plan, net: Net, saved: Path | None) -> Iterator[State]:
+def joint_state(context: Context, plan: Plan, net: Net, saved: Path | None) -> Iterator[State]:
     """A state that is the same in each process, from a checkpoint where there is one, while they train together.
 
     Args:
-        job: in the processes beside the main one, without labels and parts: they come from there.
+        context: in the processes beside the main one, without labels and parts: they come from there.
         plan: how to compute.
         net: the main process's weights are taken.
         saved: folder of the checkpoint, which only the main process needs to see.
@@ -112,17 +113,17 @@ def joint_state(job: Job, plan: Plan, net: Net, saved: Path | None) -> Iterator[
     from svertka.training.distributed import folder_from_main, joined
 
     with joined(world(), plan.device, net) as group:
-        for column in (job.manifest.labels, job.manifest.parts):
+        for column in (context.data.manifest.labels, context.data.manifest.parts):
             values = group.from_main(column)
             if not group.world.is_main:
                 column[:] = values
-        state = loop.begin(net, job.recipe, plan, group)
+        state = loop.begin(net, context.recipe, plan, group)
         with folder_from_main(group.world, checkpoint.NAME, saved) as folder:
             if folder is not None:
                 checkpoint.restore(state, folder)
-        class_balance.weigh(state, job.recipe, job.labels("train"), len(job.manifest.classes))
+        class_balance.weigh(state, context.recipe, context.data.labels("train"), len(context.classes))
         if group.separate_norms and group.world.is_main:
-            job.note(
+            context.note(
                 message(
                     "separate-norms",
                     "On CPUs the batch norms of each process measure its own share of a batch: what is learned "
@@ -168,7 +169,7 @@ def _train(config: dict[str, Any], source: rooms.Source, store: rooms.Store) -> 
     from svertka.hardware.plan import Plan
     from svertka.models import build
     from svertka.pipeline.build import loader
-    from svertka.pipeline.checkpointing import asked_to_stop
+    from svertka.pipeline.checkpointing import stop_on_signal
 
     n, plan, recipe = len(store), Plan(**config["plan"]), Recipe.from_dict(config["recipe"])
     labels, parts = np.zeros(n, np.int32), np.zeros(n, np.uint8)  # the main process fills them
@@ -176,32 +177,37 @@ def _train(config: dict[str, Any], source: rooms.Source, store: rooms.Store) -> 
         tuple(config["classes"]), source.paths, labels, parts, store.digests, recipe.seed, dict(store.reasons)
     )
     preprocess, run = preprocess_from(config["preprocess"]), Run(Path(config["run"]))
-    job = Job(run, source, store, manifest, preprocess, recipe, {}, silent, 0.0, "")
+    data = Dataset(source, store, manifest)
+    context = Context(Journal(run, silent), data, preprocess, recipe, {}, Clock(), "")
     net = build(config["network"], len(manifest.classes), config["structure"])
-    with asked_to_stop(patiently=True) as stop, plan.torch_settings(), joint_state(job, plan, net, None) as state:
+    with stop_on_signal(patiently=True) as stop, plan.torch_settings(), joint_state(context, plan, net, None) as state:
         state.group.stop_requested = stop.is_set
-        train = loader(job, "train", plan, training=True, here=state.group.world)
-        validation = loader(job, "validation", plan, here=state.group.world) if job.count("validation") else None
-        while _passes(state, train, validation, job, plan):
-            pass
+        train = loader(context, "train", plan, training=True, here=state.group.world)
+        validation = (
+            loader(context, "validation", plan, here=state.group.world) if context.data.count("validation") else None
+        )
+        epochs = recipe.epochs
+        while (changed := _passes(state, train, validation, context, plan)) != epochs:
+            epochs = changed
+            context = context.replace(recipe=context.recipe.replace(epochs=epochs))
 
 
-def _passes(state: State, train: Loader, validation: Loader | None, job: Job, plan: Plan) -> bool:
-    """Train until the end, or until the main process changes the number of passes; whether it did."""
+def _passes(state: State, train: Loader, validation: Loader | None, context: Context, plan: Plan) -> int | None:
+    """Train until the end, or until the main process changes the number of passes; the number that holds now."""
     from svertka.training import loop
 
+    epochs = context.recipe.epochs
     try:
-        for record in loop.fit(state, train, validation, job.recipe, plan):
+        for record in loop.fit(state, train, validation, context.recipe, plan):
             if state.group.stopping:
-                return False
+                return epochs
             if isinstance(record, Epoch):
-                epochs = state.group.from_main(job.recipe.epochs)
-                if epochs != job.recipe.epochs:
-                    job.recipe = job.recipe.replace(epochs=epochs)
-                    return True
+                changed = state.group.from_main(epochs)
+                if changed != epochs:
+                    return changed
     except NotFinite as trouble:  # in the main process too; whichever is quicker says it
-        raise job.unfit(trouble) from trouble
-    return False
+        raise context.training_error(trouble) from trouble
+    return epochs
 
 
 def _fingerprint(store: rooms.Store) -> str:

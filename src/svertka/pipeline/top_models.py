@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from svertka.models import Model, describe
-from svertka.pipeline.context import Job
+from svertka.pipeline.context import Context
 from svertka.records import Epoch, LoopRecord
 from svertka.training.state import State
 
@@ -28,34 +28,34 @@ def best_passes(history: list[tuple[float, float]], count: int) -> list[int]:
     return ranked[:count]
 
 
-class Keeper:
+class TopModels:
     """Writes the model of a pass that is among the best so far, and takes away one that no longer is."""
 
-    def __init__(self, job: Job, state: State) -> None:
-        self.job, self.state, self.folder = job, state, job.run.path / FOLDER
+    def __init__(self, context: Context, state: State) -> None:
+        self.context, self.state, self.folder = context, state, context.run.path / FOLDER
 
-    def read(self, record: LoopRecord) -> None:
+    def update(self, record: LoopRecord) -> None:
         """Do so after each pass.
 
         Raises:
             SvertkaError: the folder cannot be written.
         """
-        if not isinstance(record, Epoch) or self.job.recipe.keep == 1:
+        if not isinstance(record, Epoch) or self.context.recipe.keep == 1:
             return
-        job, best = self.job, best_passes(self.state.history, self.job.recipe.keep)
+        context, best = self.context, best_passes(self.state.history, self.context.recipe.keep)
         if record.epoch in best:
             net = self.state.measured_net
-            spec = describe(net, job.recipe.net, job.preprocess.shape)
-            Model(net, job.manifest.classes, job.preprocess, spec).save(self._place(record.epoch))
+            spec = describe(net, context.recipe.net or "", context.preprocess.shape)
+            Model(net, context.classes, context.preprocess, spec).save(self._place(record.epoch))
         for place in self.folder.glob("pass-*"):
             if place not in map(self._place, best):
                 shutil.rmtree(place, ignore_errors=True)
 
     def scores(self) -> list[dict[str, Any]]:
         """What the kept ones scored, best first; nothing where only the run's own model is kept."""
-        if self.job.recipe.keep == 1:
+        if self.context.recipe.keep == 1:
             return []
-        best = best_passes(self.state.history, self.job.recipe.keep)
+        best = best_passes(self.state.history, self.context.recipe.keep)
         best = [n for n in best if self._place(n).exists()]  # a rescue may return to passes whose models have gone
         rows = [(n, *self.state.history[n - 1]) for n in best]
         return [{"pass": n, "model": f"{FOLDER}/pass-{n}", "accuracy": a, "loss": loss} for n, a, loss in rows]

@@ -40,7 +40,7 @@ TOGETHER = (  # members of which a file holds all or none
     ("check", "check_method", "check_pictures"),
     ("asked", "similar", "cosine", "pixels"),
 )
-MAP = {  # pipeline/embedding_map.py makes them
+MAP = {  # pipeline/ladder/embedding_map.py makes them
     "index": "int n", "points": "float n 2", "near?": "float n 2", "axes?": "float n a", "share?": "float",
     "asked?": "int q", "similar?": "int q s", "cosine?": "float q s", "pixels?": "uint8 q shown h w c",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from msgspec import to_builtins
 
 from svertka import data as rooms
 from svertka.common.text import shorten
+from svertka.data.prepare import decode
 from svertka.errors import DataError, RunError
 from svertka.kinds.base import Preprocess
 from svertka.runs import layout
@@ -84,7 +85,7 @@ def open_pictures(run: Path, source: rooms.Source, preprocess: Preprocess, manif
         raise DataError(
             f"{source.where} has changed since {run} was made: {len(source):,} pictures, not {len(manifest):,}."
         )
-    store = rooms.begin_store(source, preprocess).finish()
+    store = decode(source, preprocess)
     if not manifest.matches(store):
         raise DataError(f"{source.where} has changed since {run} was made: its pictures are others now.")
     return store

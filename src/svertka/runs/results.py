@@ -61,7 +61,9 @@ class Results:
     checked: Mapping[str, Array]  # the pictures that belong to it, by path
     failing: records.Failing | None
     explanations: Mapping[str, Array] = field(default_factory=dict)  # explanation/report_album.py
-    map: Mapping[str, Array] = field(default_factory=dict)  # pipeline/embedding_map.py, where it started from weights
+    map: Mapping[str, Array] = field(
+        default_factory=dict
+    )  # pipeline/ladder/embedding_map.py, where it started from weights
     layers: records.Layers | None = None
     robustness: records.Robustness | None = None  # both of the weights that the run has now
     baselines: records.Baselines | None = None

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from svertka.blocks import Dense, Net, averages
 from svertka.common.messages import message
+from svertka.data.splitting.manifest import Part
 from svertka.evaluation import wilson
 from svertka.evaluation.mcnemar import Difference, difference
 from svertka.models import answer
@@ -42,7 +43,7 @@ class Candidate:
 
     backbone: Backbone
     net: Net
-    logits: dict[str, Tensor]
+    logits: dict[Part, Tensor]
     deepens: bool = True
     mirror: bool = False
 
@@ -54,14 +55,14 @@ class Candidate:
 
 
 # (backbone, part, view) -> features (n, d); computed once, whoever asks
-Look = Callable[[Backbone, str, View], Tensor]
+Look = Callable[[Backbone, Part, View], Tensor]
 
 
 @dataclass
 class Ladder:
     """Rungs climbed so far, and the best of them."""
 
-    labels: Mapping[str, Tensor]  # of each part: (n,)
+    labels: Mapping[Part, Tensor]  # of each part: (n,)
     classes: int
     look: Look
     rungs: list[Rung] = field(default_factory=list)
@@ -134,7 +135,9 @@ class Ladder:
         x = torch.cat([self._features(backbones, "train", view) for view in (PLAIN, *views)])  # (n, d)
         y = self.labels["train"].repeat(1 + len(views))
         head = fit(x, y, self.classes)
-        logits = {part: self._logits(head, backbones, part) for part in self.labels if part != "train"}
+        logits: dict[Part, Tensor] = {
+            part: self._logits(head, backbones, part) for part in self.labels if part != "train"
+        }
         backbone = backbones[0] if len(backbones) == 1 else side_by_side(backbones)
         net = backbone.with_head(KINDS[type(head.module).__name__], x.shape[1], self.classes, **head.options)
         net.head.load_state_dict(head.module.state_dict())
@@ -143,11 +146,11 @@ class Ladder:
             detail = message("rung.views", "{detail}, {k} views of each picture", detail=detail, k=len(views))
         return self.measure(name, detail, Candidate(backbone, net, logits), head.left_out, begun)
 
-    def _features(self, backbones: Sequence[Backbone], part: str, view: View = PLAIN) -> Tensor:
+    def _features(self, backbones: Sequence[Backbone], part: Part, view: View = PLAIN) -> Tensor:
         return torch.cat([self.look(b, part, view) for b in backbones], dim=1)
 
     @torch.no_grad()
-    def _logits(self, head: linear_probe.Head, backbones: Sequence[Backbone], part: str) -> Tensor:
+    def _logits(self, head: linear_probe.Head, backbones: Sequence[Backbone], part: Part) -> Tensor:
         logits: Tensor = head.module(self._features(backbones, part))
         return logits
 

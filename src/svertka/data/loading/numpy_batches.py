@@ -18,12 +18,11 @@ import numpy as np
 
 from svertka.data.folders.part_names import VALIDATION
 from svertka.data.loading.loader import Batch, Loader
+from svertka.data.prepare import decode, divide
 from svertka.data.sources.open import open_source
 from svertka.data.sources.source import Source
 from svertka.data.sources.survey import survey
-from svertka.data.splitting.manifest import Part, make_manifest
-from svertka.data.splitting.near_duplicates import find_copies
-from svertka.data.store.builder import begin_store
+from svertka.data.splitting.manifest import Part
 from svertka.data.store.store import Store
 from svertka.errors import DataError, UnknownName, UsageError
 from svertka.kinds.image import Preprocess
@@ -139,7 +138,7 @@ def batches(
     source = open_source(where, group_by=group_by)
     channels = COLORS[color_mode] if color_mode is not None else (3 if survey(source).color else 1)
     preprocess = unscaled(*target_size, channels, rescale)
-    store = begin_store(source, preprocess).finish()
+    store = decode(source, preprocess)
     if store.reasons:
         first = min(store.reasons)
         warnings.warn(
@@ -167,8 +166,7 @@ def _part(source: Source, store: Store, subset: str | None, share: float) -> np.
     part = SUBSETS[subset]
     if part != "test" and not share and not (source.parts == VALIDATION).any():
         raise UsageError(f"subset={subset!r} needs validation_split, such as 0.25: {source.where} has no such part.")
-    copies = find_copies(store, source.labels).group
-    index = make_manifest(source, store, share=share or None, copies=copies).indices(part)
+    index = divide(source, store, share=share or None).manifest.indices(part)
     if not len(index):
         raise DataError(f"{source.where} has no readable picture in its {part} part.")
     return index

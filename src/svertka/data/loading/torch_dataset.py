@@ -18,11 +18,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from svertka.data.prepare import decode, divide
 from svertka.data.sources.open import open_source
 from svertka.data.sources.survey import survey
-from svertka.data.splitting.manifest import make_manifest
-from svertka.data.splitting.near_duplicates import find_copies
-from svertka.data.store.builder import begin_store
 from svertka.errors import DataError, UnknownName, UsageError
 from svertka.kinds.image import Preprocess
 from svertka.kinds.image.augment.augment import Augment
@@ -115,9 +113,8 @@ def dataset(
         raise UsageError("MixUp and CutMix make shares of classes, and this gives one label a picture; leave them out.")
     source = open_source(where, group_by=group_by)
     preprocess = Preprocess(size, size, 3 if survey(source).color else 1, fit)
-    store = begin_store(source, preprocess).finish()
-    copies = find_copies(store, source.labels).group
-    manifest = make_manifest(source, store, seed=seed, share=share, copies=copies)
+    store = decode(source, preprocess)
+    manifest = divide(source, store, seed=seed, share=share).manifest
     index = manifest.indices(part)
     if not len(index):
         raise DataError(f"{source.where} has no readable picture in its {part} part.")

@@ -7,7 +7,6 @@ checkpoint/RUNG/ holds the state of a rung that learns (training/checkpoint.py);
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from svertka.runs.run_folder import Run
 
 
 @dataclass
-class Waypoints:
+class LadderProgress:
     """What one climb has settled so far.
 
     run      its folder
@@ -35,43 +34,39 @@ class Waypoints:
     settled: dict[str, dict[str, Any]]
 
     @classmethod
-    def of(cls, run: Run, started: float) -> Waypoints:
+    def of(cls, run: Run, started: float) -> LadderProgress:
         """Those of a run whose recipe.json is written.
 
         Raises:
             RunError: recipe.json is damaged.
         """
-        told = run.read(layout.RECIPE).get("climb", {"seconds": 0.0, "rungs": {}})
+        state = run.read(layout.RECIPE).get("climb", {"seconds": 0.0, "rungs": {}})
         try:
-            return cls(run, started, float(told["seconds"]), dict(told["rungs"]))
+            return cls(run, started, float(state["seconds"]), dict(state["rungs"]))
         except (KeyError, TypeError, ValueError) as why:
-            raise RunError(f"{run.path / 'recipe.json'} is damaged: {why!r}.") from why
+            raise RunError(f"{run.path / layout.RECIPE} is damaged: {why!r}.") from why
 
     @property
     def spent(self) -> float:
         """Seconds that the run has taken."""
         return self.earlier + time.perf_counter() - self.started
 
-    def settle(self, rung: str, decide: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def decide_once(self, rung: str, decide: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was settled for a rung when the climb first came to it; now, where it has just come."""
         if rung not in self.settled:
             self.settled[rung] = decide()
             self.write()
         return self.settled[rung]
 
-    def left_out(self, rung: str) -> bool:
+    def was_skipped(self, rung: str) -> bool:
         """Whether there was no time for a rung."""
         return self.settled.get(rung, {}).get("epochs") == 0
 
     def write(self) -> None:
         """Keep what is settled, and the time."""
-        told = self.run.read(layout.RECIPE)
-        self.run.write(layout.RECIPE, {**told, "climb": {"seconds": round(self.spent, 3), "rungs": self.settled}})
+        config = self.run.read(layout.RECIPE)
+        self.run.write(layout.RECIPE, {**config, "climb": {"seconds": round(self.spent, 3), "rungs": self.settled}})
 
-    def place(self, rung: str) -> Path:
+    def checkpoint_dir(self, rung: str) -> Path:
         """The folder for the checkpoint of a rung."""
         return self.run.path / layout.CHECKPOINT / rung.replace(" ", "-")
-
-    def arrive(self) -> None:
-        """The climb is over: nothing is left to resume."""
-        shutil.rmtree(self.run.path / layout.CHECKPOINT, ignore_errors=True)
