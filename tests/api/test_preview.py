@@ -9,7 +9,7 @@ from make_pictures import QUICK, shapes
 from PIL import Image
 
 from svertka.api.preview import preview
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.reporting.charts.contact_sheet import draw_sheet
 
 

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from svertka.api.check import check, write_page
 from svertka.audit import shortcuts
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.data import Manifest
 from svertka.data.splitting import near_duplicates
 from svertka.data.store import builder as building

@@ -17,7 +17,7 @@ from object_store import S3, Server, Web
 from opened import refusal
 
 from svertka.cache import retry
-from svertka.common.messages import Message, restored
+from svertka.common import Message, restored
 from svertka.data import open_source, reopen_source
 from svertka.reporting.i18n.translate import known, speaking
 

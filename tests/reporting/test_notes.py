@@ -17,7 +17,7 @@ from PIL import Image
 import svertka
 from svertka import Recipe
 from svertka.api.compare import HOW
-from svertka.common.messages import Message, message, restored, storable
+from svertka.common import Message, message, restored, storable
 from svertka.data import open_source
 from svertka.evaluation.repeats import Repeats
 from svertka.kinds.image import formats

@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 
 import svertka as sv
 from svertka import zoo
-from svertka.common import torchrun
-from svertka.common.messages import restored
+from svertka.common import restored, torchrun
 from svertka.common.torchrun import World, world
 from svertka.data import Loader
 from svertka.errors import TrainingError, UsageError

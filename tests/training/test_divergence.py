@@ -15,7 +15,7 @@ import pytest
 from make_pictures import shapes
 
 from svertka import resume, train
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.data.sources.source import name_of
 from svertka.errors import RunError, TrainingError
 from svertka.pipeline import checkpointing

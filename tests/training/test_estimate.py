@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from svertka import Recipe
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.hardware.plan import Plan
 from svertka.pipeline.context import Context, Journal
 from svertka.pipeline.forecast import limit

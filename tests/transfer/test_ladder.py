@@ -16,7 +16,7 @@ from PIL import Image
 
 import svertka
 from svertka import Recipe, resume, zoo
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.errors import RunError
 from svertka.kinds.image import Preprocess
 from svertka.kinds.image.defaults import Facts

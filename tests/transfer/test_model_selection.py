@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import svertka
 import svertka.errors
 from svertka import Recipe, zoo
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.hardware.autotune import keep
 from svertka.models import Model, describe
 from svertka.pipeline.ladder import choose_recipe, rungs

@@ -7,7 +7,7 @@ import signal
 import pytest
 from make_pictures import QUICK, shapes
 
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.data.store import builder
 from svertka.data.store.worker_process import Worker
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from svertka.cache.locks import Scratch, reserve, sweep
-from svertka.common.messages import restored
+from svertka.common import restored
 from svertka.data import begin_store, open_source
 from svertka.data.store import builder as building
 from svertka.data.store.worker_process import Worker
