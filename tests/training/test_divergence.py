@@ -21,7 +21,6 @@ from svertka.errors import RunError, TrainingError
 from svertka.pipeline import checkpointing
 from svertka.records import Epoch, Note, PlanChosen, Step
 from svertka.runs.run_folder import Run
-from svertka.training import checkpoint
 
 PLAN = {"layout": "channels_last", "precision": "float32", "threads": 1}  # the cache forgets it in one of the tests
 SETTINGS = {"batch_size": 8, "epochs": 6, "seed": 3, "ema_decay": 0.9, "plan": PLAN}
@@ -51,7 +50,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole_and_the_run_goes_on_to_the
             raise OSError(28, "No space left on device")
         really(number)
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(
         TrainingError, match=r"cannot be written to full.checkpoint: .*No space left.*before it is whole"
     ):
@@ -184,7 +183,7 @@ def test_a_log_that_was_cut_within_a_letter_is_read_up_to_there(tmp_path):
     with (tmp_path / "log.jsonl").open("ab") as file:
         file.write('{"kind": "note", "text": "ё'.encode()[:-1])
     assert run.notes() == ["ёж", "a\u2028b\x85c"]
-    run.strike(lambda record: record["text"] == "ёж")
+    run.strike(lambda record: record.text == "ёж")
     assert [r["text"] for r in logged(tmp_path)] == ["a\u2028b\x85c"]
 
 

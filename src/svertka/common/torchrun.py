@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 NUMBERS = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_size": "LOCAL_WORLD_SIZE"}
 WORK = timedelta(hours=6)  # decoding a large data set takes long; who dies meanwhile is noticed by torchrun
+LOOK = 0.02  # seconds between two looks for what is waited for
 ANSWER = timedelta(minutes=10)  # for the others to be started and reached, and to take part in a step
 
 
@@ -120,16 +121,17 @@ def wait_for(key: str, doing: str, patience: timedelta = WORK) -> dict[str, Any]
     Raises:
         TrainingError: it was not published in time.
     """
-    start = time.monotonic()
+    store, end = key_value_store(), time.monotonic() + patience.total_seconds()
     try:
-        key_value_store().wait([key], patience)
-    except RuntimeError as why:  # a time-out, or a store that has gone with the process that kept it
-        if time.monotonic() - start < patience.total_seconds():
-            raise lost() from why
-        raise TrainingError(
-            f"Waited {_in_words(patience)} for another process {doing}; it does not seem to finish."
-        ) from why
-    message: dict[str, Any] = json.loads(key_value_store().get(key))
+        while not store.check([key]):  # not `wait`, in which no signal is heard
+            if time.monotonic() > end:
+                raise TrainingError(
+                    f"Waited {_in_words(patience)} for another process {doing}; it does not seem to finish."
+                )
+            time.sleep(LOOK)
+        message: dict[str, Any] = json.loads(store.get(key))
+    except RuntimeError as why:  # the store has gone with the process that kept it
+        raise lost() from why
     return message
 
 
