@@ -134,7 +134,7 @@ class ResNet50:
         pixels = np.random.default_rng(0).integers(0, 256, (n, side, side, 3), np.uint8)
         self.train = Loader(
             pixels, np.arange(n) % CLASSES, np.arange(n), Preprocess(side, side, 3), batch=self.batch, seed=0,
-            augment=Augment(flip_horizontal=True, shift=0.1), full=True, classes=CLASSES, device=options.device,
+            augment=Augment(flip_horizontal=True, shift=0.1), even=True, classes=CLASSES, device=options.device,
         )  # fmt: skip
         torch.manual_seed(0)
         self.records = loop.fit(

@@ -105,7 +105,7 @@ class Bench:
         )  # fmt: skip
         self.train = Loader(
             pixels, np.arange(n) % CLASSES, np.arange(n), preprocess, batch=case.batch, seed=0, augment=case.augment,
-            full=True,
+            even=True,
         )  # fmt: skip
         self.optimizer = make_optimizer(self.net, self.recipe)
         self.one = next(self.train.epoch())

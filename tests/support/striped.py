@@ -48,7 +48,7 @@ def loaders(recipe=RECIPE, n=96):
         batch=recipe.batch_size,
         seed=recipe.seed,
         augment=how,
-        full=True,
+        even=True,
     )
     return train, Loader(pixels, labels, index[n * 3 // 4 :], PREPROCESS, batch=64)
 

@@ -170,13 +170,14 @@ def test_where_memory_is_short_the_batch_is_computed_in_pieces_to_the_same_resul
 
 
 def test_where_memory_is_short_even_for_two_pictures_it_says_so():
-    state, (train, validation) = fresh(RECIPE, PLAIN), loaders()
+    recipe = RECIPE.replace(batch_size=8)
+    state, (train, validation) = fresh(recipe, PLAIN), loaders(recipe)
     state.net = Hungry(state.net, 1, CPU)
     with pytest.raises(TrainingError, match=r"Memory is not enough even for 2 pictures at once.*--size"):
-        list(loop.fit(state, train, validation, RECIPE, Plan()))
+        list(loop.fit(state, train, validation, recipe, Plan()))
     state.net = Hungry(state.net.inner, 1, RuntimeError("shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="multiplied"):  # a fault of ours is not taken for a lack of memory
-        list(loop.fit(state, train, validation, RECIPE, Plan()))
+        list(loop.fit(state, train, validation, recipe, Plan()))
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step_when_no_rescue_is_left():
@@ -192,7 +193,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_when_no_rescue_is_left(
 def test_a_picture_that_spoils_the_loss_is_named():
     pixels, labels = striped(32)
     pixels[7] = 255
-    train = Loader(pixels, labels, np.arange(32), PREPROCESS, batch=8, seed=0, full=True)
+    train = Loader(pixels, labels, np.arange(32), PREPROCESS, batch=8, seed=0, even=True)
     state = fresh(RECIPE, PLAIN)
 
     class Allergic(torch.nn.Module):

@@ -295,7 +295,7 @@ def test_what_is_not_unfrozen_does_not_move(last):
 def test_stopped_before_an_epoch_is_over_nothing_was_learned():
     pixels = np.random.default_rng(0).integers(0, 256, (12, SIDE, SIDE, 3), dtype=np.uint8)
     recipe = gentle(Recipe(learning_rate=0.01, epochs=2, batch_size=3), 12)[0]
-    train = Loader(pixels, np.arange(12) % 2, np.arange(12), PREPROCESS, batch=3, seed=0, full=True, classes=2)
+    train = Loader(pixels, np.arange(12) % 2, np.arange(12), PREPROCESS, batch=3, seed=0, even=True, classes=2)
     state = begin(put_head(shaken("resnet20"), "linear", 64, 2), recipe, Plan(), 1)
     records = []
     assert not finetune(state, train, None, recipe, Plan(), lambda record: records.append(record) or True)

@@ -266,7 +266,7 @@ class _Bench:
         return Loader(
             self.store.pixels, self.manifest.labels, index, self.preprocess,
             batch=batch if training else max(batch, AT_ONCE),
-            seed=recipe.seed if training else None, augment=recipe.augment if training else None, full=training,
+            seed=recipe.seed if training else None, augment=recipe.augment if training else None, even=training,
             balanced=training and recipe.balance == "sample",
             classes=len(self.manifest.classes), device=self.plan.device,
         )  # fmt: skip

@@ -24,6 +24,7 @@ from svertka.pipeline.context import Context
 from svertka.pipeline.ladder.choose_recipe import choose
 from svertka.runs import layout
 from svertka.training.defaults import from_scratch
+from svertka.training.gradient_accumulation import LEAST
 from svertka.training.recipe import Recipe
 from svertka.training.schedules.progressive_resizing import SIZES, resized
 from svertka.transfer import local_weights
@@ -166,7 +167,8 @@ def loader(context: Context, part: Part, plan: Plan, *, training: bool = False, 
         augment=recipe.augment if training else None,
         balanced=training and recipe.balance == "sample",
         classes=len(context.classes),
-        full=training,
+        even=training,
+        least=LEAST * recipe.accumulate * here.size,
         device=plan.device,
         rank=here.rank,
         size=here.size,

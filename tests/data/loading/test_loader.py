@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from svertka.data import Augment, Loader
 from svertka.data.loading import loader as loading
 from svertka.data.loading.batch_buffers import Buffers
+from svertka.data.loading.loader import _sizes
 from svertka.kinds.image import Preprocess
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)
@@ -61,12 +62,22 @@ def test_x_is_the_normalized_picture_in_channels_last():
         assert y.tolist() == LABELS[index.numpy()].tolist()
 
 
-def test_full_leaves_out_another_rest_each_epoch():
-    some = loader(batch=10, full=True)
-    assert len(some) == 3
-    left = [set(range(2, 39)) - set(torch.cat([b.index for b in some.epoch(e)]).tolist()) for e in range(3)]
-    assert all(len(rest) == 7 for rest in left)
-    assert left[0] != left[1]
+def test_even_batches_hold_every_picture_once_and_none_is_tiny():
+    some = loader(batch=10, even=True)
+    assert [len(b.y) for b in some] == [10, 9, 9, 9]
+    assert sorted(torch.cat([b.index for b in some.epoch(1)]).tolist()) == list(range(2, 39))
+    assert [b.index.tolist() for b in some.epoch(3, start=2)] == [b.index.tolist() for b in some.epoch(3)][2:]
+
+
+@given(st.integers(0, 300), st.integers(1, 64), st.integers(1, 12))
+def test_sizes_of_even_batches(pictures, batch, least):
+    sizes = _sizes(pictures, batch, min(least, batch))
+    assert sum(sizes) == pictures
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
+    assert min(sizes, default=least) >= min(least, batch, pictures)
+    if batch >= 2 * least:
+        assert max(sizes, default=0) <= batch
+    assert sum(_sizes(pictures, batch, None)) == pictures
 
 
 def test_measuring_never_varies_pictures():

@@ -45,11 +45,13 @@ class Loader:
         labels: (n,) the class of every picture in the store.
         index: (m,) which pictures of the store take part.
         preprocess: how pixels become network input.
-        batch: pictures a step; the last batch of a pass is smaller unless `full`.
+        batch: pictures a step; the last batch of a pass is smaller unless they are `even`.
         seed: shuffles and augments by it; None keeps the order and the pictures.
         augment: how training pictures are varied.
         balanced: draw every class equally often; a pass is as long as ever, a picture that comes twice is varied anew.
-        full: leave out the pictures that do not fill a batch (others each epoch, since the order differs).
+        even: share a pass out into batches of equal size, up to one picture, so that none is left over or tiny: as few
+            as have no more than `batch`, or fewer where they would have less than `least`.
+        least: pictures that an even batch has at least, where there are so many.
         classes: columns of y where pictures are mixed; as many as there are labels where None.
         rank, size: of so many processes, this one takes its share: of every batch where pictures are shuffled, of all
             pictures where they are not. Shares differ by one picture at most, and may be empty.
@@ -67,7 +69,8 @@ class Loader:
         seed: int | None = None,
         augment: Augment | None = None,
         balanced: bool = False,
-        full: bool = False,
+        even: bool = False,
+        least: int = 2,
         classes: int | None = None,
         device: str | torch.device = "cpu",
         rank: int = 0,
@@ -82,7 +85,8 @@ class Loader:
             self.index = self._share(self.index)
         self.preprocess, self.seed, self.augment = preprocess, seed, augment or Augment()
         self.batch = min(batch, max(1, len(self.index)))
-        self.balanced, self.full = balanced, full
+        self.balanced = balanced
+        self.sizes = _sizes(len(self.index), self.batch, min(least, batch) if even else None)  # of a pass's batches
         self.classes = int(self.labels.max()) + 1 if classes is None else classes
         self._buffers: Buffers | None = None  # kept from pass to pass
         self._mapped = pixels if isinstance(pixels, MappedFile) else None
@@ -98,8 +102,7 @@ class Loader:
 
     def __len__(self) -> int:
         """Batches in one pass."""
-        n = len(self.index)
-        return n // self.batch if self.full else -(-n // self.batch)
+        return len(self.sizes)
 
     def order(self, epoch: int) -> Tensor:
         """The samples of one pass, in order: int64, each an index into the store.
@@ -130,14 +133,14 @@ class Loader:
         return ahead(batches) if isinstance(self.pixels, Sent) else batches
 
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
-        order = self.order(epoch).to(self._gathers)[: len(self) * self.batch]
+        order = self.order(epoch).to(self._gathers).split(self.sizes)
         shape = self.preprocess.stored
-        one = int(np.prod(shape))
-        if self._buffers is None and self.batch * one >= AT_ONCE and self.device.type == "cpu":
-            self._buffers = Buffers(self.batch * one)  # smaller ones the C library keeps itself
-        together = 1 if isinstance(self.pixels, Sent) else max(1, AT_ONCE // (self.batch * one))
-        for first in range(start * self.batch, len(order), together * self.batch):
-            batches = order[first : first + together * self.batch].split(self.batch)
+        batch = max(self.sizes, default=1) * int(np.prod(shape))  # numbers
+        if self._buffers is None and batch >= AT_ONCE and self.device.type == "cpu":
+            self._buffers = Buffers(batch)  # smaller ones the C library keeps itself
+        together = 1 if isinstance(self.pixels, Sent) else max(1, AT_ONCE // batch)
+        for first in range(start, len(order), together):
+            batches = order[first : first + together]
             if self.seed is not None:
                 batches = tuple(map(self._share, batches))
             for pixels, y, index, chosen in self._parts(batches, epoch):
@@ -202,6 +205,19 @@ class Loader:
 def partners(pool: Tensor, samples: Tensor, seed: int, epoch: int) -> Tensor:
     """Which sample of `pool` (m,) each of `samples` (n,) meets where two are mixed: int64 (n,)."""
     return pool[(uniform(seed, epoch, samples, Stream.PARTNER) * len(pool)).long().clamp_(max=len(pool) - 1)]
+
+
+def _sizes(pictures: int, batch: int, least: int | None) -> list[int]:
+    """Of the batches of a pass: `batch` each and what is left, or with `least` equal ones.
+
+    >>> _sizes(63, 32, None), _sizes(65, 32, 2), _sizes(3, 2, 2)
+    ([32, 31], [22, 22, 21], [3])
+    """
+    count = -(-pictures // batch)
+    if least is None or not count:
+        return [min(batch, pictures - batch * k) for k in range(count)]
+    count = max(1, min(count, pictures // least))
+    return [(pictures + k) // count for k in reversed(range(count))]
 
 
 def _placed(pixels: np.ndarray | Packed, device: torch.device) -> tuple[Tensor | Sent, Resident | None]:

@@ -198,7 +198,7 @@ class Climb:
         """As many as were asked for, or as fit into this rung's share of the time; says so where it is too short."""
         if self.context.recipe.epochs is not None:
             return self.context.recipe.epochs
-        one = plan.step * OVERHEAD * max(1, self.pictures // (context.recipe.batch_size or 1))
+        one = plan.step * OVERHEAD * -(-self.pictures // (context.recipe.batch_size or 1))
         epochs = min(most, int(SHARES[name] * self.seconds_left() / one))
         if epochs >= least:
             return epochs
