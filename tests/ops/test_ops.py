@@ -392,3 +392,7 @@ def test_an_operation_introduces_itself():
         "forms: definition, matrix, torch"
     )
     assert str(ops.sigmoid).endswith("no matrix form: sigmoid(0) is one half, and a matrix leaves zero at zero")
+
+
+def test_an_operation_itself_can_be_proved():
+    assert ops.prove(ops.conv2d) == ops.prove("conv2d")

@@ -118,7 +118,7 @@ def operation(name: str) -> Operation[...]:
     return OPERATIONS[name]
 
 
-def prove(name: str, *args: Any, **options: Any) -> Agreement:
+def prove(name: str | Operation[...], *args: Any, **options: Any) -> Agreement:
     """Prove that the forms of an operation agree in value and gradient, now.
 
     Args:
@@ -130,4 +130,4 @@ def prove(name: str, *args: Any, **options: Any) -> Agreement:
         UnknownName: there is no operation of that name.
         Disagreement: two forms differ by more than rounding.
     """
-    return proof.prove(operation(name), *args, **options)
+    return proof.prove(name if isinstance(name, Operation) else operation(name), *args, **options)

@@ -80,3 +80,26 @@ def test_what_cannot_be_read_is_named(pictures):
         flow = data.batches(pictures, target_size=(4, 4), color_mode="rgb")
     assert flow.samples == 39
     assert next(flow)[0].shape == (32, 4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"target_size": 16}, "(height, width), such as"),
+        ({"target_size": (8, 8, 3)}, "(height, width), such as"),
+        ({"target_size": None}, "(height, width), such as"),
+        ({"batch_size": 0}, "batch_size is a whole number from 1"),
+        ({"batch_size": 2.5}, "batch_size is a whole number from 1"),
+        ({"batch_size": None}, "batch_size is a whole number from 1"),
+    ],
+)
+def test_arguments_of_another_form_are_sentences(pictures, arguments, words):
+    with pytest.raises(UsageError) as found:
+        data.batches(pictures, **arguments)
+    assert words in str(found.value)
+
+
+def test_binary_labels_are_for_two_classes(tmp_path):
+    three = fill(tmp_path / "three", *(f"{'abc'[i % 3]}/{i}.png" for i in range(9)))
+    with pytest.raises(UsageError, match=r"has 3; 'sparse' gives"):
+        data.batches(three, target_size=(4, 4), class_mode="binary")

@@ -23,7 +23,7 @@ def test_a_plain_loop_of_ones_own_learns():
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
-    for train.epoch in range(4):
+    for _ in range(4):
         for x, y in DataLoader(train, batch_size=64, shuffle=True):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(net(x), y).backward()
@@ -35,9 +35,12 @@ def test_a_plain_loop_of_ones_own_learns():
 def test_pictures_depend_on_seed_and_pass_and_not_on_the_loader():
     data = sv.data.dataset("digits", size=8, augment=HOW, seed=3)
     one = torch.stack([data[i][0] for i in range(30)])
+    data.epoch = 0
     whole = next(iter(DataLoader(data, batch_size=30)))[0]
     assert torch.equal(one, whole)
+    data.epoch = 0
     assert torch.equal(torch.cat([x for x, _ in DataLoader(data, batch_size=7)])[:30], whole)
+    data.epoch = 0
     assert torch.equal(torch.stack([pickle.loads(pickle.dumps(data))[i][0] for i in range(30)]), whole)
     data.epoch = 1
     assert not torch.equal(data[0][0], one[0])
@@ -45,8 +48,24 @@ def test_pictures_depend_on_seed_and_pass_and_not_on_the_loader():
 
 def test_workers_change_nothing():
     data = sv.data.dataset("digits", size=8, augment=HOW)
-    alone, helped = (torch.cat([x for x, _ in DataLoader(data, batch_size=512, num_workers=k)]) for k in (0, 2))
-    assert torch.equal(alone, helped)
+    passes = []
+    for workers in (0, 2):
+        data.epoch = 0
+        loader = DataLoader(data, batch_size=512, num_workers=workers, persistent_workers=workers > 0)
+        passes.append([torch.cat([x for x, _ in loader]) for _ in range(3)])
+    assert all(torch.equal(alone, helped) for alone, helped in zip(*passes, strict=True))
+    assert not any(torch.equal(passes[0][a], passes[0][b]) for a, b in ((0, 1), (1, 2), (0, 2)))
+    assert data.epoch == 3
+
+
+def test_a_pass_that_is_set_comes_again():
+    data = sv.data.dataset("digits", size=8, augment=HOW)
+    first, second = (torch.cat([x for x, _ in DataLoader(data, batch_size=512)]) for _ in range(2))
+    data.epoch = 1
+    assert torch.equal(torch.cat([x for x, _ in DataLoader(data, batch_size=300)]), second)
+    assert torch.equal(data[[-1][0]][0], data[len(data) - 1][0]) is False  # taken twice: two passes of that picture
+    data.epoch = 0
+    assert torch.equal(torch.stack([x for x, _ in data.__getitems__([0, 5, 9])]), first[[0, 5, 9]])
 
 
 def test_without_augmentation_x_is_the_normalized_picture():

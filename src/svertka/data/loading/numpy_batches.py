@@ -132,10 +132,19 @@ def batches(
         raise UnknownName("color_mode", str(color_mode), COLORS)
     if subset is not None and subset not in SUBSETS:
         raise UnknownName("subset", str(subset), SUBSETS)
+    if not (isinstance(target_size, tuple | list) and len(target_size) == 2):
+        raise UsageError(f"target_size is (height, width), such as (96, 96); received {target_size!r}.")
+    if not (isinstance(batch_size, int) and batch_size >= 1):
+        raise UsageError(f"batch_size is a whole number from 1; received {batch_size!r}.")
     augment = augment or Augment()
     if not shuffle and not augment.none:
         raise UsageError("Pictures are varied only in a shuffled flow: leave out shuffle=False, or the variation.")
     source = open_source(where, group_by=group_by)
+    if class_mode == "binary" and len(source.classes) != 2:
+        raise UsageError(
+            f"class_mode='binary' is for two classes, and {source.where} has {len(source.classes)}; 'sparse' gives "
+            "their numbers, 'categorical' a column for each."
+        )
     channels = COLORS[color_mode] if color_mode is not None else (3 if survey(source).color else 1)
     preprocess = unscaled(*target_size, channels, rescale)
     store = decode(source, preprocess)

@@ -35,7 +35,8 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         classes: names, in natural order; class_indices: name -> y.
         preprocess: how pixels become x.
         paths: of each picture.
-        epoch: the pass that augmentation is keyed by; set it before each pass (and do not keep workers between passes).
+        epoch: the pass that augmentation is keyed by. It moves on by itself, each time a picture is taken, in workers
+            too; set it to go back to a pass.
     """
 
     def __init__(
@@ -45,7 +46,17 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         self.pixels, self.labels, self.index = pixels, labels, index
         self.preprocess, self.classes, self.augment, self.seed = preprocess, tuple(classes), augment, seed
         self.class_indices = {name: number for number, name in enumerate(self.classes)}
-        self.paths, self.epoch = tuple(paths), 0
+        self.paths = tuple(paths)
+        self._taken = torch.zeros(len(index), dtype=torch.int64).share_memory_()  # how often each; all workers see it
+
+    @property
+    def epoch(self) -> int:
+        """The pass that is on: how often every picture was taken."""
+        return int(self._taken.min())
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._taken.fill_(number)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -59,8 +70,18 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         """What torch's DataLoader asks for where it can: a batch at once, so that it is varied at once."""
         index = self.index[np.asarray(some, dtype=np.int64)]
         pixels, samples = torch.from_numpy(self.pixels[index]), torch.from_numpy(index)  # (b, h, w, c)
-        x = self.preprocess.normalize(self.augment(pixels, samples, self.seed, self.epoch))  # (b, c, h, w)
+        x = self.preprocess.normalize(self._varied(pixels, samples, torch.as_tensor(some) % len(self)))  # (b, c, h, w)
         return list(zip(x.contiguous(), self.labels[index].tolist(), strict=True))
+
+    def _varied(self, pixels: Tensor, samples: Tensor, places: Tensor) -> Tensor:
+        if self.augment.none:
+            return pixels
+        passes = self._taken[places]
+        self._taken.index_add_(0, places, torch.ones_like(places))
+        for number in passes.unique().tolist():
+            now = passes == number
+            pixels[now] = self.augment(pixels[now], samples[now], self.seed, number)
+        return pixels
 
     def __getstate__(self) -> dict[str, Any]:
         """For workers that are started afresh: the place of the pixels where it is known, not the pixels."""
