@@ -21,6 +21,11 @@ class AsTheyAre:
 
     shape: tuple[int, int, int]  # (channels, height, width)
 
+    @property
+    def stored(self) -> tuple[int, int, int]:
+        """(height, width, channels), as the arrays have them."""
+        return (*self.shape[1:], self.shape[0])
+
     def normalize(self, pixels: Tensor, out: Tensor | None = None, index: Tensor | None = None) -> Tensor:
         """(n, h, w, c) -> (n, c, h, w), channels-last in memory; `index` chooses rows, `out` is not needed."""
         return (pixels if index is None else pixels[index]).permute(0, 3, 1, 2)

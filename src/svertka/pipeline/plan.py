@@ -82,7 +82,7 @@ def _measured(context: Context, net: Net, *, free: bool) -> tuple[Plan, PassCont
     batch, pictures = recipe.batch_size or 1, context.data.count("train")
     chosen = make_plan(
         net, (-(-min(batch, pictures) // size), *context.preprocess.shape), len(context.classes), requested=options,
-        steps=(recipe.epochs or 1) * max(1, pictures // batch),
+        steps=(recipe.epochs or 1) * -(-pictures // batch),
         length=60 * recipe.minutes if free and recipe.minutes is not None else None,
     )  # fmt: skip
     return chosen, PassControl.from_context(context, chosen)
