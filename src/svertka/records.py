@@ -33,6 +33,10 @@ class Unreadable:
     reason: str
     files: int = 1
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it; `files` only where it is not one."""
+        return {"path": self.path, "reason": self.reason} | ({} if self.files == 1 else {"files": self.files})
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

@@ -13,6 +13,7 @@ import torch
 
 from svertka.analysis.nearest_training_samples import Neighbor, Neighbors
 from svertka.api.predict import open_model
+from svertka.data.folders.folder_listing import MARK
 from svertka.data.samples import Sample, open_samples
 from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
 from svertka.explanation import METHODS, Heat, deletion, heats, insertion, method, randomization
@@ -206,7 +207,9 @@ def _drawn(found: Explained, picture: _Picture, model: Model, out: Path) -> Expl
 
 def _save(page: Any, out: Path, stem: str) -> Path:
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        if not out.exists():
+            out.mkdir(parents=True)
+            (out / MARK).touch()
         for number in range(1, 1_000_000):
             path = out / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
             try:

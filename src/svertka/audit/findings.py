@@ -76,7 +76,7 @@ class Audit:
             "readable": len(self.paths) - len(self.unreadable),
             "classes": self.classes,
             "unreadable": [{"path": u.path, "reason": u.reason} for u in self.unreadable],
-            "skipped": [{"path": u.path, "reason": u.reason} for u in self.skipped],
+            "skipped": [u.to_dict() for u in self.skipped],
             "duplicates": [self._paths(f) for f in self.copies.exact],
             "near_duplicates": [self._paths(f) for f in self.copies.near],
             "leaks": [

@@ -32,6 +32,7 @@ from svertka.cli.options import (
     Size,
     print_json,
     say,
+    say_left_out,
 )
 from svertka.cli.process import INTERRUPTED, TERMINATED, Terminated
 from svertka.common.startup import at_ease
@@ -268,6 +269,7 @@ def predict(
     if reject is not None:
         say(promise(verb.promised(opened, reject, model), reject))
     answers = verb.predict(opened, files, reject=reject)
+    say_left_out(files)
     if csv is not None:
         write_csv(answers, csv)
     if as_json:
@@ -310,6 +312,7 @@ def explain(
             model, files, method=method, layer=layer, target=target, out=out, rival=rival, check=check, near=near,
             weights=weights, watch=watch,
         )  # fmt: skip
+    say_left_out(files)
     if as_json:
         print_json(explained_json(answers))
     else:

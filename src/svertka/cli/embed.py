@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from svertka.cli.options import Json, ModelArg, print_json, say
+from svertka.cli.options import Json, ModelArg, print_json, say, say_left_out
 from svertka.common.startup import at_ease
 from svertka.errors import UsageError
 
@@ -30,6 +30,7 @@ def embed(
     opened = open_model(model)
     query = run(opened, [like]).vectors[0] if like is not None else None  # first: it may be no picture
     found = run(opened, files, out=out)
+    say_left_out(files)
     alike = found.similar(query, count, besides=like) if query is not None else []
     bad = [{"path": u.path, "error": u.reason} for u in found.unreadable]
     if as_json:

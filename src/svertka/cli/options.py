@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +44,15 @@ def print_json(content: dict[str, Any]) -> None:
 def say(sentence: str) -> None:
     """A sentence for a person, on stderr."""
     print(sentence, file=sys.stderr)
+
+
+def say_left_out(files: Sequence[str]) -> None:
+    """What is passed over in the folders among some files, a sentence each."""
+    from svertka.data.folders.unlabeled_files import files_and_left_out, left_out_in_words
+
+    for folder in filter(Path.is_dir, map(Path, files)):
+        if sentence := left_out_in_words(files_and_left_out(folder)[1]):
+            say(f"{folder}: {sentence}")
 
 
 def rich_console(*, stderr: bool = False) -> Console:

@@ -10,14 +10,14 @@ from svertka.training.schedules.progressive_resizing import SIZES, on_grid
 
 def sentences(context: Context) -> list[str]:
     """What was left aside, how lopsided the classes are, and whether anything can validate."""
-    skipped, notes = context.data.source.skipped, []
+    skipped, notes = [one for one in context.data.source.skipped if one.files], []
     if skipped:
         notes.append(
             message(
                 "left-aside",
                 "{n} other file was left aside, such as {path}: {reason}.",
                 "{n} other files were left aside, such as {path}: {reason}.",
-                n=len(skipped),
+                n=sum(one.files for one in skipped),
                 path=skipped[0].path,
                 reason=skipped[0].reason,
             )

@@ -241,7 +241,7 @@ def write_metrics(fitted: Fitted, found: Mapping[str, Evaluation | None], digest
         "plan": plan.to_dict(),
         "machine": machine(),
         "unreadable": [{"path": u.path, "reason": u.reason} for u in context.data.unreadable()],
-        "skipped": [{"path": u.path, "reason": u.reason} for u in context.data.source.skipped],
+        "skipped": [u.to_dict() for u in context.data.source.skipped],
         "notes": context.journal.notes,
         "weights": digest,
         **fitted.metrics(),

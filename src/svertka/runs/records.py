@@ -24,6 +24,7 @@ class Named(Record, frozen=True, kw_only=True):
 
     path: str
     reason: str
+    files: int = 1  # that it stands for
 
 
 # ---- recipe.json

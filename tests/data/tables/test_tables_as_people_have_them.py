@@ -119,7 +119,7 @@ def test_encodings(birds, encoding):
     )
     path = written(birds / "t.csv", text, encoding)
     assert open_source(f"{path}#encoding={encoding}").classes == ("кошка", "собака")
-    if encoding != "utf-16-le":
+    if encoding in ("cp1251", "cp866"):
         advised = re.search(r"as in (\S+)\.$", refusal(path))[1]
         assert open_source(advised).classes == ("кошка", "собака")
     assert "no encoding called 'klingon'" in refusal(f"{path}#encoding=klingon")

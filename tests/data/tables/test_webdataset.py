@@ -71,6 +71,7 @@ def test_samples_that_cannot_be_used_are_told(tmp_path):
     assert source.read(2) == png(5)
     assert left_aside(source) == {
         "002.png": "it has no label",
+        "005.thumb.png": "another member of the sample '005', of which 005.png is read",
         "004.png": "the text beside it is no class name (it begins with 'cccccccccccccccccccc')",
     }
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import stat
 import struct
 import tarfile
+import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from svertka.data.folders.file_tree import Tree, hidden
+from svertka.data.folders.text_encoding import guess_encoding, known_encoding
 from svertka.data.sources.readers import ZIP_METHODS
 from svertka.errors import DataError
 
@@ -23,23 +26,34 @@ _LONGEST = 46 + 3 * 0xFFFF  # bytes of one entry at most, with its name, extra f
 _BLOCK = 2**20  # bytes of the directory that are read at once
 _END = struct.Struct("<4s 6x H II H")
 _END64 = struct.Struct("<4s 28x QQQ")
+_ENCRYPTED, _UTF8 = 1, 0x800  # bits of the flags of a member
+_UNICODE_PATH = b"up"  # 0x7075, the tag of the extra field with the name in UTF-8 (APPNOTE 4.6.9)
+_GUESSED_FROM = 500  # names by which an encoding is guessed
 
 
-def list_zip(path: Path) -> Tree:
+def list_zip(path: Path, where: str = "", encoding: str = "") -> Tree:
     """All members of a zip archive; rows are those of `ZipReader`.
+
+    Args:
+        path: the archive.
+        where: how people call it.
+        encoding: of names that the archive does not mark as UTF-8; guessed where it is needed and not given.
 
     Raises:
         DataError: it is no zip archive, or a damaged one.
+        UsageError: there is no such encoding.
     """
     tree, told, known = Tree(struct.Struct("<qqqIH")), set[str](), dict[str, str]()
     with path.open("rb") as file:
         start, length, shift = _central_directory(file, path)
         for raw, flags, method, crc, packed, size, mode, offset in _members(file, start, length, path):
-            name = _decoded(raw, flags)
-            reason = ""
+            name, reason = _decoded(raw, flags), ""
+            if name is None or (encoding and not flags & _UTF8):
+                encoding = encoding or _guessed(tree, file, (start, length, path), where or str(path))
+                name = raw.decode(known_encoding(encoding, where), "replace")
             if name.endswith("/"):
                 continue
-            if flags & 1:
+            if flags & _ENCRYPTED:
                 reason = "encrypted"
             elif stat.S_ISLNK(mode):
                 reason = "a link inside an archive is not followed"
@@ -228,6 +242,9 @@ def _members(
             raise DataError(f"{path} is a damaged zip archive (its directory makes no sense at byte {place}).")
         first = at + 46
         name = block[first : first + names]
+        if not flags & _UTF8 and _UNICODE_PATH in block[first + names : first + names + extras]:
+            better = _unicode_path(block[first + names : first + names + extras], name)
+            name, flags = better or name, flags | _UTF8 * bool(better)
         if 0xFFFFFFFF in (packed, size, offset):
             extra = block[first + names : first + names + extras]
             size, packed, offset = _zip64_sizes(extra, size, packed, offset)
@@ -250,9 +267,32 @@ def _zip64_sizes(extra: bytes, *values: int) -> list[int]:
     return found
 
 
-def _decoded(raw: bytes, flags: int) -> str:
-    """UTF-8 where the archive says so, or where it forgot to but the bytes are; else code page 437."""
+def _unicode_path(extra: bytes, raw: bytes) -> bytes | None:
+    """The name in UTF-8 that the extra field 0x7075 holds, where it belongs to this very name."""
+    while len(extra) >= 4:
+        tag, length = struct.unpack_from("<HH", extra)
+        field = extra[4 : 4 + length]
+        if tag == 0x7075 and len(field) > 5 and struct.unpack_from("<I", field, 1)[0] == zlib.crc32(raw):
+            return field[5:]
+        extra = extra[4 + length :]
+    return None
+
+
+def _decoded(raw: bytes, flags: int) -> str | None:
+    """A name as UTF-8, which the archive says it is, or which it forgot to say; None where it is something else."""
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8", "surrogateescape" if flags & _UTF8 else "strict")
     except UnicodeDecodeError:
-        return raw.decode("cp437") if not flags & 0x800 else raw.decode("utf-8", "surrogateescape")
+        return None
+
+
+def _guessed(tree: Tree, file: IO[bytes], directory: tuple[int, int, Path], where: str) -> str:
+    """The encoding in which the names that are no UTF-8 look most like words; it is told."""
+    odd = (raw for raw, flags, *_ in _members(file, *directory) if _decoded(raw, flags) is None)
+    names = list(islice(odd, _GUESSED_FROM))
+    encoding = guess_encoding(names)
+    tree.notes.append(
+        f"{where} does not say how its names are written: they are read as {encoding}, such as "
+        f"{names[0].decode(encoding)!r}; {where}#encoding=NAME reads them otherwise."
+    )
+    return encoding

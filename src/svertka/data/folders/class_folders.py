@@ -17,7 +17,7 @@ from svertka.data.path_array import Paths, counted, labeled, natural
 from svertka.data.sources.readers import Reader
 from svertka.data.sources.source import Source, name_of
 from svertka.errors import DataError, ReadError, UsageError
-from svertka.kinds.image.formats import other_kind, picture_format
+from svertka.kinds.image.formats import RAW, RAW_EXTENSIONS, other_kind, picture_format
 
 _PACKED = (".tar", ".zip", ".tgz", ".gz", ".parquet")
 _TOLD = 20  # files of a folder that are named one by one when they are left out; more are only counted
@@ -60,7 +60,7 @@ def arranged(listing: Listing, *, pattern: str | None = None, label: str | None 
         DataError: there is no picture, or no class.
         UsageError: the pattern is none, or matches nothing.
     """
-    tree, left = listing.tree, _Left()
+    tree, left = listing.tree, Left()
     samples = {directory: _sample_count(listing, directory) for directory in tree.directories}
     if pattern is not None:
         layout, divide = Layout(dict.fromkeys(samples, Meaning())), _by_pattern(pattern, tree)
@@ -76,7 +76,7 @@ def arranged(listing: Listing, *, pattern: str | None = None, label: str | None 
         """The paths in order; their rows are put into place, and the tree is taken apart as its files leave it."""
         taken = 0
         for directory in order:
-            names, own = _pictures_of(listing, directory, left)
+            names, own = pictures_of(listing, directory, left)
             prefix = directory + "/" if directory else ""
             for meaning, which in divide(directory, names) if names else ():
                 chosen = names[which] if isinstance(which, slice) else [names[i] for i in which]
@@ -228,7 +228,7 @@ def _names_parts(search: re.Pattern[str], tree: Tree) -> bool:
 # ---------------------------------------------------------------------------------------
 
 
-class _Left:
+class Left:
     """What was no picture: how many files of an extension, and of those in each directory what is no mere text."""
 
     def __init__(self) -> None:
@@ -236,6 +236,7 @@ class _Left:
         self._texts = set[str]()
 
     def count(self, directory: str, name: str, reason: str) -> None:
+        """Add one file of a directory, and why it is no picture."""
         kind = "." + extension(name) if extension(name) else "without extension"
         self.kinds[kind] += 1
         if reason.endswith(_TEXTS):
@@ -249,7 +250,7 @@ class _Left:
         return Counter({kind: n for kind, n in whole.items() if kind not in self._texts})
 
 
-def _pictures_of(listing: Listing, directory: str, kept_out: _Left) -> tuple[list[str], np.ndarray]:
+def pictures_of(listing: Listing, directory: str, kept_out: Left) -> tuple[list[str], np.ndarray]:
     """The pictures of one directory in order, with their rows; the rest is left out with a reason."""
     tree, reader = listing.tree, listing.reader
     names, rows = tree.directories[directory].ordered(reader.row)
@@ -284,6 +285,8 @@ def _no_picture(reader: Reader, path: str, row: np.void) -> str:
         head = reader.head(path, row)
     except ReadError as why:
         return why.reason
+    if extension(path.rpartition("/")[2]) in RAW_EXTENSIONS:  # their first bytes are those of a TIFF
+        return f"no picture: {RAW}"
     if picture_format(head):
         return ""
     return f"no picture: {other_kind(head)}"
@@ -299,7 +302,7 @@ def _leave_out(tree: Tree, directory: str, names: list[str], reason: str) -> Non
         tree.skip(prefix + name, reason)
 
 
-def _name_empty(tree: Tree, samples: dict[str, int], above: set[tuple[str, ...]], left: _Left) -> list[str]:
+def _name_empty(tree: Tree, samples: dict[str, int], above: set[tuple[str, ...]], left: Left) -> list[str]:
     """Folders beside those of classes in which nothing is a picture make no class: each is listed once.
 
     Gives a warning for each that was meant for a class: it holds what is neither a picture that is read nor a text.

@@ -13,6 +13,9 @@ from svertka.errors import DataError
 
 _DEPTH = 32  # directories below each other; more is a mistake
 
+MARK = ".svertka"  # a file in a folder that svertka has made for pictures of its own, which are no data
+_RUN = {"recipe.json", "log.jsonl"}  # what is in every run folder, and hardly anywhere else
+
 _VISITS = 8  # ways on which links may lead to one folder; without a limit, links across make factorially many
 
 Identity = tuple[int, int]  # device and number of a directory, whatever name it was reached by
@@ -33,7 +36,12 @@ def list_folder(root: Path) -> Tree:
         folder, above = pending.pop()
         try:
             with os.scandir(root / folder) as entries:
-                below = [inner for entry in entries if (inner := _take(tree, folder, entry, above, visits))]
+                found = list(entries)
+            names = {entry.name for entry in found}
+            if MARK in names or names >= _RUN:
+                tree.skip(folder + "/" if folder else "./", "a folder that svertka has made, not data")
+                continue
+            below = [inner for entry in found if (inner := _take(tree, folder, entry, above, visits))]
         except OSError as why:
             if not folder:
                 raise DataError(f"The folder {root} cannot be listed ({why.strerror}).") from why

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
 
+from svertka.errors import UsageError
+
 # The system's own on old Windows and DOS: Western, Cyrillic, Central European, Greek, Chinese, Japanese, Korean.
-CANDIDATES = ("cp437", "cp850", "cp866", "cp1251", "cp1252", "cp1250", "cp1253", "cp932", "gbk", "cp949", "koi8-r")
+CANDIDATES = ("cp437", "cp850", "cp866", "cp1251", "cp1252", "cp1250", "cp1253", "cp932", "gbk", "cp949")
 
 
 def guess_encoding(names: Sequence[bytes], candidates: Sequence[str] = CANDIDATES) -> str:
@@ -20,9 +23,17 @@ def guess_encoding(names: Sequence[bytes], candidates: Sequence[str] = CANDIDATE
     return min(candidates, key=lambda one: (_oddness(names, one), candidates.index(one)))
 
 
+def known_encoding(name: str, where: str) -> str:
+    """The encoding of that name. Raises UsageError: there is none."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise UsageError(f"{where}: there is no encoding called {name!r}; cp1251 is one.") from None
+
+
 def _oddness(names: Sequence[bytes], encoding: str) -> float:
     """How little text in this encoding looks like words: signs, alphabets mixed in a word, capitals within one."""
-    odd = 0.0
+    odd = 0.0 if encoding == "cp437" else 0.3  # the one that the format names
     for name in names:
         try:
             text = name.decode(encoding)
@@ -49,7 +60,7 @@ def _weight(letter: str) -> float:
     if "А" <= letter <= "Я" or letter == "Ё":
         return 0.25
     if _script(letter) in ("CJK", "HANGUL", "GREEK"):
-        return {"CJK": 0.7, "HANGUL": 0.65, "GREEK": 0.3}[_script(letter)]
+        return {"CJK": 0.7, "HANGUL": 0.8, "GREEK": 0.3}[_script(letter)]
     return 0.45 if letter in _WESTERN else 1.0
 
 

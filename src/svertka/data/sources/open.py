@@ -179,7 +179,11 @@ def _open_file(path: Path, place: Place, group_by: str | None, label: str | None
         if (rows := rows_of_zip(path, place)) is not None:
             return rows
         zipped = ZipReader(as_listed(path))
-        return _arranged(Listing(list_zip(path), zipped, place.where), place, label)
+        return _arranged(
+            Listing(list_zip(path, place.where, dict(place.columns).get("encoding", "")), zipped, place.where),
+            place,
+            label,
+        )
     packed = compression(head)
     if packed or head[257:262] == b"ustar" or ending == ".tar":
         facts = path.stat()
@@ -201,7 +205,7 @@ def _open_file(path: Path, place: Place, group_by: str | None, label: str | None
 
         return open_table(path, place, group_by)
     form = picture_format(head)
-    found = f"it is a single picture ({form})" if form else other_kind(head[:64])
+    found = f"it is a single picture ({form})" if form else other_kind(head[:160])
     raise DataError(
         f"{place.where} is neither a folder nor an archive (.zip, .tar, .tar.gz) nor a table (.csv, .tsv, .parquet): "
         f"{found}."

@@ -26,7 +26,7 @@ import numpy as np
 from svertka.errors import DataError, ReadError
 
 FILE_LIMIT = 2**28  # bytes of one file; more is no picture
-_HEAD = 64
+_HEAD = 160
 _STRETCH = 2**18  # bytes of an archive that are read in one go
 _SMALL = 2**14  # bytes of a file that is read together with its neighbors
 _MEMBER = b"PK\x03\x04"  # how a member of a zip begins
@@ -45,7 +45,7 @@ class Reader(Protocol):
         ...
 
     def head(self, path: str, row: np.void) -> bytes:
-        """The first 64 bytes of one file, or fewer. Raises ReadError."""
+        """The first 160 bytes of one file, or fewer. Raises ReadError."""
         ...
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from svertka.data.folders.file_names import has_picture_extension
-from svertka.data.folders.text_encoding import guess_encoding
+from svertka.data.folders.text_encoding import guess_encoding, known_encoding
 from svertka.data.sources.location import Place
 from svertka.data.tables.separators import LONGEST, LOOKED_AT, SpacedRows, lines_before, separator_of
-from svertka.errors import DataError, UsageError
+from svertka.errors import DataError
 
 _BATCH = 2**14  # rows
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # what Excel puts before its "Unicode text"
@@ -120,10 +119,7 @@ class CommaTable:
 
     def _encoding_of(self, given: str) -> str:
         if given:
-            try:
-                return codecs.lookup(given).name
-            except LookupError:
-                raise UsageError(f"{self._place}: there is no encoding called {given!r}; cp1251 is one.") from None
+            return known_encoding(given, str(self._place))
         try:
             with self._path.open("rb") as file:
                 return _MARKS.get(file.read(2), "utf-8-sig")

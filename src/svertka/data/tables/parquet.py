@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _BATCH = 2**14  # rows of small columns
 _PICTURES = 16  # rows of bytes that are held at once
-_HEAD = 64
+_HEAD = 160
 
 
 def open_parquet(path: Path, place: Place, group_by: str | None) -> Source:

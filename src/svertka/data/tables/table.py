@@ -81,7 +81,7 @@ class _Found:
         for reason, paths in self.left.items():
             n = self.counts[reason]
             if n > _TOLD:
-                found.append(Unreadable(name, f"{counted(n, 'row')}, such as {paths[0]}: {reason}"))
+                found.append(Unreadable(name, f"{counted(n, 'row')}, such as {paths[0]}: {reason}", n))
             else:
                 found += [Unreadable(path, reason) for path in paths]
         return tuple(found)

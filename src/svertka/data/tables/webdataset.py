@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from svertka.data.folders.file_names import extension, has_picture_extension
-from svertka.data.folders.file_tree import Directory, Tree
+from svertka.data.folders.file_tree import Tree
 from svertka.data.sources.location import Place
 from svertka.data.sources.readers import TarReader
 from svertka.data.sources.source import Source
@@ -50,7 +50,7 @@ def shard_source(tree: Tree, reader: TarReader, place: Place, stamp: str, group_
     Raises:
         DataError: no sample has a picture and a label.
     """
-    found = [_samples(folder, directory, reader) for folder, directory in tree.directories.items()]
+    found = [_samples(tree, folder, reader) for folder in tree.directories]
     samples = [sample for some in found for sample in some if "path" in sample]
     first = next((told for sample in samples[:100] if (told := _description(sample, reader))), {})
     present = {name for sample in samples for name in sample}
@@ -60,9 +60,9 @@ def shard_source(tree: Tree, reader: TarReader, place: Place, stamp: str, group_
     return replace(source, skipped=(*tree.skipped, *source.skipped))
 
 
-def _samples(folder: str, directory: Directory, reader: TarReader) -> list[Sample]:
-    """The members of a directory by sample; of several pictures the one with the shortest extension."""
-    names, rows = directory.ordered(reader.row)
+def _samples(tree: Tree, folder: str, reader: TarReader) -> list[Sample]:
+    """The members of a directory by sample; of several pictures the one with the shortest name, the others are told."""
+    names, rows = tree.directories[folder].ordered(reader.row)
     samples: dict[str, Sample] = {}
     for name, row in zip(names, rows, strict=True):
         key, _, rest = name.partition(".")
@@ -71,8 +71,12 @@ def _samples(folder: str, directory: Directory, reader: TarReader) -> list[Sampl
             continue
         sample = samples.setdefault(key, {})
         path = f"{folder}/{name}" if folder else name
-        if kind not in sample or len(path) < len(sample[kind][0]):
+        if kind not in sample:
             sample[kind] = path, row
+            continue
+        kept, left = sorted((sample[kind], (path, row)), key=lambda member: len(member[0]))
+        sample[kind] = kept
+        tree.skip(left[0], f"another member of the sample {key!r}, of which {kept[0]} is read")
     return list(samples.values())
 
 

@@ -6,6 +6,9 @@ plug-ins that would start other programs (EPS starts Ghostscript) never see a st
 
 from __future__ import annotations
 
+import functools
+import importlib
+
 # (offset, bytes there) -> Pillow's name of the format
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -39,6 +42,15 @@ EXTENSIONS: frozenset[str] = frozenset(
      "xbm", "xpm"]
 )  # fmt: skip
 
+# Raw pictures of cameras: many of them begin as a TIFF does, which holds a thumbnail of the picture.
+RAW = "it is a raw picture of a camera, which is not read; save it as JPEG or PNG"
+RAW_EXTENSIONS: frozenset[str] = frozenset(
+    ["nef", "nrw", "cr2", "cr3", "crw", "arw", "srf", "sr2", "dng", "orf", "rw2", "raf", "pef", "srw", "3fr", "iiq"]
+)
+
+_HEIC = "it is a HEIC picture, which is not read without pillow-heif (pip install 'svertka[photos]'); save it as JPEG"
+_JXL = "it is a JPEG XL picture, which is not read without pillow-jxl-plugin (pip install 'svertka[photos]')"
+
 # (offset, bytes there, lower case) -> what to say of a file that is no picture we read
 _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"<!doctype html", "it is a web page"),
@@ -51,15 +63,34 @@ _OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "it is a gzip archive"),
     (0, b"rar!", "it is a RAR archive"),
     (0, b"7z\xbc\xaf", "it is a 7z archive"),
-    (4, b"ftyphei", "it is a HEIC picture, which is not read; save it as JPEG or PNG"),
-    (4, b"ftypmif1", "it is a HEIF picture, which is not read; save it as JPEG or PNG"),
+    (4, b"ftyphei", _HEIC),
+    (4, b"ftypmif1", _HEIC),
+    (4, b"ftypmsf1", _HEIC),
+    (4, b"ftypcrx", RAW),
+    (0, b"fujifilmccd-raw", RAW),
+    (0, b"iiro", RAW),
+    (0, b"iiu\x00", RAW),
+    (0, b"\xff\x0a", _JXL),
+    (4, b"jxl \r\n\x87\n", _JXL),
+    (128, b"dicm", "it is a DICOM picture, which is not read; save it as PNG"),
+    (0, b"simple  =", "it is a FITS picture, which is not read; save it as PNG"),
+    (0, b"\x93numpy", "it is an array of NumPy, not a picture"),
     (4, b"ftyp", "it is a video"),
+    (8, b"cr\x02\x00", RAW),
     (8, b"avi ", "it is a video"),
     (8, b"wave", "it is a sound"),
     (0, b"id3", "it is a sound"),
     (0, b"8bps", "it is a Photoshop document, which is not read; save it as JPEG or PNG"),
 )
 _CONTROLS = bytes(range(9)) + bytes(range(14, 32))  # bytes that no text has
+
+
+# Formats that Pillow reads with the help of another package, where it is installed: (offset, bytes there, name).
+_OPTIONAL: tuple[tuple[int, bytes, str], ...] = (
+    *((4, b"ftyp" + brand, "HEIF") for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1")),
+    (0, b"\xff\x0a", "JXL"),
+    (4, b"JXL \r\n\x87\n", "JXL"),
+)
 
 
 def picture_format(head: bytes) -> str | None:
@@ -70,8 +101,21 @@ def picture_format(head: bytes) -> str | None:
     """
     for offset, magic, name in MAGIC:
         if head.startswith(magic, offset) and (name != "WEBP" or head.startswith(b"RIFF")):
-            return name
-    return None
+            return name if name != "TIFF" or head[8:10] != b"CR" else None  # a raw picture of a Canon
+    return next((name for offset, magic, name in _OPTIONAL if head.startswith(magic, offset) and _added(name)), None)
+
+
+@functools.cache
+def _added(name: str) -> bool:
+    """Whether the package that adds a format to Pillow is there; it is asked to."""
+    try:
+        if name == "HEIF":
+            importlib.import_module("pillow_heif").register_heif_opener()
+        else:
+            importlib.import_module("pillow_jxl")
+    except ImportError:
+        return False  # other_kind tells what is missing
+    return True
 
 
 def other_kind(head: bytes) -> str:

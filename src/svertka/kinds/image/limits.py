@@ -56,7 +56,7 @@ def _reason(why: Exception, data: bytes) -> str:
         return "there is not enough memory to decode it"
     if isinstance(why, UnidentifiedImageError):
         kind = picture_format(data[:16])
-        return f"the {kind} picture has a damaged header" if kind else other_kind(data[:64])
+        return f"the {kind} picture has a damaged header" if kind else other_kind(data[:160])
     if isinstance(why, OSError | EOFError | struct.error) and re.search("truncated|end of", str(why), re.I):
         return "the picture is cut short"
     if isinstance(why, zlib.error):

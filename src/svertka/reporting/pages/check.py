@@ -67,7 +67,7 @@ def page(found: Found, pixels: Pixels, name: str) -> str:
         check=section(found, pixels),
         classes=[(label, n, 100 * n / max(1, most)) for label, n in counts.items()],
         asides=[
-            (say(sentence, n=len(found[key])), found[key][:FILES], len(found[key]))
+            (say(sentence, n=sum(one.get("files", 1) for one in found[key])), found[key][:FILES], len(found[key]))
             for sentence, key in (
                 (to_say("{n} file could not be read", "{n} files could not be read"), "unreadable"),
                 (to_say("{n} file left aside", "{n} files left aside"), "skipped"),

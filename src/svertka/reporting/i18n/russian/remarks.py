@@ -363,11 +363,30 @@ SENTENCES = {
     "it is a gzip archive": "это архив gzip",
     "it is a RAR archive": "это архив RAR",
     "it is a 7z archive": "это архив 7z",
-    "it is a HEIC picture, which is not read; save it as JPEG or PNG": (
-        "это изображение HEIC, оно не читается; сохраните его как JPEG или PNG"
+    "it is a HEIC picture, which is not read without pillow-heif (pip install 'svertka[photos]'); save it as JPEG": (
+        "это изображение HEIC, без pillow-heif оно не читается (pip install 'svertka[photos]'); сохраните его как JPEG"
     ),
-    "it is a HEIF picture, which is not read; save it as JPEG or PNG": (
-        "это изображение HEIF, оно не читается; сохраните его как JPEG или PNG"
+    "it is a JPEG XL picture, which is not read without pillow-jxl-plugin (pip install 'svertka[photos]')": (
+        "это изображение JPEG XL, без pillow-jxl-plugin оно не читается (pip install 'svertka[photos]')"
+    ),
+    "it is a raw picture of a camera, which is not read; save it as JPEG or PNG": (
+        "это необработанный снимок камеры (RAW), он не читается; сохраните его как JPEG или PNG"
+    ),
+    "it is a DICOM picture, which is not read; save it as PNG": (
+        "это снимок DICOM, он не читается; сохраните его как PNG"
+    ),
+    "it is a FITS picture, which is not read; save it as PNG": (
+        "это снимок FITS, он не читается; сохраните его как PNG"
+    ),
+    "it is an array of NumPy, not a picture": "это массив NumPy, а не изображение",
+    "a folder that svertka has made, not data": "эту папку сделала svertka, это не данные",
+    "another member of the sample {name}, of which {path} is read": (
+        "ещё один файл примера {name}, из которого читается {path}"
+    ),
+    "{place} does not say how its names are written: they are read as {name}, such as {path}; {address} reads them "
+    "otherwise.": (
+        "{place} не говорит, в какой кодировке имена: они прочитаны как {name}, например {path}; {address} прочтёт "
+        "иначе."
     ),
     "it is a Photoshop document, which is not read; save it as JPEG or PNG": (
         "это документ Photoshop, он не читается; сохраните его как JPEG или PNG"

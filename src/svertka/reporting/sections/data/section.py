@@ -30,6 +30,7 @@ def section(run: Results) -> dict[str, Any]:
     shown = [p for p in range(len(PART_NAMES)) if counts[:, p].any()]
     totals = counts.sum(1)
     skipped = [(u.path, u.reason) for u in run.metrics.skipped]
+    files = sum(u.files for u in run.metrics.skipped)
     unreadable = [(manifest.paths[i], why) for i, why in manifest.reasons.items()]
     return {
         "where": run.recipe.data.where,
@@ -49,7 +50,7 @@ def section(run: Results) -> dict[str, Any]:
         "most": int(max(totals, default=0)),
         "aside": [
             _files(say("{n} file could not be read", "{n} files could not be read", n=len(unreadable)), unreadable),
-            _files(say("{n} file left aside", "{n} files left aside", n=len(skipped)), skipped),
+            _files(say("{n} file left aside", "{n} files left aside", n=files), skipped),
         ],
     }
 
