@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -170,3 +171,14 @@ def test_heic_and_jpeg_xl_are_read_by_another_package_where_it_is(tmp_path, monk
     assert open_source(root).classes == ("a", "b")
     monkeypatch.setattr(formats, "_added", lambda name: False)
     assert "pip install 'svertka[photos]'" in left_aside(open_source(root, 1))[f"b/1.{kind}"]
+
+
+def test_an_archive_within_an_archive_is_told_what_would_work(tmp_path):
+    inner = plain_zip(tmp_path / "inner.zip", [b"a/1.png", b"b/2.png"], [b"", b""])
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(inner, "x/inner.zip")
+    assert f"Unpack {tmp_path / 'outer.zip'}" in refusal(tmp_path / "outer.zip")
+    (tmp_path / "outer").mkdir()
+    with zipfile.ZipFile(tmp_path / "outer.zip") as archive:
+        archive.extractall(tmp_path / "outer")
+    assert open_source(tmp_path / "outer/x/inner.zip").classes == ("a", "b")

@@ -446,3 +446,38 @@ def test_decoding_imports_no_torch():
     code = "import sys, svertka.kinds.image.reader, svertka.data.store.builder; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def chunk(kind, data):
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        chunk(b"zTXt", b"x\0\0" + zlib.compress(b"a" * 5_000_000)),
+        chunk(b"tEXt", b"x\0" + b"a" * 70_000_000),
+        chunk(b"iCCP", b"x\0\0" + zlib.compress(b"a" * 5_000_000)),
+    ],
+)
+def test_a_png_with_large_metadata_is_read(large):
+    image = picture()
+    data = encoded(image, "PNG")
+    np.testing.assert_array_equal(decode(data[:33] + large + data[33:], "x"), decode(data, "x"))
+
+
+def tiff(bands, bits):
+    """An uncompressed TIFF of 4 x 4 pixels, of its plainest form (TIFF 6.0)."""
+    tags = {256: 4, 257: 4, 258: bits, 259: 1, 262: 1, 273: 8, 277: bands, 278: 4, 279: 16 * bands * bits // 8}
+    pixels = bytes(tags[279])
+    directory = b"".join(
+        tag.to_bytes(2, "little") + b"\3\0\1\0\0\0" + value.to_bytes(4, "little") for tag, value in tags.items()
+    )
+    head = b"II*\0" + (8 + len(pixels)).to_bytes(4, "little")
+    return head + pixels + len(tags).to_bytes(2, "little") + directory + bytes(4)
+
+
+@pytest.mark.parametrize(("bands", "bits"), [(5, 8), (12, 8), (7, 16)])
+def test_a_tiff_of_many_bands_is_called_that(bands, bits):
+    with pytest.raises(ReadError, match=f"it is a TIFF of {bands} bands of {bits} bits, which is not read"):
+        decode(tiff(bands, bits), "x.tif")

@@ -335,6 +335,8 @@ def _nothing(
         found = " and ".join(f"{n:,} {kind}" for kind, n in kinds.most_common(3))
         packed = next((kind for kind, _ in kinds.most_common() if kind in _PACKED), None)
         hint = f" What is packed is read when it is named, as {where}/*{packed}." if packed else ""
+        if packed and listing.reader.kind != "folder":
+            hint = f" Unpack {where}: what is packed within it is read when it is named."
         return DataError(f"There are no pictures in {where}, only other files ({found}).{hint}")
     if tree.skipped:
         example = next((f", for example {u.path}: {u.reason}" for u in tree.skipped), "")

@@ -18,7 +18,7 @@ from svertka.kinds.image.color_modes import Pixels, bytes_per_pixel, is_gray, to
 from svertka.kinds.image.formats import FAINT, picture_format
 from svertka.kinds.image.jpeg_segments import scan_start
 from svertka.kinds.image.limits import check_passes, check_size, quiet_pillow, read_error
-from svertka.kinds.image.png import decode_plain_png
+from svertka.kinds.image.png import decode_plain_png, without_texts
 
 Size = tuple[int, int]  # (height, width)
 
@@ -124,7 +124,12 @@ def _decode_by_pillow(data: bytes, kind: str | None, least: Size | None) -> tupl
 
 
 def _open(data: bytes, kind: str | None) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=(kind,) if kind else FAINT)
+    try:
+        image = Image.open(io.BytesIO(data), formats=(kind,) if kind else FAINT)
+    except ValueError as why:
+        if kind != "PNG" or "MAX_TEXT" not in str(why):
+            raise
+        image = Image.open(io.BytesIO(without_texts(data)), formats=("PNG",))
     check_size(image.height, image.width)
     return image
 

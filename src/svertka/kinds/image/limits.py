@@ -56,12 +56,33 @@ def _reason(why: Exception, data: bytes) -> str:
         return "there is not enough memory to decode it"
     if isinstance(why, UnidentifiedImageError):
         kind = picture_format(data[:16])
+        if kind == "TIFF" and (form := _tiff_form(data)):
+            return form
         return f"the {kind} picture has a damaged header" if kind else other_kind(data[:160])
     if isinstance(why, OSError | EOFError | struct.error) and re.search("truncated|end of", str(why), re.I):
         return "the picture is cut short"
     if isinstance(why, zlib.error):
         return "the compressed pixels are damaged"
     return "the picture is damaged"
+
+
+def _tiff_form(data: bytes) -> str:
+    """The bands and bits of a TIFF that is not read (TIFF 6.0, section 2); "" where it does not say."""
+    order = "<" if data[:2] == b"II" else ">"
+    try:
+        start = struct.unpack_from(order + "I", data, 4)[0]
+        count = struct.unpack_from(order + "H", data, start)[0]
+        tags = {}
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            tag, form, number = struct.unpack_from(order + "HHI", data, place)
+            at = place + 8 if number <= 2 else struct.unpack_from(order + "I", data, place + 8)[0]
+            tags[tag] = struct.unpack_from(order + "H", data, at)[0] if form == 3 else 0
+    except struct.error:
+        return ""
+    bands, bits = tags.get(277, 1), tags.get(258, 1)
+    if not 0 < bits <= 64 or (bands in (1, 3, 4) and bits == 8):
+        return ""
+    return f"it is a TIFF of {bands} bands of {bits} bits, which is not read; save it as 1 or 3 bands of 8 or 16 bits"
 
 
 class _Quiet:

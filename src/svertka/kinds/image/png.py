@@ -73,3 +73,14 @@ def _packed(data: bytes) -> bytes | None:
     if at != stop or not parts:
         return None
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def without_texts(data: bytes) -> bytes:
+    """The same PNG without its texts and color profile, which may be larger than Pillow reads."""
+    kept, place = [data[:8]], 8
+    while place + 8 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)

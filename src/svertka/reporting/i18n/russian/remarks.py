@@ -378,6 +378,9 @@ SENTENCES = {
     "it is a FITS picture, which is not read; save it as PNG": (
         "это снимок FITS, он не читается; сохраните его как PNG"
     ),
+    "it is a TIFF of {n} bands of {bits} bits, which is not read; save it as 1 or 3 bands of 8 or 16 bits": (
+        "это TIFF, где каналов {n} по {bits} бит, такой не читается; сохраните 1 или 3 канала по 8 или 16 бит"
+    ),
     "it is an array of NumPy, not a picture": "это массив NumPy, а не изображение",
     "a folder that svertka has made, not data": "эту папку сделала svertka, это не данные",
     "another member of the sample {name}, of which {path} is read": (
