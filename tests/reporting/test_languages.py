@@ -192,7 +192,7 @@ def test_a_language_that_is_not_there_lists_those_that_are():
 
 
 def test_every_field_of_the_recipe_has_its_russian():
-    from svertka.training.recipe import Recipe
+    from svertka import Recipe
 
     with speaking("ru"):
         assert not [

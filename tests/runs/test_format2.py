@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from svertka import Recipe
 from svertka.runs.old_names import FIELDS, renew
 from svertka.runs.results import read_results
-from svertka.training.recipe import Recipe
 
 KEPT = Path(__file__).parent / "format2"
 ANSWERS = json.loads((KEPT / "answers.json").read_text())
