@@ -24,6 +24,7 @@ from svertka.data.sources.open import open_source
 from svertka.data.sources.readers import Reader, TarReader, ZipReader, as_listed
 from svertka.data.tables.row_kind import row_files, row_kind
 from svertka.data.tables.rows import row_samples
+from svertka.data.tables.separators import is_text_table
 from svertka.errors import DataError, ReadError, UsageError
 from svertka.kinds import kind
 from svertka.kinds.base import Kind, Preprocess
@@ -181,7 +182,7 @@ def _of_place(where: str | bytes, preprocess: Preprocess) -> Iterator[Sample]:
         yield from (Sample(str(path), path) for path in picture_files(Path(place)))
     elif bare.endswith(ARCHIVES) and not is_address(place) and Path(place).is_file():
         yield from _of_archive(Path(place))
-    elif bare.endswith(TABLES) or is_address(place):
+    elif is_address(place) or (bare.endswith(TABLES) and (not bare.endswith(".txt") or is_text_table(Path(place)))):
         source = open_source(place, least_classes=1)
         paths = (source.paths[i] for i in range(len(source)))
         yield from (Sample(path, path, source.reader, source.rows[i]) for i, path in enumerate(paths))
