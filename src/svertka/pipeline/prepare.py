@@ -64,7 +64,7 @@ def prepare(
         _import_beside_decoding()
         _refuse_impossible(options)
         start = _open_start(weights, recipe, facts, len(source), clock)
-        if not _same_pixels(first, start.preprocess):
+        if first != start.preprocess and not (start.backbones and _same_pixels(first, start.preprocess)):
             reading.cancel()
             reading = rooms.begin_store(source, start.preprocess)
         _check_start(start, len(source.classes))
