@@ -94,10 +94,16 @@ def arranged(listing: Listing, *, pattern: str | None = None, label: str | None 
     notes = [*layout.notes, *_name_empty(tree, samples, layout.above, left)]
     if not kept:
         raise _nothing(listing, samples, left.kinds, pattern)
+    return _source(listing, paths, rows[: len(paths)], kept, (*tree.notes, *notes))
+
+
+def _source(
+    listing: Listing, paths: Paths, rows: np.ndarray, kept: list[tuple[Meaning, int]], notes: tuple[str, ...]
+) -> Source:
+    """The source of files in order, of which as many as `kept` says have one meaning after the other."""
     names = list(dict.fromkeys(meant.label for meant, _ in kept))
     classes, label_of = labeled(names, np.arange(len(names)))
     index = dict(zip(names, label_of.tolist(), strict=True))
-    rows = rows[: len(paths)]
     lengths = [n for _, n in kept]
     return Source(
         name=name_of(listing.where),
@@ -108,11 +114,11 @@ def arranged(listing: Listing, *, pattern: str | None = None, label: str | None 
         labels=np.repeat(np.array([index[meant.label] for meant, _ in kept], np.int32), lengths),
         parts=np.repeat(np.array([meant.part for meant, _ in kept], np.uint8), lengths),
         sizes=rows["size"],
-        skipped=tuple(tree.skipped),
+        skipped=tuple(listing.tree.skipped),
         reader=listing.reader,
         rows=rows,
         stamp=listing.stamp,
-        notes=(*tree.notes, *notes),
+        notes=notes,
     )
 
 
