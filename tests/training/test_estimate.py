@@ -19,6 +19,7 @@ from PIL import Image
 from svertka import Recipe
 from svertka.common import restored
 from svertka.hardware.plan import Plan
+from svertka.kinds.image import Preprocess
 from svertka.pipeline.context import Context, Journal
 from svertka.pipeline.forecast import limit
 from svertka.pipeline.pass_control import PassControl
@@ -302,7 +303,7 @@ def test_a_run_of_stated_minutes_ends_in_them(tmp_path, seconds):
 
 @pytest.mark.parametrize(("side", "told"), [(96, "--size below 96"), (8, None)])
 def test_smaller_pictures_are_only_advised_where_there_are_any(side, told):
-    job = SimpleNamespace(preprocess=SimpleNamespace(height=side))
-    advice = limit(SimpleNamespace(share=0.03), SimpleNamespace(device="cpu"), job)["advice"]
+    context = SimpleNamespace(preprocess=Preprocess(side, side, 3))
+    advice = limit(SimpleNamespace(share=0.03), SimpleNamespace(device="cpu"), context)["advice"]
     assert ("--size" in advice) == (told is not None)
     assert (told or "--net") in advice

@@ -26,9 +26,8 @@ from svertka.common.atomic_write import write_bytes
 from svertka.common.text import shorten
 from svertka.data.samples import Sample, batched, open_samples
 from svertka.errors import ReadError, RecipeError, RunError, ShapeError, SvertkaError, UsageError, WeightsError
-from svertka.kinds import kind
-from svertka.kinds.base import Kind
-from svertka.kinds.image import Preprocess
+from svertka.kinds import image, kind
+from svertka.kinds.base import Kind, Preprocess
 from svertka.models.describe import build, describe
 from svertka.models.structure import outline
 from svertka.records import Prediction, Unreadable, encoded, readable
@@ -138,7 +137,7 @@ class Model:
         net = catalog.load_weights(name, weights or what, classes=len(classes))
         library = row.library if row else catalog.recognize(catalog.path_of(weights or what, name, None), name)[1]
         variant = zoo.variant(name)
-        preprocess = Preprocess(
+        preprocess = image.Preprocess(
             *(row.size if row else variant.size,) * 2, variant.channels, "crop", *catalog.range_of(row, library),
             zoom=row.size / row.resize if row else 0.875,
             interpolation=row.interpolation if row else "bilinear",

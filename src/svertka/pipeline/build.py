@@ -142,7 +142,7 @@ def _with_statistics(context: Context) -> Preprocess:
     weights = context.recipe.weights
     row = published(weights) if weights not in (None, "none") else None
     if row is not None:  # the weights know pictures in this range
-        return dataclasses.replace(context.preprocess, mean=row.mean, std=row.std)
+        return dataclasses.replace(context.image_preprocess, mean=row.mean, std=row.std)
     return context.preprocess.standardized(_sample(context))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from svertka import data as rooms
 from svertka.errors import UsageError
-from svertka.kinds import kind
+from svertka.kinds import image, kind
 from svertka.kinds.base import Preprocess
+from svertka.kinds.image.preprocess import Fit
 from svertka.training.defaults import from_scratch as auto
 from svertka.training.recipe import Recipe
 from svertka.transfer import local_weights
@@ -22,8 +23,8 @@ def first_choices(source: rooms.Source, recipe: Recipe) -> tuple[Recipe, dict[st
 
 def usual_preprocess(recipe: Recipe) -> Preprocess:
     """How nearly all published networks want their pictures: decoding begins with that before one knows theirs."""
-    side, fit = recipe.size or local_weights.SIDE, recipe.fit or "crop"
-    return kind("image").Preprocess(side, side, 3, fit, zoom=local_weights.ZOOM if fit == "crop" else 1.0)
+    side, fit = recipe.size or local_weights.SIDE, cast("Fit", recipe.fit or "crop")
+    return image.Preprocess(side, side, 3, fit, zoom=local_weights.ZOOM if fit == "crop" else 1.0)
 
 
 def refuse_frozen(recipe: Recipe) -> None:

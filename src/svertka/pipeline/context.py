@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svertka.errors import NotFinite, TrainingError
+from svertka.kinds import image
 from svertka.kinds.base import Preprocess
 from svertka.records import LoopRecord, Note, Watch, plain
 from svertka.runs.run_folder import Run
@@ -81,6 +82,13 @@ class Context:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, by their index."""
         return self.data.manifest.classes
+
+    @property
+    def image_preprocess(self) -> image.Preprocess:
+        """Of pictures: they alone have published weights, and sizes that may grow."""
+        if not isinstance(self.preprocess, image.Preprocess):
+            raise TypeError(f"{self.preprocess.kind} has no size of pictures")
+        return self.preprocess
 
     @property
     def on_ladder(self) -> bool:

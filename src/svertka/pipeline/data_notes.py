@@ -10,7 +10,8 @@ from svertka.training.schedules.progressive_resizing import SIZES, on_grid
 
 def sentences(context: Context) -> list[str]:
     """What was left aside, how lopsided the classes are, and whether anything can validate."""
-    skipped, notes = [one for one in context.data.source.skipped if one.files], []
+    skipped = [one for one in context.data.source.skipped if one.files]
+    notes: list[str] = []
     if skipped:
         notes.append(
             message(
@@ -34,7 +35,7 @@ def sentences(context: Context) -> list[str]:
         )
     grow = context.recipe.grow
     if grow and (context.recipe.epochs or 1) > 1:
-        first, second, last = (on_grid(context.preprocess.height, size) for size in (*SIZES, 1.0))
+        first, second, last = (on_grid(context.image_preprocess.height, size) for size in (*SIZES, 1.0))
         notes.append(
             message(
                 "growing",
@@ -54,7 +55,8 @@ def _for_backbones(context: Context) -> list[str]:
     if not context.backbones or context.facts is None:
         return []
     facts, needed = context.facts, context.backbones[0].preprocess
-    name, notes = " and ".join(b.name for b in context.backbones), []
+    name = " and ".join(b.name for b in context.backbones)
+    notes: list[str] = []
     if facts.side < needed.height:
         notes.append(
             message(

@@ -21,7 +21,7 @@ from svertka.common.torchrun import World, publish, wait_for, world
 from svertka.data.prepare import Dataset
 from svertka.errors import DataError, NotFinite, UsageError
 from svertka.kinds import preprocess_from
-from svertka.kinds.image import Preprocess
+from svertka.kinds.base import Preprocess
 from svertka.pipeline.context import Context, Journal, Trained
 from svertka.records import Epoch, silent
 from svertka.runs.run_folder import Run

@@ -16,7 +16,7 @@ from svertka.analysis.audit_report import save_findings
 from svertka.common import startup
 from svertka.data.prepare import Dataset, divide, finish
 from svertka.errors import DataError, RunError
-from svertka.kinds import preprocess_from
+from svertka.kinds import image, preprocess_from
 from svertka.kinds.base import Preprocess
 from svertka.pipeline import distributed_worker
 from svertka.pipeline.choose_preprocess import facts_of, from_scratch, refuse_frozen, usual_preprocess
@@ -165,7 +165,9 @@ def _open_start(weights: tuple[str, ...], recipe: Recipe, facts: Facts, pictures
 def _same_pixels(a: Preprocess, b: Preprocess) -> bool:
     from svertka.transfer.backbones import same_pixels
 
-    return same_pixels(a, b)
+    if isinstance(a, image.Preprocess) and isinstance(b, image.Preprocess):
+        return same_pixels(a, b)
+    return a == b
 
 
 def _check_start(start: _Start, classes: int) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 
 from svertka.blocks import Ensemble, Net, put_head, put_netvlad, put_stages, stages_seen
 from svertka.errors import UsageError
+from svertka.kinds import image
 from svertka.kinds.image import Preprocess
 from svertka.models import Model, describe
 from svertka.zoo import variant
@@ -95,6 +96,10 @@ def open_backbone(what: str | Path, *, net: str | None = None) -> Backbone:
         model = Model.load(what)
         if net not in (None, model.spec["name"]):
             raise UsageError(f"{what} is a run of {model.spec['name']}, not of {net}: leave --net away.")
+        if not isinstance(model.preprocess, image.Preprocess):
+            raise UsageError(
+                f"{what} is a run of {model.preprocess.kind}: training starts from networks of pictures alone."
+            )
         spec = {k: v for k, v in model.spec.items() if k != "head"}
         name = _called(model.spec["name"], model.net)
         return Backbone(name, model.net, model.preprocess, spec, str(Path(what).resolve()))

@@ -19,7 +19,7 @@ def choose(context: Context) -> Context:
     """The recipe of a new run that starts from weights, with the reasons for what it says."""
     names = " and ".join(str(b.spec["name"]) for b in context.backbones)
     of_weights = message("weights.named", "the weights are of this network") if context.recipe.weights else OF_USE
-    recipe = context.recipe.replace(net=names, size=context.preprocess.height, fit=context.preprocess.fit)
+    recipe = context.recipe.replace(net=names, size=context.image_preprocess.height, fit=context.image_preprocess.fit)
     size = message("size.weights", "{names} learned from pictures of this size", names=names)
     context = context.choose((recipe, {"net": of_weights, "size": size}))
     if not context.on_ladder:

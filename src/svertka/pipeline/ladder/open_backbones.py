@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from svertka.errors import RunError, SvertkaError, UsageError
+from svertka.kinds.image.preprocess import Fit
 from svertka.pipeline.context import Context, leaves_ladder
 from svertka.runs import layout
 from svertka.training.freeze import named_parts
@@ -84,7 +86,7 @@ def _of_use(files: Sequence[str | Path], recipe: Recipe, pictures: int) -> list[
 
 def _fitted(backbone: Backbone, recipe: Recipe) -> Backbone:
     own = backbone.preprocess
-    side, fit = recipe.size, recipe.fit or own.fit
+    side, fit = recipe.size, cast("Fit", recipe.fit or own.fit)
     changed = dataclasses.replace(
         own, height=side or own.height, width=side or own.width, fit=fit, zoom=own.zoom if fit == "crop" else 1.0
     )

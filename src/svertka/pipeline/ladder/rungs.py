@@ -159,7 +159,7 @@ class Climb:
         if not self._fit(context, state, plan, name):
             return
         made, what = state.measured_net, str(context.recipe.net)
-        own = Backbone(what, made, context.preprocess, describe(made, what, context.preprocess.shape))
+        own = Backbone(what, made, context.image_preprocess, describe(made, what, context.preprocess.shape))
         logits, mirror = self._logits(made, context, plan), bool(context.recipe.test_flip)
         found = Candidate(own, made, logits, deepens=False, mirror=mirror)
         detail = message("rung.scratch", "{n} epochs at {size} pixels", n=len(state.history), size=str(recipe.size))
