@@ -141,9 +141,9 @@ def robustness(
     """
     budget = Budget(seconds)
     each = _pace(model, pixels, index)  # seconds a picture
-    asked = 1 + sum(len(kind.strengths) for kind in KINDS.values())
+    passes = 1 + sum(len(kind.strengths) for kind in KINDS.values())
     least = max(PACE, min(LEAST, int(budget.left() / 4 / each)))
-    taken = min(len(index), MOST, max(least, int(CAREFUL * budget.left() / (asked * each))))
+    taken = min(len(index), MOST, max(least, int(CAREFUL * budget.left() / (passes * each))))
     index = index[np.arange(taken) * len(index) // taken]
     truth = torch.from_numpy(labels[index].astype(np.int64))
     size = max(1, min(BATCH, int(seconds / ASKED / each)))
@@ -158,17 +158,17 @@ def robustness(
         return wilson(hits, len(index))
 
     plain = right(lambda x, _: x, 0.0, whatever=True)
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "n": plain.n, "accuracy": plain.value, "low": plain.low, "high": plain.high, "kinds": {}, "left_out": [],
     }  # fmt: skip
     for number, (name, kind) in enumerate(KINDS.items()):
         try:
             shares = {strength: right(kind.change, strength) for strength in kind.strengths}
-            told["kinds"][name] = _curve(name, kind, shares, plain)
+            result["kinds"][name] = _curve(name, kind, shares, plain)
         except OutOfTime:
-            told["left_out"].append(name)
+            result["left_out"].append(name)
         watch(CorruptionsTried(number + 1, len(KINDS)))
-    return told
+    return result
 
 
 def _curve(name: str, kind: Kind, shares: dict[float, Interval], plain: Interval) -> dict[str, Any]:
@@ -186,13 +186,13 @@ def _pace(model: Model, pixels: np.ndarray, index: np.ndarray) -> float:
     """Seconds for changing a picture and asking the network about it, the mean over the kinds of change."""
     some = torch.from_numpy(np.asarray(pixels[index[:PACE]]))
     model.probabilities(some)  # the first is slow
-    begun = time.perf_counter()
+    start = time.perf_counter()
     model.probabilities(some)
-    asking = time.perf_counter() - begun
-    begun = time.perf_counter()
+    asking = time.perf_counter() - start
+    start = time.perf_counter()
     for kind in KINDS.values():
         kind.change(some, kind.strengths[0])
-    return (asking + (time.perf_counter() - begun) / len(KINDS)) / len(some)
+    return (asking + (time.perf_counter() - start) / len(KINDS)) / len(some)
 
 
 def _sentence(name: str, kind: Kind, falls: float | None) -> str:

@@ -49,13 +49,13 @@ def baselines_of(run: str | Path, *, seconds: float = SECONDS) -> dict[str, Any]
 def beside(run: Reopened, *, seconds: float = SECONDS) -> dict[str, Any]:
     """As `baselines_of`, of a run whose data are open."""
     part = "test" if "test" in run.answers else "validation"
-    files, pixels, asked = run.files, run.store.pixels, run.answers[part].index
-    classes, truth, train = len(files.classes), files.labels[asked], files.indices("train")
+    files, pixels, judged = run.files, run.store.pixels, run.answers[part].index
+    classes, truth, train = len(files.classes), files.labels[judged], files.indices("train")
     right = run.answers[part].guess == truth
     model = wilson(int(right.sum()), len(truth))
     budget = Budget(seconds)
-    colored = color_baseline.by_color(pixels, train, asked, files.labels, classes, budget=budget.part(0.5))
-    tiny = tiny_network(pixels, files.labels, train, asked, classes, seconds=budget.left())
+    colored = color_baseline.by_color(pixels, train, judged, files.labels, classes, budget=budget.part(0.5))
+    tiny = tiny_network(pixels, files.labels, train, judged, classes, seconds=budget.left())
     known = tiny >= 0
     hits = (tiny == truth)[known]
     rows = {
@@ -78,43 +78,43 @@ def tiny_network(
     pixels: np.ndarray,
     labels: np.ndarray,
     train: np.ndarray,
-    asked: np.ndarray,
+    judged: np.ndarray,
     classes: int,
     *,
     seconds: float = SECONDS,
     seed: int = 0,
 ) -> np.ndarray:
-    """What TINY answers to the pictures `asked` (m,) of (n, h, w, c) after at most `seconds` in all: (m,).
+    """What TINY answers to the pictures `judged` (m,) of (n, h, w, c) after at most `seconds` in all: (m,).
 
-    A third of the time goes into reading each of `train` and `asked`, which are thinned out evenly where it must be;
+    A third of the time goes into reading each of `train` and `judged`, which are thinned out evenly where it must be;
     -1 stands where a picture was not asked about.
     """
     budget = Budget(seconds)
     most = max(LEAST, int(budget.part(1 / 3).left() / _pace(pixels, train)))
     train = _thinned(train, min(most, MOST))
-    places = _thinned(np.arange(len(asked)), most)
-    x, wanted = _small(pixels, train), torch.from_numpy(labels[train].astype(np.int64))
+    places = _thinned(np.arange(len(judged)), most)
+    x, targets = _small(pixels, train), torch.from_numpy(labels[train].astype(np.int64))
     mean, deviation = x.mean((0, 2, 3), keepdim=True), x.std((0, 2, 3), keepdim=True).clamp(min=0.01)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = zoo.make(TINY, tuple(x.shape[1:]), classes)
-        _learn(net, (x - mean) / deviation, wanted, budget.part(0.5), seed)
+        _learn(net, (x - mean) / deviation, targets, budget.part(0.5), seed)
     net.eval()
-    found = np.full(len(asked), -1)
+    found = np.full(len(judged), -1)
     with torch.inference_mode():
         for some in np.array_split(places, _pieces(pixels, len(places))):
-            found[some] = net((_small(pixels, asked[some]) - mean) / deviation).argmax(1).numpy()
+            found[some] = net((_small(pixels, judged[some]) - mean) / deviation).argmax(1).numpy()
     return found
 
 
-def _learn(net: nn.Module, x: torch.Tensor, wanted: torch.Tensor, budget: Budget, seed: int) -> None:
+def _learn(net: nn.Module, x: torch.Tensor, targets: torch.Tensor, budget: Budget, seed: int) -> None:
     """PASSES over the pictures (n, c, h, w), or as many steps as the budget allows; one at least."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(net.parameters(), RATE)
     net.train()
     for _ in range(PASSES):
         for chosen in torch.randperm(len(x), generator=generator).split(BATCH):
-            loss = F.cross_entropy(net(x[chosen]), wanted[chosen])
+            loss = F.cross_entropy(net(x[chosen]), targets[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -127,16 +127,16 @@ def _small(pixels: np.ndarray, index: np.ndarray) -> torch.Tensor:
     parts = []
     for some in np.array_split(index, _pieces(pixels, len(index))):
         planes = torch.from_numpy(np.asarray(pixels[some])).permute(0, 3, 1, 2).float() / 255
-        size = [min(SIDE, int(side)) for side in planes.shape[2:]]
-        parts.append(F.adaptive_avg_pool2d(planes, size))
+        height, width = (min(SIDE, int(side)) for side in planes.shape[2:])
+        parts.append(F.adaptive_avg_pool2d(planes, (height, width)))
     return torch.cat(parts)
 
 
 def _pace(pixels: np.ndarray, index: np.ndarray) -> float:
     """Seconds that `_small` takes a picture."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     _small(pixels, index[:LEAST])
-    return (time.perf_counter() - begun) / min(LEAST, len(index))
+    return (time.perf_counter() - start) / min(LEAST, len(index))
 
 
 def _thinned(index: np.ndarray, most: int) -> np.ndarray:

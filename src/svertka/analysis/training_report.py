@@ -56,8 +56,8 @@ def with_looks(run: Results, *, seconds: float, full: bool, progress: Callable[[
     try:
         model = Model.load(run.path)
     except (RunError, WeightsError) as why:
-        told = say("The network cannot be opened, so what it looks at is not shown: {why}", why=str(why))
-        return dataclasses.replace(run, cautions=(*run.cautions, told))
+        caution = say("The network cannot be opened, so what it looks at is not shown: {why}", why=str(why))
+        return dataclasses.replace(run, cautions=(*run.cautions, caution))
     return _looked(run, model, seconds=seconds, full=full, progress=progress)
 
 
@@ -82,12 +82,12 @@ def probed(run: Results, seconds: float) -> Results:
     except WeightsError:
         return run  # told already, where the network was to be looked at
     except (DataError, ReadError, RunError) as why:
-        told = say(
+        caution = say(
             "The pictures of this run cannot be opened again, so how far they may change and what simpler answers "
             "reach is not shown: {why}",
             why=str(why),
         )
-        return dataclasses.replace(run, cautions=(*run.cautions, told))
+        return dataclasses.replace(run, cautions=(*run.cautions, caution))
     _keep(run.path, {f"{name}.json": content for name, content in found.items()})
     return dataclasses.replace(
         run,

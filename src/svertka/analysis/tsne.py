@@ -25,4 +25,5 @@ def laid_out(axes: np.ndarray) -> np.ndarray:
 
     start = axes[:, :2] / max(float(axes[:, 0].std()), 1e-12) * 1e-4  # groups lie to each other as on the axes
     near = min(PERPLEXITY, (len(axes) - 1) / 3)
-    return TSNE(2, init=start, perplexity=near, random_state=0, n_jobs=1).fit_transform(axes).astype(np.float32)
+    places = TSNE(2, init=start, perplexity=near, random_state=0, n_jobs=1).fit_transform(axes)
+    return np.asarray(places, np.float32)

@@ -22,10 +22,10 @@ def section(run: Results) -> dict[str, Any] | None:
     evaluation = run.evaluations[scored.part]
     found = evaluation.calibration
     used = [b for b in found.bins if b.n and b.accuracy is not None]
-    axis = charts.axis_for(min(b.least, b.confidence) for b in used)
+    axis = charts.axis_for(min(b.least, b.confidence) for b in used if b.confidence is not None)
     rows = [
         {
-            "said": percent(b.confidence, b.n),
+            "confidence": percent(b.confidence, b.n),
             "chart": charts.whisker(b.accuracy, b.least, b.most, axis, mark=b.confidence),
             "right": percent(b.accuracy, b.n),
             "interval": format.interval(Interval(b.accuracy or 0.0, b.least, b.most, b.n)),

@@ -68,7 +68,7 @@ def _slice(found: Slice, axis: tuple[float, float]) -> dict[str, Any]:
     notes = []
     if found.proven:
         notes.append(say("beyond chance"))
-    if found.owned:
+    if found.owned and found.owner is not None:
         notes.append(
             say(
                 "{share} of them are {owner}, {usual} elsewhere: the network may have learned this instead",

@@ -7,6 +7,7 @@ from typing import Any
 from svertka.reporting import pictures
 from svertka.reporting.format import COUNTED, percent
 from svertka.reporting.i18n.translate import say
+from svertka.runs.predictions import Predictions
 from svertka.runs.results import Results
 
 AT_ONCE, FEW = 12, 4  # cards; the others unfold, where they are more than a few
@@ -18,7 +19,7 @@ def section(run: Results) -> dict[str, Any] | None:
     if scored is None:
         return None
     worst, shown = run.mistakes()
-    cards = [_card(run, row) for row in shown]
+    cards = [_card(run, scored, row) for row in shown]
     return {
         "count": len(worst),
         "on": say(COUNTED[scored.part], n=len(scored.labels)),
@@ -30,12 +31,12 @@ def section(run: Results) -> dict[str, Any] | None:
     }
 
 
-def _card(run: Results, row: int) -> dict[str, Any]:
-    scored, names = run.shown, run.manifest.classes
+def _card(run: Results, scored: Predictions, row: int) -> dict[str, Any]:
+    names, examples = run.manifest.classes, run.examples
     file, truth, guess = int(scored.index[row]), scored.labels[row], scored.probability[row].argmax()
     place = run.place_of(file)
     return {
-        "picture": None if place is None else pictures.shown(run.examples.pixels[place]),
+        "picture": None if place is None or examples is None else pictures.shown(examples.pixels[place]),
         "truth": names[truth],
         "guess": names[guess],
         "confidence": percent(float(scored.probability[row, guess]), 100),

@@ -49,7 +49,7 @@ def _steps(run: Results) -> dict[str, Any] | None:
         return None
     height, width = kept.size
     return {
-        "original": pictures.shown(_framed(kept, preprocess)),
+        "original": pictures.shown(_framed(kept.original, kept, preprocess)),
         "original_size": f"{width} × {height}",
         "same": np.array_equal(kept.original, pixels),
         "fitted": pictures.shown(pixels),
@@ -59,10 +59,9 @@ def _steps(run: Results) -> dict[str, Any] | None:
     }
 
 
-def _framed(kept: Examples, preprocess: Preprocess) -> np.ndarray:
+def _framed(original: np.ndarray, kept: Examples, preprocess: Preprocess) -> np.ndarray:
     """The original with a frame around what the network sees of it, where that is not all."""
-    original = kept.original
-    if original is None or preprocess.fit != "crop":
+    if preprocess.fit != "crop":
         return original
     height, width = original.shape[:2]
     box = lie(preprocess, *kept.size).box
