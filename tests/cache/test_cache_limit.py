@@ -285,9 +285,10 @@ from svertka.data.store import worker_process
 from svertka.kinds.image import Preprocess
 worker_process._PROGRAM = (
     "import sys, json, time; sys.path[:] = json.loads(sys.argv[1]); "
-    "import svertka.data.store.decode_worker as worker; whole = worker.read_sized\\n"
+    "import svertka.data.store.decode_worker as worker; from svertka.kinds.image.kind import ImageKind as K; "
+    "whole = K.read_sized\\n"
     f"def slowly(*these): time.sleep({sys.argv[3]}); return whole(*these)\\n"
-    "worker.read_sized = slowly; worker.main()"
+    "K.read_sized = slowly; worker.main()"
 )
 job = begin_store(open_source(sys.argv[1]), Preprocess(64, 64, 3, "crop"), Path(sys.argv[2]), workers=1)
 print("begun", job.fresh, flush=True)

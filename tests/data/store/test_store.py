@@ -222,9 +222,10 @@ from svertka.data.store import worker_process
 from svertka.kinds.image import Preprocess
 worker_process._PROGRAM = (
     "import sys, json, time; sys.path[:] = json.loads(sys.argv[1]); "
-    "import svertka.data.store.decode_worker as worker; whole = worker.read_sized\\n"
+    "import svertka.data.store.decode_worker as worker; from svertka.kinds.image.kind import ImageKind as K; "
+    "whole = K.read_sized\\n"
     "def slowly(*these): time.sleep(30); return whole(*these)\\n"
-    "worker.read_sized = slowly; worker.main()"
+    "K.read_sized = slowly; worker.main()"
 )
 job = begin_store(open_source(sys.argv[1]), Preprocess(8, 8, 1), Path(sys.argv[2]), workers=2)
 while len(job._workers) < 2:
@@ -308,9 +309,10 @@ def deadly(monkeypatch, action: str) -> None:
     """Let workers do something when they read a file whose name has a 2."""
     program = (
         "import sys, json, os, signal, time; sys.path[:] = json.loads(sys.argv[1]); "
-        "import svertka.data.store.decode_worker as worker; whole = worker.read_sized\n"
-        f"def fatal(data, how, path):\n    if '2' in path: {action}\n    return whole(data, how, path)\n"
-        "worker.read_sized = fatal; worker.main()"
+        "import svertka.data.store.decode_worker as worker; from svertka.kinds.image.kind import ImageKind as K; "
+        "whole = K.read_sized\n"
+        f"def fatal(own, data, how, path):\n    if '2' in path: {action}\n    return whole(own, data, how, path)\n"
+        "K.read_sized = fatal; worker.main()"
     )
     monkeypatch.setattr("svertka.data.store.worker_process._PROGRAM", program)
 
