@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from svertka.common import restored
 from svertka.data.splitting.k_fold import folds
 from svertka.errors import DataError, RecipeError
 from svertka.evaluation.repeats import of_folds, of_seeds
@@ -81,7 +82,7 @@ def test_seeds_share_a_split_and_their_mean_is_told(sv, tmp_path):
     each = [run["validation"]["accuracy"] for run in told["runs"]]
     assert told["validation"]["accuracy"] == pytest.approx(np.mean(each))
     assert told["validation"]["deviation"] == pytest.approx(np.std(each, ddof=1))
-    assert told == json.loads((tmp_path / "many" / "repeats.json").read_text())
+    assert told == json.loads((tmp_path / "many" / "repeats.json").read_text(), object_hook=restored)
     parts = [json.loads((tmp_path / "many" / k / "manifest.json").read_text())["parts"] for k in "12"]
     assert parts[0] == parts[1]
     seeds = [json.loads((tmp_path / "many" / k / "recipe.json").read_text())["recipe"]["seed"] for k in "12"]

@@ -137,8 +137,10 @@ def test_files_that_cannot_be_read_are_told_apart_by_type(model, tmp_path, pictu
     for given in ("nowhere.png", tmp_path / "nowhere.png", b"", b"no picture", io.BytesIO(b"text"), "a\0b", ""):
         (answer,) = sv.predict(model, given)
         assert isinstance(answer, Unreadable), given
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "a.txt").write_text("words")
     with pytest.raises(DataError, match="no pictures"):
-        list(open_samples(fill(tmp_path / "none", "a.txt"), model.preprocess))
+        list(open_samples(tmp_path / "none", model.preprocess))
 
 
 def test_the_command_takes_archives_too(sv_command, saved, tmp_path):

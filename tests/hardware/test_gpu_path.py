@@ -43,7 +43,7 @@ def loader(pixels, augment, device="cpu", **how):
     n = len(pixels)
     return Loader(
         pixels, np.arange(n) % CLASSES, np.arange(n), Preprocess(16, 16, 3),
-        **{"batch": 16, "seed": 0, "augment": augment, "full": True, "device": device, "classes": CLASSES} | how,
+        **{"batch": 16, "seed": 0, "augment": augment, "even": True, "device": device, "classes": CLASSES} | how,
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_pictures_are_on_a_device_once_for_all_loaders(pixels):
 
 
 @pytest.mark.parametrize("augment", [Augment(), Augment(flip_horizontal=True, shift=0.1), EVERYTHING])
-@pytest.mark.parametrize("how", [{}, {"balanced": True}, {"seed": None, "full": False}, {"rank": 1, "size": 3}])
+@pytest.mark.parametrize("how", [{}, {"balanced": True}, {"seed": None, "even": False}, {"rank": 1, "size": 3}])
 def test_pictures_that_do_not_fit_are_sent_batch_by_batch_and_are_the_same(pixels, monkeypatch, augment, how):
     wanted = list(loader(pixels, augment, **how).epoch(1, start=1))
     monkeypatch.setattr("svertka.data.loading.loader._placed", lambda p, device: (device_pixels.Sent(p, device), None))

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -405,6 +406,7 @@ def test_mistakes_that_need_data(folder):
         ImageDataGenerator(validation_split=0.2).flow_from_directory(folder, subset="train")
     with pytest.raises(UsageError, match="varied only in a shuffled flow"):
         ImageDataGenerator(horizontal_flip=True).flow_from_directory(folder, shuffle=False)
+    shutil.copytree(folder, folder.with_name("test"))
     folder.rename(folder.with_name("train"))
     with pytest.raises(DataError, match="holds parts, not classes"):
         ImageDataGenerator().flow_from_directory(folder.parent)

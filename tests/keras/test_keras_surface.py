@@ -73,6 +73,12 @@ def test_what_is_not_there_is_named_in_one_sentence(line):
     assert name in text or line.split()[1].rpartition(".")[2] in text
 
 
+def test_attributes_that_are_not_there_are_named_too():
+    assert not hasattr(keras, "datasets")
+    with pytest.raises(AttributeError, match=r"svertka.keras has no datasets: svertka reads folders"):
+        keras.datasets.mnist  # noqa: B018
+
+
 def test_arguments_that_only_keras_has_are_named():
     with pytest.raises(UsageError, match=r"Dense of svertka.keras has no kernel_regularizer; it takes .*units"):
         L.Dense(3, kernel_regularizer="l2")

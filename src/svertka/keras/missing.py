@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import dis
 import inspect
 import sys
 from collections.abc import Callable, Iterable
@@ -31,15 +32,19 @@ class MissingName(UsageError, ImportError):
     """A name of Keras that the facade has not."""
 
 
-def refuse(module: str, name: str, known: Iterable[str]) -> NoReturn:
+class MissingAttribute(UsageError, AttributeError):
+    """The same, asked for as an attribute, so that `hasattr` is false."""
+
+
+def refuse(module: str, name: str, known: Iterable[str], error: type[UsageError] = MissingName) -> NoReturn:
     """Say that there is no such name.
 
     Raises:
-        MissingName: always.
+        MissingName, MissingAttribute: always one of them, `error`.
     """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     hint = f": {INSTEAD[name]}." if name in INSTEAD else f"; it has {near[0]}." if near else "."
-    raise MissingName(f"{module} has no {name}{hint}")
+    raise error(f"{module} has no {name}{hint}")
 
 
 def getter(module: str, known: Iterable[str]) -> Callable[[str], Any]:
@@ -47,9 +52,10 @@ def getter(module: str, known: Iterable[str]) -> Callable[[str], Any]:
     names = tuple(known)
 
     def __getattr__(name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        refuse(module, name, names)
+        # `from module import name` makes a sentence of its own of an AttributeError, so it gets another error
+        asking = sys._getframe(1)
+        imported = dis.opname[asking.f_code.co_code[asking.f_lasti]] == "IMPORT_FROM"
+        refuse(module, name, names, MissingName if imported else MissingAttribute)
 
     return __getattr__
 
