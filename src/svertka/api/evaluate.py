@@ -17,7 +17,7 @@ from svertka.data.prepare import decode
 from svertka.errors import DataError, UnknownName
 from svertka.evaluation import Evaluation
 from svertka.evaluation import evaluate as score
-from svertka.kinds import kind
+from svertka.kinds import kind, require
 from svertka.models import Model
 from svertka.pipeline.context import Where
 from svertka.records import Unreadable, Watch, silent
@@ -74,6 +74,8 @@ def evaluate(
     """
     begun, opened = time.perf_counter(), model
     model = open_model(model)
+    if robust:
+        require(model.preprocess.kind, "evaluate --robust")
     source = rooms.open_source(data, least_classes=1)
     if source.sample != model.preprocess.kind:
         what, there = model.kind.several, kind(source.sample).several

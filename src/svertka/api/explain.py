@@ -17,6 +17,7 @@ from svertka.data.folders.folder_listing import MARK
 from svertka.data.samples import Sample, open_samples
 from svertka.errors import ReadError, SvertkaError, UnknownName, UsageError
 from svertka.explanation import METHODS, Heat, deletion, heats, insertion, method, randomization
+from svertka.kinds import require
 from svertka.models import Model
 from svertka.records import ExplanationsMade, Unreadable, Watch, silent
 from svertka.reporting.charts import raster
@@ -93,6 +94,7 @@ def explain(
     """
     methods = _methods(method)
     where, model = model, open_model(model, weights)
+    require(model.preprocess.kind, "explain")
     wanted = _target(model, target)
     training = _neighbors(model, where, near)
     ask = {"layer": layer, "samples": samples, "seed": seed}

@@ -13,6 +13,7 @@ from svertka import data as rooms
 from svertka.common.counter_rng import mix
 from svertka.data.loading.loader import Loader
 from svertka.errors import DataError, ReadError, SvertkaError, UsageError
+from svertka.kinds import require
 from svertka.kinds.base import Augment
 from svertka.kinds.image import Preprocess
 from svertka.kinds.image.reader import read
@@ -58,6 +59,7 @@ def preview(data: Where, *, out: str | Path | None = None, pictures: int = 8, **
         raise UsageError(f"{out} exists already and is never overwritten; name another file with --out.")
     source = rooms.open_source(data)
     recipe, _, facts, preprocess = first_choices(source, Recipe.from_dict(settings))
+    require(preprocess.kind, "preview")
     recipe, _ = from_scratch.choose_rest(recipe, facts)
     index, pixels = _examples(source, preprocess, pictures, recipe.seed)
     rows = _versions(pixels, source.labels[index], preprocess, recipe.augment, recipe)

@@ -8,6 +8,7 @@ from pathlib import Path
 from svertka.analysis.training_report import MOST, lacks_looks, lacks_probes, laid_out, probed, with_looks
 from svertka.common.time_budget import Budget
 from svertka.errors import UsageError
+from svertka.kinds import require
 from svertka.reporting import write_report
 from svertka.reporting.i18n.translate import speaking
 from svertka.reporting.pages.repeat import write_page as write_repeats
@@ -46,6 +47,8 @@ def report(
         if (repeats := read_optional(Path(run) / layout.REPEATS, RepeatsFile)) is not None:
             return _of_repeats(Path(run), repeats, Path(out) if out is not None else None, full=full)
         found = read_results(Path(run))
+        if full:
+            require(found.model.preprocess.kind, "report --full")
         if full or found.layers is None or lacks_looks(found):
             looking = budget.part(INSIDE).left() if full else MOST
             found = with_looks(found, seconds=looking, full=full, progress=progress)

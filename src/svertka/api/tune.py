@@ -26,6 +26,7 @@ from svertka.evaluation.forward_selection import Selection
 from svertka.hardware.autotune import make_plan
 from svertka.hardware.malloc import kept_memory
 from svertka.hardware.plan import Plan
+from svertka.kinds import require
 from svertka.kinds.base import Preprocess
 from svertka.pipeline.build import AT_ONCE, SAMPLE, check_net, fresh_net
 from svertka.pipeline.choose_preprocess import first_choices
@@ -117,6 +118,7 @@ def tune(
         raise UsageError(f"minutes is a time above 0; received {minutes:g}.")
     source = rooms.open_source(data, group_by=recipe.group_by)
     recipe, _, facts, preprocess = first_choices(source, recipe)
+    require(preprocess.kind, "tune")
     check_net(recipe, preprocess, len(source.classes))
     store = decode(source, preprocess, watch)
     manifest = divide(source, store, seed=recipe.seed, share=recipe.validation).manifest

@@ -182,12 +182,22 @@ def _of_place(where: str | bytes, preprocess: Preprocess) -> Iterator[Sample]:
         yield from (Sample(str(path), path) for path in picture_files(Path(place)))
     elif bare.endswith(ARCHIVES) and not is_address(place) and Path(place).is_file():
         yield from _of_archive(Path(place))
-    elif is_address(place) or (bare.endswith(TABLES) and (not bare.endswith(".txt") or is_text_table(Path(place)))):
+    elif (
+        is_address(place)
+        or _within_archive(place)
+        or (bare.endswith(TABLES) and (not bare.endswith(".txt") or is_text_table(Path(place))))
+    ):
         source = open_source(place, least_classes=1)
         paths = (source.paths[i] for i in range(len(source)))
         yield from (Sample(path, path, source.reader, source.rows[i]) for i, path in enumerate(paths))
     else:
         yield Sample(place, where)
+
+
+def _within_archive(place: str) -> bool:
+    """Whether it is a folder or a set within an archive, as `train` takes it: `ucr.zip/GunPoint`."""
+    parents = Path(place).parents if place and "\0" not in place else ()
+    return any(parent.name.lower().endswith(ARCHIVES) and parent.is_file() for parent in parents)
 
 
 def _row_files(path: Path) -> list[Path]:

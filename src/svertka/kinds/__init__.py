@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from svertka.errors import RecipeError, UnknownName
+from svertka.errors import RecipeError, UnknownName, UsageError
 from svertka.kinds.base import Array, Augment, Kind, Preprocess
 
 # name -> the module that defines KIND; imported when the kind is first met
@@ -59,3 +59,15 @@ def kind_of_array(sample: Array) -> Kind:
         if kind(name).stores(sample):
             return kind(name)
     raise RecipeError(f"no kind of sample is stored as {sample.dtype} {sample.shape}.")
+
+
+def require(name: str, verb: str) -> None:
+    """Refuse what the kind of that name has no ground for yet.
+
+    Raises:
+        UsageError: `verb` is none of its `abilities`; says which kinds have it.
+    """
+    how = kind(name)
+    if verb not in how.abilities:
+        able = " and ".join(kind(other).several for other in KINDS if verb in kind(other).abilities)
+        raise UsageError(f"`svertka {verb}` works on {able} so far, and not on {how.several}.")

@@ -289,6 +289,7 @@ class Kind(ABC):
     one, several what people call a sample: "picture", "pictures"
     extensions   of files that hold one sample
     row_extensions  of files that hold many, a row each
+    abilities    verbs that not every kind has ground for yet, as `kinds.require` names them
     statistics   small measures of a sample; "fingerprint" among them (of length one at most, alike for like samples)
     """
 
@@ -297,6 +298,7 @@ class Kind(ABC):
     several: ClassVar[str]
     extensions: ClassVar[frozenset[str]]
     row_extensions: ClassVar[frozenset[str]] = frozenset()
+    abilities: ClassVar[frozenset[str]] = frozenset()
     statistics: ClassVar[np.dtype[Any]]
 
     # -- what it is made of

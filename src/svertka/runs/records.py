@@ -366,8 +366,9 @@ class NetworkName(Record, frozen=True, kw_only=True):
 
 
 class Prepared(Record, frozen=True, kw_only=True):
-    """How a picture becomes input (kinds/image/preprocess.py)."""
+    """How a sample becomes input: its kind, and of a picture the rest (kinds/image/preprocess.py)."""
 
+    kind: str = "image"
     width: Count | None = None
     height: Count | None = None
     channels: Count | None = None

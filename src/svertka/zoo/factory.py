@@ -127,13 +127,20 @@ def make(what: str, shape: tuple[int, ...], classes: int) -> Net:
     Raises:
         UnknownName: neither a name nor notation.
         NotationError: a line of notation that does not parse or does not fit the shape.
-        ShapeError: the input is smaller than the network can take.
+        ShapeError: the input is smaller than the network can take, or has another number of sides.
     """
     if " " in what.strip() or "(" in what:  # no name has either
         from svertka.notation import build
 
         return build(what, shape, classes)
     row = variant(what)
+    if row.dims != len(shape) - 1:
+        fitting = [name for name, other in variants().items() if other.dims == len(shape) - 1][:3]
+        kinds = {1: "series, along one side", 2: "pictures, along two"}
+        raise ShapeError(
+            f"{what} works on {kinds[row.dims]}, and these samples are {'x'.join(map(str, shape))}: "
+            f"{', '.join(fitting)} would do, and `svertka nets` lists more."
+        )
     made = fresh_net(what, classes=classes, channels=shape[0], **row.fitted(shape[1:]))
     made.check(shape[1:])
     return made

@@ -22,6 +22,7 @@ class ImageKind(Kind):
 
     name, one, several = "image", "picture", "pictures"
     extensions = EXTENSIONS
+    abilities = frozenset(["tune", "preview", "explain", "evaluate --robust", "report --full"])
     statistics: ClassVar[np.dtype[Any]] = FACTS
 
     @property

@@ -115,10 +115,11 @@ class Preprocess:
             RecipeError: a field is missing, unknown or out of range.
         """
         known = {f.name for f in fields(cls)}
-        if data.keys() != known:
-            odd = ", ".join(sorted(data.keys() ^ known))
+        values = {k: v for k, v in data.items() if k != "kind"}  # which pictures need not name
+        if values.keys() != known:
+            odd = ", ".join(sorted(values.keys() ^ known))
             raise RecipeError(f"a Preprocess has the fields {', '.join(sorted(known))}; missing or unknown: {odd}.")
-        return cls(**{**data, "mean": tuple(data["mean"]), "std": tuple(data["std"])})
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
     def normalize(
         self, pixels: np.ndarray[Any, Any] | Tensor, out: Tensor | None = None, index: Tensor | None = None

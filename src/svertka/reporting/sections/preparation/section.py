@@ -27,6 +27,8 @@ COLOR = {1: to_say("gray"), 3: to_say("red, green, blue")}
 def section(run: Results) -> dict[str, Any]:
     """The steps of the preparation as they are stored in the model, and examples."""
     found = run.model.preprocess
+    if found.kind != "image":  # nothing of what follows is true of it
+        return {**dict.fromkeys(("size", "color", "fit", "mean", "std", "steps")), "pictures": _examples(run)}
     return {
         "size": None if found.width is None or found.height is None else [found.width, found.height],
         "color": say(COLOR[found.channels]) if found.channels in COLOR else None,
